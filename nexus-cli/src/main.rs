@@ -1,0 +1,17 @@
+//! The `nexus` command: parse, run, exit code.
+
+mod args;
+mod commands;
+mod exit_code;
+mod output;
+
+use clap::Parser as _;
+
+fn main() -> std::process::ExitCode {
+    let cli = args::Cli::parse();
+    output::start_logging(&cli.global);
+    match commands::dispatch(&cli.global, cli.command) {
+        Ok(code) => code.into(),
+        Err(stop) => output::report(&stop),
+    }
+}

@@ -1,0 +1,1 @@
+//! The settings of `nexus.toml`, read and checked once.

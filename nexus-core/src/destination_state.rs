@@ -1,0 +1,1 @@
+//! What is known of each destination: table `nexus_destination`.

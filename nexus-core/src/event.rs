@@ -1,0 +1,1 @@
+//! What happened to a session, for people: table `nexus_event`.

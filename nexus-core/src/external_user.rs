@@ -1,0 +1,1 @@
+//! Users' identifiers in other systems: table `external_user_identifiers`.

@@ -1,0 +1,32 @@
+//! Schema, migrations and session lifecycle, and the steps from a usage session to a delivered record.
+//!
+//! ```text
+//! harvest  →  sessions  →  build  →  deliver  →  settled
+//! scheduler   session_log   files +    CDCS, …     status + upload_log
+//! ```
+//!
+//! *Tables* know only the database; *steps* know tables, not each other; only `pipeline` knows the
+//! steps. Workers return values, and one writer saves them.
+
+pub mod clock;
+pub mod config;
+pub mod cursor;
+pub mod db;
+pub mod delivery;
+pub mod destination_state;
+pub mod durable;
+pub mod event;
+pub mod external_user;
+pub mod ids;
+pub mod instrument;
+pub mod lock;
+pub mod meta;
+pub mod run;
+pub mod secret;
+pub mod session;
+pub mod session_log;
+pub mod session_state;
+pub mod timestamp;
+pub mod upload_log;
+pub mod writer;
+pub mod zone;

@@ -1,0 +1,1 @@
+//! The locks that keep two runs apart, and other programs out.

@@ -1,0 +1,1 @@
+//! Small facts about the database as a whole: table `nexus_meta`.

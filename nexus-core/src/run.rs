@@ -1,0 +1,1 @@
+//! The runs that changed something: table `nexus_run`.

@@ -1,0 +1,1 @@
+//! Text that must never be shown.

@@ -1,0 +1,1 @@
+//! A session, its status and the permitted moves between them.

@@ -1,0 +1,1 @@
+//! The table of START, END and RECORD_GENERATION rows.

@@ -1,0 +1,1 @@
+//! Times as the database holds them.

@@ -1,0 +1,1 @@
+//! The table of what went where, and how it ended.

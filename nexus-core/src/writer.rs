@@ -1,0 +1,1 @@
+//! The single writer: jobs in, answers out after the commit.

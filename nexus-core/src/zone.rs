@@ -1,0 +1,1 @@
+//! Wall-clock time in an instrument's zone.

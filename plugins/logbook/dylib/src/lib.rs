@@ -1,0 +1,1 @@
+//! The loadable form of the logbook plugin.
