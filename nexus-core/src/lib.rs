@@ -31,6 +31,7 @@ pub mod secret;
 pub mod session;
 pub mod session_log;
 pub mod session_state;
+mod text_enum;
 pub mod timestamp;
 pub mod upload_log;
 pub mod walk;
