@@ -50,11 +50,12 @@ fn joined(path: &[String]) -> String {
 fn collect(map: &MetaMap, prefix: &str, into: &mut Vec<(String, MetaValue)>) {
     for (key, node) in &map.0 {
         // Extensions are facts like the others: they stand at the top level and win there.
-        if prefix.is_empty() && key == "extensions" {
-            if let MetaNode::Map(inner) = node {
-                collect(inner, "", into);
-                continue;
-            }
+        if prefix.is_empty()
+            && key == "extensions"
+            && let MetaNode::Map(inner) = node
+        {
+            collect(inner, "", into);
+            continue;
         }
         let key = if prefix.is_empty() { display_name(key) } else { format!("{prefix}{JOINT}{key}") };
         match node {
@@ -85,9 +86,9 @@ fn display_name(key: &str) -> String {
     for c in key.chars() {
         if c.is_alphabetic() {
             if within_word {
-                name.push(c)
+                name.push(c);
             } else {
-                name.extend(c.to_uppercase())
+                name.extend(c.to_uppercase());
             }
             within_word = true;
         } else {

@@ -12,13 +12,13 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Overview {
     /// Sessions by record status.
-    pub sessions: BTreeMap<String, u64>,
+    pub sessions: BTreeMap<String, i64>,
     /// Usage events still in use: not in the session log yet.
-    pub open: u64,
+    pub open: i64,
     /// Sessions to be built that wait, by reason.
-    pub waiting: BTreeMap<String, u64>,
+    pub waiting: BTreeMap<String, i64>,
     /// Deliveries by destination, then by state.
-    pub deliveries: BTreeMap<String, BTreeMap<String, u64>>,
+    pub deliveries: BTreeMap<String, BTreeMap<String, i64>>,
     /// The last run that changed something.
     pub last_run: Option<LastRun>,
     /// When a run last looked, also if it changed nothing (UTC).
@@ -206,8 +206,8 @@ pub fn overview(conn: &Connection) -> rusqlite::Result<Overview> {
 fn grouped(
     conn: &Connection,
     sql: &str,
-    read: impl Fn(&Row<'_>) -> rusqlite::Result<(String, u64)>,
-    into: &mut BTreeMap<String, u64>,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<(String, i64)>,
+    into: &mut BTreeMap<String, i64>,
 ) -> rusqlite::Result<()> {
     let mut statement = conn.prepare(sql)?;
     for row in statement.query_map([], |row| read(row))? {
@@ -258,6 +258,8 @@ fn line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {
     })
 }
 
+type Facts = (Option<i64>, Option<String>, Option<String>, bool);
+
 /// One session's story; `None` if there is no such session.
 ///
 /// # Errors
@@ -277,7 +279,6 @@ pub fn story(conn: &Connection, id: &SessionId) -> rusqlite::Result<Option<Sessi
         None => conn.query_row(open, [id], line).optional()?,
     };
     let Some(line) = found else { return Ok(None) };
-    type Facts = (Option<i64>, Option<String>, Option<String>, bool);
     let facts: Option<Facts> = conn
         .query_row(
             "SELECT file_count, built_at, content_sha256, rebuild_requested FROM nexus_session
