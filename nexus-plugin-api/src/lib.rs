@@ -144,7 +144,7 @@ impl Instance {
             return Ok(());
         }
         Err(PluginError::permanent(format!(
-            "the manifest says {kind}, but the plugin made an instance that is a {}",
+            "the manifest says {kind}, the instance that was made is of kind {}",
             self.kind()
         )))
     }
