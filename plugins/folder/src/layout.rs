@@ -71,7 +71,7 @@ impl Layout {
         let unique = segments.last().is_some_and(|name| {
             name.iter().any(|p| matches!(p, Piece::Value(Placeholder::Name | Placeholder::Key)))
         });
-        if !unique || !text.ends_with(".xml") {
+        if !unique || text.strip_suffix(".xml").is_none() {
             return Err(format!("is `{text}`; its file name must hold {{name}} or {{key}} and end in .xml"));
         }
         Ok(Self { text: text.to_owned(), segments })

@@ -28,7 +28,7 @@ pub fn of(call: &Call, delivery: &Delivery) -> Vec<Preview> {
                     bytes,
                 }),
                 Err(error) => {
-                    call.log(LogLevel::Warn, &format!("preview `{}` is left out: {error}", path.display()))
+                    call.log(LogLevel::Warn, &format!("preview `{}` is left out: {error}", path.display()));
                 }
             }
         }
