@@ -1,1 +1,3 @@
 //! The one way to open the database.
+
+pub mod describe;

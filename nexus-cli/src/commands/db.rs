@@ -1,15 +1,28 @@
 //! `nexus db`.
 
-use clap::Args;
+mod diagram;
+
+use clap::{Args, Subcommand};
 
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};
 
 /// Arguments of `nexus db`.
 #[derive(Debug, Args)]
-pub struct DbArgs {}
+pub struct DbArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print how the tables belong together, and what every column means.
+    Diagram(diagram::DiagramArgs),
+}
 
 /// Runs `nexus db`.
-pub fn run(_global: &Global, _args: DbArgs) -> Result<ExitCode, Stop> {
-    Err(Stop::from(anyhow::anyhow!("not there yet")))
+pub fn run(global: &Global, args: DbArgs) -> Result<ExitCode, Stop> {
+    match args.verb {
+        Verb::Diagram(args) => diagram::run(global, &args),
+    }
 }
