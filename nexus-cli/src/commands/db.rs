@@ -1,6 +1,7 @@
 //! `nexus db`.
 
 mod diagram;
+mod new_migration;
 
 use clap::{Args, Subcommand};
 
@@ -18,11 +19,14 @@ pub struct DbArgs {
 enum Verb {
     /// Print how the tables belong together, and what every column means.
     Diagram(diagram::DiagramArgs),
+    /// Make the two files of a new migration, in a checkout of nexus.
+    NewMigration(new_migration::NewMigrationArgs),
 }
 
 /// Runs `nexus db`.
 pub fn run(global: &Global, args: DbArgs) -> Result<ExitCode, Stop> {
     match args.verb {
         Verb::Diagram(args) => diagram::run(global, &args),
+        Verb::NewMigration(args) => new_migration::run(global, &args),
     }
 }
