@@ -1,1 +1,437 @@
-//! Writing files so that a power cut leaves the old or the new, never half: the only place that fsyncs and renames.
+//! How a file is written so that it survives a crash: the only place that syncs and renames.
+//!
+//! A name either holds the old content or the new one, never a part of it: the bytes go into a
+//! temporary file in the same folder, are synced, and take the name by a rename; then the folder is
+//! synced, so that the new name survives a power cut too. A crash leaves at most a temporary file,
+//! which [`sweep`] recognises by its name.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+/// How the name of every temporary file begins.
+pub const TEMPORARY_PREFIX: &str = ".nexus-tmp-";
+
+/// Permissions of a file that everybody may read (before the process's umask).
+pub const MODE_SHARED: u32 = 0o644;
+
+/// Permissions of a file that only its owner may read.
+pub const MODE_PRIVATE: u32 = 0o600;
+
+/// A file or folder that could not be made safe on disk. Every variant names what was tried and where.
+#[derive(Debug, thiserror::Error)]
+pub enum DurableError {
+    /// No space, or the quota is used up.
+    #[error("failed to {action} `{}`: the disk is full (or the quota is used up)", path.display())]
+    DiskFull {
+        /// What was tried: `write`, `rename`, …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The account may not do this, or the file system is mounted read-only.
+    #[error("failed to {action} `{}`: no permission (look at the owner and the mode of the folder)", path.display())]
+    Permission {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The file or its folder is not there.
+    #[error("failed to {action} `{}`: it does not exist", path.display())]
+    Missing {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Anything else.
+    #[error("failed to {action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl DurableError {
+    fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { action, path, source }
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::Permission { action, path, source }
+            }
+            io::ErrorKind::NotFound => Self::Missing { action, path, source },
+            _ => Self::Io { action, path, source },
+        }
+    }
+
+    /// Whether the disk is full: nothing else can be written either, so a run should stop.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::DiskFull { .. })
+    }
+
+    /// The file or folder it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::DiskFull { path, .. }
+            | Self::Permission { path, .. }
+            | Self::Missing { path, .. }
+            | Self::Io { path, .. } => path,
+        }
+    }
+}
+
+/// Gives the file these bytes, atomically and durably, readable by everybody ([`MODE_SHARED`]).
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("record.xml");
+/// nexus_core::durable::write_atomic(&file, b"<Experiment/>")?;
+/// assert_eq!(std::fs::read(&file)?, b"<Experiment/>");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DurableError> {
+    write_atomic_with_mode(path, bytes, MODE_SHARED)
+}
+
+/// The same with permissions of the caller's choice (Unix mode bits, before the umask; no effect elsewhere).
+pub fn write_atomic_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DurableError> {
+    let folder = folder_of(path);
+    let (temporary, mut file) = create_temporary(&folder, mode)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|source| DurableError::new("write", path, source))
+        .and_then(|()| fs::rename(&temporary, path).map_err(|e| DurableError::new("write", path, e)));
+    drop(file);
+    if let Err(error) = written {
+        // The temporary file is worth nothing now; if even this fails, the next sweep takes it.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    sync_dir(&folder)
+}
+
+/// Makes the folder and every missing one above it, each synced into the one that holds it.
+pub fn create_dir_all_durable(path: &Path) -> Result<(), DurableError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = folder_of(path);
+    if above != path {
+        create_dir_all_durable(&above)?;
+    }
+    match fs::create_dir(path) {
+        Ok(()) => sync_dir(&above),
+        // Somebody else made it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(DurableError::new("create the folder", path, error)),
+    }
+}
+
+/// Removes a file for good. One that is not there is no error: the aim is reached.
+pub fn remove(path: &Path) -> Result<(), DurableError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_dir(&folder_of(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(DurableError::new("remove", path, error)),
+    }
+}
+
+/// Gives a file another name on the same file system, replacing what had that name; both folders are synced.
+pub fn rename_durable(from: &Path, to: &Path) -> Result<(), DurableError> {
+    fs::rename(from, to).map_err(|source| DurableError::new("rename", from, source))?;
+    sync_both(from, to)
+}
+
+/// Moves a file, also to another file system: there it is copied, synced and named before the old one goes.
+/// At every moment at least one of the two names holds the whole content.
+pub fn move_durable(from: &Path, to: &Path) -> Result<(), DurableError> {
+    match fs::rename(from, to) {
+        Ok(()) => sync_both(from, to),
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            copy_durable(from, to)?;
+            remove(from)
+        }
+        Err(error) => Err(DurableError::new("move", from, error)),
+    }
+}
+
+/// Copies a file, atomically and durably, replacing what had the name. Permissions are copied too.
+pub fn copy_durable(from: &Path, to: &Path) -> Result<(), DurableError> {
+    let folder = folder_of(to);
+    let mut source = File::open(from).map_err(|error| DurableError::new("read", from, error))?;
+    let (temporary, mut target) = create_temporary(&folder, MODE_PRIVATE)?;
+    let written = io::copy(&mut source, &mut target)
+        .and_then(|_| source.metadata())
+        .and_then(|metadata| target.set_permissions(metadata.permissions()))
+        .and_then(|()| target.sync_all())
+        .and_then(|()| fs::rename(&temporary, to));
+    drop(target);
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(DurableError::new("write", to, error));
+    }
+    sync_dir(&folder)
+}
+
+/// Makes the names in a folder durable: what was created, renamed or removed in it.
+pub fn sync_dir(folder: &Path) -> Result<(), DurableError> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder).and_then(|handle| handle.sync_all()) {
+        Ok(()) => Ok(()),
+        // Some network file systems do not know the call for folders; they have nothing to sync then.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        Err(error) => Err(DurableError::new("sync the folder", folder, error)),
+    }
+}
+
+/// Whether a file of this name is one of our temporary files.
+pub fn is_temporary(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes()))
+}
+
+/// Removes the temporary files that a crash left in a folder (not in those below it) and says how many.
+///
+/// Only while holding the lock that keeps other writers out of this folder: a temporary file of a
+/// living writer looks the same. A folder that does not exist has none.
+pub fn sweep(folder: &Path) -> Result<usize, DurableError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(DurableError::new("read the folder", folder, error)),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = entry.map_err(|error| DurableError::new("read the folder", folder, error))?;
+        let path = entry.path();
+        if is_temporary(&path) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            fs::remove_file(&path).map_err(|error| DurableError::new("remove", &path, error))?;
+            removed += 1;
+        }
+    }
+    if removed > 0 {
+        sync_dir(folder)?;
+    }
+    Ok(removed)
+}
+
+/// The folder that holds this name; `.` for a bare name.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_owned(),
+        None => path.to_owned(),
+    }
+}
+
+fn create_temporary(folder: &Path, mode: u32) -> Result<(PathBuf, File), DurableError> {
+    // The name says nothing about the file it becomes: a long name must not grow past the limit.
+    let path = folder.join(format!("{TEMPORARY_PREFIX}{}", Uuid::new_v4().simple()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    set_mode(&mut options, mode);
+    match options.open(&path) {
+        Ok(file) => Ok((path, file)),
+        Err(error) => Err(DurableError::new("create a file in", folder, error)),
+    }
+}
+
+#[cfg(unix)]
+fn set_mode(options: &mut OpenOptions, mode: u32) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(mode);
+}
+
+#[cfg(not(unix))]
+fn set_mode(_options: &mut OpenOptions, _mode: u32) {}
+
+fn sync_both(from: &Path, to: &Path) -> Result<(), DurableError> {
+    let (old, new) = (folder_of(from), folder_of(to));
+    // The new name first: after a power cut between the two, both may exist, but never neither.
+    sync_dir(&new)?;
+    if old == new { Ok(()) } else { sync_dir(&old) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn writing_replaces_the_content_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.xml");
+        write_atomic(&file, b"a longer first text").unwrap();
+        write_atomic(&file, b"second").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"second");
+        assert_eq!(names(folder.path()), ["a.xml"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_mode_is_set() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        write_atomic_with_mode(&file, b"x", MODE_PRIVATE).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_name_of_the_greatest_length_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("n".repeat(255));
+        write_atomic(&file, b"x").unwrap();
+        assert!(file.is_file());
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let occupied = folder.path().join("is-a-folder");
+        fs::create_dir(&occupied).unwrap();
+        fs::write(occupied.join("inside"), "x").unwrap();
+        let error = write_atomic(&occupied, b"text").unwrap_err();
+        assert!(error.to_string().contains("is-a-folder"), "{error}");
+        assert_eq!(names(folder.path()), ["is-a-folder"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write_atomic(&folder.path().join("no/such/file"), b"x").unwrap_err();
+        assert!(matches!(error, DurableError::Missing { .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "failed to create a file in `{}`: it does not exist",
+                folder.path().join("no/such").display()
+            )
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        // The one device that is always full.
+        let Ok(mut full) = OpenOptions::new().write(true).open("/dev/full") else {
+            eprintln!("SKIPPED: there is no /dev/full here");
+            return;
+        };
+        let source = full.write_all(b"x").unwrap_err();
+        let error = DurableError::new("write", Path::new("/data/a.xml"), source);
+        assert!(error.is_disk_full());
+        assert_eq!(
+            error.to_string(),
+            "failed to write `/data/a.xml`: the disk is full (or the quota is used up)"
+        );
+    }
+
+    #[test]
+    fn missing_permission_is_told_apart() {
+        let source = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+        let error = DurableError::new("write", Path::new("/data/a.xml"), source);
+        assert!(matches!(error, DurableError::Permission { .. }));
+        assert_eq!(error.path(), Path::new("/data/a.xml"));
+    }
+
+    #[test]
+    fn folders_are_made_with_those_above() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c");
+        create_dir_all_durable(&deep).unwrap();
+        create_dir_all_durable(&deep).unwrap();
+        assert!(deep.is_dir());
+        fs::write(folder.path().join("file"), "x").unwrap();
+        let error = create_dir_all_durable(&folder.path().join("file/below")).unwrap_err();
+        assert!(error.to_string().contains("file"), "{error}");
+    }
+
+    #[test]
+    fn removing_twice_is_fine() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        write_atomic(&file, b"x").unwrap();
+        remove(&file).unwrap();
+        remove(&file).unwrap();
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_move_replaces_and_keeps_the_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("a"), folder.path().join("below/b"));
+        create_dir_all_durable(&folder.path().join("below")).unwrap();
+        write_atomic(&from, b"new").unwrap();
+        write_atomic(&to, b"old").unwrap();
+        move_durable(&from, &to).unwrap();
+        assert!(!from.exists());
+        assert_eq!(fs::read(&to).unwrap(), b"new");
+        rename_durable(&to, &from).unwrap();
+        assert_eq!(fs::read(&from).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_move_to_another_file_system_copies() {
+        let folder = tempfile::tempdir().unwrap();
+        let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
+            eprintln!("SKIPPED: there is no second file system at /dev/shm");
+            return;
+        };
+        let (from, to) = (folder.path().join("a"), other.path().join("b"));
+        write_atomic(&from, b"content").unwrap();
+        move_durable(&from, &to).unwrap();
+        assert!(!from.exists());
+        assert_eq!(fs::read(&to).unwrap(), b"content");
+        assert_eq!(names(other.path()), ["b"]);
+    }
+
+    #[test]
+    fn a_sweep_takes_only_temporary_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".nexus-tmp-1", ".nexus-tmp-2", "record.xml", "nexus-tmp-3"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        fs::create_dir(folder.path().join(".nexus-tmp-folder")).unwrap();
+        assert_eq!(sweep(folder.path()).unwrap(), 2);
+        assert_eq!(sweep(folder.path()).unwrap(), 0);
+        assert_eq!(names(folder.path()), [".nexus-tmp-folder", "nexus-tmp-3", "record.xml"]);
+        assert_eq!(sweep(&folder.path().join("not-there")).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_a_write_leaves_behind_when_it_is_killed_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, file) = create_temporary(folder.path(), MODE_SHARED).unwrap();
+        drop(file);
+        assert!(is_temporary(&path));
+        assert_eq!(sweep(folder.path()).unwrap(), 1);
+    }
+}

@@ -8,6 +8,7 @@
 //! *Tables* know only the database; *steps* know tables, not each other; only `pipeline` knows the
 //! steps. Workers return values, and one writer saves them.
 
+pub mod builder;
 pub mod clock;
 pub mod config;
 pub mod cursor;
@@ -17,16 +18,23 @@ pub mod destination_state;
 pub mod durable;
 pub mod event;
 pub mod external_user;
+pub mod extract;
 pub mod ids;
 pub mod instrument;
 pub mod lock;
 pub mod meta;
+pub mod metadata;
+pub mod overview;
+pub mod record;
 pub mod run;
 pub mod secret;
 pub mod session;
 pub mod session_log;
 pub mod session_state;
+mod text_enum;
 pub mod timestamp;
 pub mod upload_log;
+pub mod walk;
 pub mod writer;
+pub mod xml;
 pub mod zone;

@@ -1,0 +1,348 @@
+//! What a person asks: how many sessions stand where, and the story of one. Reads only.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::Serialize;
+
+use crate::ids::SessionId;
+use crate::timestamp::Timestamp;
+
+/// How many sessions and deliveries stand where.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Overview {
+    /// Sessions by record status.
+    pub sessions: BTreeMap<String, i64>,
+    /// Usage events still in use: not in the session log yet.
+    pub open: i64,
+    /// Sessions to be built that wait, by reason.
+    pub waiting: BTreeMap<String, i64>,
+    /// Deliveries by destination, then by state.
+    pub deliveries: BTreeMap<String, BTreeMap<String, i64>>,
+    /// The last run that changed something.
+    pub last_run: Option<LastRun>,
+    /// When a run last looked, also if it changed nothing (UTC).
+    pub last_heartbeat: Option<String>,
+}
+
+/// A run, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// Its number.
+    pub id: i64,
+    /// When it began (UTC).
+    pub started_at: String,
+    /// When it ended (UTC); `None` if it was interrupted or is under way.
+    pub ended_at: Option<String>,
+    /// How it ended.
+    pub exit_code: Option<i64>,
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionLine {
+    /// The session.
+    pub session_identifier: SessionId,
+    /// Its instrument.
+    pub instrument: String,
+    /// Its user, if known.
+    pub user: Option<String>,
+    /// Start, as stored.
+    pub start: String,
+    /// End, as stored; `None` while in use.
+    pub end: Option<String>,
+    /// Record status; `OPEN` while in use.
+    pub status: String,
+    /// File stem and title of its record.
+    pub record_name: Option<String>,
+    /// Why it waits, or why it ended as it did.
+    pub reason: Option<String>,
+}
+
+/// Which sessions to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only this status.
+    pub status: Option<String>,
+    /// Only this instrument.
+    pub instrument: Option<String>,
+    /// Only this user.
+    pub user: Option<String>,
+    /// At most so many, newest first.
+    pub limit: Option<usize>,
+}
+
+/// One delivery of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryLine {
+    /// Destination.
+    pub destination: String,
+    /// State.
+    pub state: String,
+    /// Attempts so far.
+    pub attempt: i64,
+    /// Remote id, if any.
+    pub remote_id: Option<String>,
+    /// Link, if any.
+    pub remote_url: Option<String>,
+    /// Class of the last failure.
+    pub failure_class: Option<String>,
+    /// Text of the last failure.
+    pub failure_text: Option<String>,
+    /// Not tried before (UTC).
+    pub not_before: Option<String>,
+    /// Who delivered it: `nexus` or `peer`.
+    pub origin: String,
+}
+
+/// One upload log row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UploadLine {
+    /// Destination.
+    pub destination: String,
+    /// Whether it worked.
+    pub success: bool,
+    /// When, as stored.
+    pub timestamp: String,
+    /// Remote id.
+    pub record_id: Option<String>,
+    /// What went wrong.
+    pub error_message: Option<String>,
+}
+
+/// One event of a session's story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventLine {
+    /// When (UTC).
+    pub at: String,
+    /// What.
+    pub kind: String,
+    /// Details.
+    pub detail: Option<String>,
+}
+
+/// One session's story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionStory {
+    /// The session.
+    #[serde(flatten)]
+    pub line: SessionLine,
+    /// Files in its record.
+    pub file_count: Option<i64>,
+    /// When its record was built (UTC).
+    pub built_at: Option<String>,
+    /// Hash of the record's content.
+    pub content_sha256: Option<String>,
+    /// Whether a rebuild was asked for.
+    pub rebuild_requested: bool,
+    /// Its deliveries.
+    pub deliveries: Vec<DeliveryLine>,
+    /// Every upload tried.
+    pub uploads: Vec<UploadLine>,
+    /// What happened.
+    pub events: Vec<EventLine>,
+}
+
+const LINE: &str = "
+    SELECT s.session_identifier, s.instrument, s.user, s.timestamp,
+           (SELECT e.timestamp FROM session_log e
+             WHERE e.session_identifier = s.session_identifier AND e.event_type = 'END'
+             ORDER BY e.id_session_log DESC LIMIT 1),
+           s.record_status, n.record_name,
+           CASE WHEN s.record_status = 'TO_BE_BUILT' THEN n.waiting_reason ELSE n.outcome_text END
+      FROM session_log s LEFT JOIN nexus_session n ON n.session_identifier = s.session_identifier
+     WHERE s.event_type = 'START'";
+
+/// Counts over the whole database.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn overview(conn: &Connection) -> rusqlite::Result<Overview> {
+    let mut out = Overview::default();
+    grouped(
+        conn,
+        "SELECT record_status, count(DISTINCT session_identifier) FROM session_log GROUP BY record_status",
+        |row| Ok((row.get(0)?, row.get(1)?)),
+        &mut out.sessions,
+    )?;
+    grouped(
+        conn,
+        "SELECT n.waiting_reason, count(*) FROM nexus_session n
+          WHERE n.waiting_reason IS NOT NULL AND n.open_since IS NULL GROUP BY n.waiting_reason",
+        |row| Ok((row.get(0)?, row.get(1)?)),
+        &mut out.waiting,
+    )?;
+    out.open =
+        conn.query_row("SELECT count(*) FROM nexus_session WHERE open_since IS NOT NULL", [], |row| {
+            row.get(0)
+        })?;
+    let mut statement =
+        conn.prepare("SELECT destination, state, count(*) FROM nexus_delivery GROUP BY destination, state")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+    for row in rows {
+        let (destination, state, count) = row?;
+        out.deliveries.entry(destination).or_default().insert(state, count);
+    }
+    out.last_run = conn
+        .query_row(
+            "SELECT id, started_at, ended_at, exit_code FROM nexus_run ORDER BY id DESC LIMIT 1",
+            [],
+            |row| {
+                Ok(LastRun {
+                    id: row.get(0)?,
+                    started_at: row.get(1)?,
+                    ended_at: row.get(2)?,
+                    exit_code: row.get(3)?,
+                })
+            },
+        )
+        .optional()?;
+    out.last_heartbeat = conn
+        .query_row("SELECT value FROM nexus_meta WHERE key = 'heartbeat'", [], |row| row.get(0))
+        .optional()?;
+    Ok(out)
+}
+
+fn grouped(
+    conn: &Connection,
+    sql: &str,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<(String, i64)>,
+    into: &mut BTreeMap<String, i64>,
+) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare(sql)?;
+    for row in statement.query_map([], |row| read(row))? {
+        let (key, count) = row?;
+        into.insert(key, count);
+    }
+    Ok(())
+}
+
+/// Sessions, newest start first.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn sessions(conn: &Connection, filter: &Filter) -> rusqlite::Result<Vec<SessionLine>> {
+    let sql = format!(
+        "{LINE} AND (?1 IS NULL OR s.record_status = ?1) AND (?2 IS NULL OR s.instrument = ?2)
+           AND (?3 IS NULL OR s.user = ?3)"
+    );
+    let mut statement = conn.prepare(&sql)?;
+    let rows = statement.query_map(params![filter.status, filter.instrument, filter.user], line)?;
+    let mut lines = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    if filter.status.as_deref().is_none_or(|status| status == "OPEN") {
+        let mut statement = conn.prepare(
+            "SELECT session_identifier, instrument_pid, NULL, open_since, NULL, 'OPEN', record_name, NULL
+               FROM nexus_session WHERE open_since IS NOT NULL AND (?1 IS NULL OR instrument_pid = ?1) AND ?2 IS NULL",
+        )?;
+        let rows = statement.query_map(params![filter.instrument, filter.user], line)?;
+        lines.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    // Text order is right within one offset only.
+    lines.sort_by_cached_key(|line| {
+        std::cmp::Reverse(line.start.parse::<Timestamp>().ok().map(|time| time.in_zone(chrono_tz::UTC)))
+    });
+    lines.truncate(filter.limit.unwrap_or(usize::MAX));
+    Ok(lines)
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {
+    Ok(SessionLine {
+        session_identifier: row.get(0)?,
+        instrument: row.get(1)?,
+        user: row.get(2)?,
+        start: row.get(3)?,
+        end: row.get(4)?,
+        status: row.get(5)?,
+        record_name: row.get(6)?,
+        reason: row.get(7)?,
+    })
+}
+
+type Facts = (Option<i64>, Option<String>, Option<String>, bool);
+
+/// One session's story; `None` if there is no such session.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn story(conn: &Connection, id: &SessionId) -> rusqlite::Result<Option<SessionStory>> {
+    let stored = conn
+        .query_row(
+            &format!("{LINE} AND s.session_identifier = ?1 ORDER BY s.id_session_log LIMIT 1"),
+            [id],
+            line,
+        )
+        .optional()?;
+    let open = "SELECT session_identifier, instrument_pid, NULL, open_since, NULL, 'OPEN', record_name, NULL
+                  FROM nexus_session WHERE open_since IS NOT NULL AND session_identifier = ?1";
+    let found = match stored {
+        Some(found) => Some(found),
+        None => conn.query_row(open, [id], line).optional()?,
+    };
+    let Some(line) = found else { return Ok(None) };
+    let facts: Option<Facts> = conn
+        .query_row(
+            "SELECT file_count, built_at, content_sha256, rebuild_requested FROM nexus_session
+              WHERE session_identifier = ?1",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )
+        .optional()?;
+    let (file_count, built_at, content_sha256, rebuild_requested) = facts.unwrap_or_default();
+    Ok(Some(SessionStory {
+        line,
+        file_count,
+        built_at,
+        content_sha256,
+        rebuild_requested,
+        deliveries: all(
+            conn,
+            "SELECT destination, state, attempt, remote_id, remote_url, failure_class, failure_text, not_before, origin
+               FROM nexus_delivery WHERE session_identifier = ?1 ORDER BY destination",
+            id,
+            |row| {
+                Ok(DeliveryLine {
+                    destination: row.get(0)?,
+                    state: row.get(1)?,
+                    attempt: row.get(2)?,
+                    remote_id: row.get(3)?,
+                    remote_url: row.get(4)?,
+                    failure_class: row.get(5)?,
+                    failure_text: row.get(6)?,
+                    not_before: row.get(7)?,
+                    origin: row.get(8)?,
+                })
+            },
+        )?,
+        uploads: all(
+            conn,
+            "SELECT destination_name, success, timestamp, record_id, error_message
+               FROM upload_log WHERE session_identifier = ?1 ORDER BY id",
+            id,
+            |row| {
+                Ok(UploadLine {
+                    destination: row.get(0)?,
+                    success: row.get(1)?,
+                    timestamp: row.get(2)?,
+                    record_id: row.get(3)?,
+                    error_message: row.get(4)?,
+                })
+            },
+        )?,
+        events: all(
+            conn,
+            "SELECT at, kind, detail FROM nexus_event WHERE session_identifier = ?1 ORDER BY id",
+            id,
+            |row| Ok(EventLine { at: row.get(0)?, kind: row.get(1)?, detail: row.get(2)? }),
+        )?,
+    }))
+}
+
+fn all<T>(
+    conn: &Connection,
+    sql: &str,
+    id: &SessionId,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = conn.prepare(sql)?;
+    statement.query_map([id], read)?.collect()
+}
