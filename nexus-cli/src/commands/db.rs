@@ -1,32 +1,93 @@
-//! `nexus db`.
+//! `nexus db`: one file per verb.
 
+mod check;
+mod current;
 mod diagram;
+mod goal;
+mod history;
+mod init;
+mod locate;
 mod new_migration;
+mod query;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use nexus_core::db::{DbError, QueryError};
 
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};
+use locate::Place;
+
+const ABOUT_PATHS: &str = "\
+Which database is meant: --database PATH, else the environment variable NX_DB_PATH, else [database] path of
+nexus.toml. With the first two, no configuration is needed.
+
+Exit codes: 0 done, 2 the command line is wrong, 4 a person is needed, 5 another program holds the database,
+6 the database cannot be used.";
 
 /// Arguments of `nexus db`.
 #[derive(Debug, Args)]
+#[command(after_help = ABOUT_PATHS)]
 pub struct DbArgs {
+    /// Work on this database file, whatever NX_DB_PATH and the configuration say.
+    #[arg(long, global = true, value_name = "PATH")]
+    database: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Make a new database with all tables.
+    Init(init::InitArgs),
+    /// Print the revision that the shared tables are at.
+    Current(current::CurrentArgs),
+    /// Tell by the exit code whether the shared tables are up to date.
+    Check(check::CheckArgs),
+    /// List the revisions of the shared tables.
+    History(history::HistoryArgs),
     /// Print how the tables belong together, and what every column means.
     Diagram(diagram::DiagramArgs),
+    /// Run one statement that only reads, and print its rows.
+    Query(query::QueryArgs),
     /// Make the two files of a new migration, in a checkout of nexus.
     NewMigration(new_migration::NewMigrationArgs),
 }
 
 /// Runs `nexus db`.
 pub fn run(global: &Global, args: DbArgs) -> Result<ExitCode, Stop> {
+    let place = || Place::find(global, args.database.as_deref());
     match args.verb {
-        Verb::Diagram(args) => diagram::run(global, &args),
-        Verb::NewMigration(args) => new_migration::run(global, &args),
+        Verb::Init(_) => init::run(global, &place()?),
+        Verb::Current(_) => current::run(global, &place()?),
+        Verb::Check(_) => check::run(global, &place()?),
+        Verb::History(_) => {
+            history::run(global, Place::find_if_any(global, args.database.as_deref())?.as_ref())
+        }
+        Verb::Diagram(verb) => diagram::run(global, &verb),
+        Verb::Query(verb) => query::run(global, &place()?, &verb),
+        Verb::NewMigration(verb) => new_migration::run(global, &verb),
     }
+}
+
+/// How a failure of the database ends the command. Its text says what to do.
+fn stop(error: DbError) -> Stop {
+    let code = match &error {
+        DbError::EmptyPath
+        | DbError::OtherDirection { .. }
+        | DbError::Query(
+            QueryError::Empty
+            | QueryError::Several
+            | QueryError::NotReadOnly { .. }
+            | QueryError::Parameters { .. },
+        ) => ExitCode::Usage,
+        DbError::Query(QueryError::Sqlite(_))
+        | DbError::Migration { .. }
+        | DbError::IntegrityLost { .. }
+        | DbError::Sqlite { .. } => ExitCode::Failed,
+        DbError::Busy { .. } => ExitCode::Locked,
+        _ => ExitCode::CannotStart,
+    };
+    Stop::new(code, error)
 }

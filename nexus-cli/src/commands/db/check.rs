@@ -36,8 +36,11 @@ pub(super) fn run(global: &Global, place: &Place) -> Result<ExitCode, Stop> {
         Standing::Empty | Standing::Unversioned(_) => None,
     };
     if global.json {
-        let pending: Vec<_> =
-            Revision::ALL.into_iter().filter(|revision| Some(*revision) > present).map(Revision::as_str).collect();
+        let pending: Vec<_> = Revision::ALL
+            .into_iter()
+            .filter(|revision| Some(*revision) > present)
+            .map(Revision::as_str)
+            .collect();
         output::json(&serde_json::json!({
             "path": database.path(),
             "revision": present.map(Revision::as_str),

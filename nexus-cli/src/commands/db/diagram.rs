@@ -30,7 +30,6 @@ pub(super) fn run(global: &Global, args: &DiagramArgs) -> Result<ExitCode, Stop>
         return Ok(ExitCode::Done);
     }
     let text = if args.markdown { describe::markdown() } else { describe::mermaid() };
-    // Both texts end with a line feed of their own.
-    output::line(text.trim_end_matches('\n'));
+    output::text(&text);
     Ok(ExitCode::Done)
 }

@@ -36,8 +36,13 @@ impl Goal {
         let found = usize::try_from(goal - 1).ok().and_then(|index| Revision::ALL.get(index));
         found.copied().map(Some).ok_or_else(|| {
             let end = if steps > 0 { name(Some(Revision::HEAD)) } else { name(None) };
-            let left = position(present).abs_diff(position(if steps > 0 { Some(Revision::HEAD) } else { None }));
-            anyhow!("{steps:+} goes too far: the database is at {}, and {end} is {left} revision{} away", name(present), if left == 1 { "" } else { "s" })
+            let left =
+                position(present).abs_diff(position(if steps > 0 { Some(Revision::HEAD) } else { None }));
+            anyhow!(
+                "{steps:+} goes too far: the database is at {}, and {end} is {left} revision{} away",
+                name(present),
+                if left == 1 { "" } else { "s" }
+            )
         })
     }
 }
@@ -54,7 +59,9 @@ impl FromStr for Goal {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         if text.starts_with(['+', '-']) {
             return match text.parse::<i32>() {
-                Ok(0) | Err(_) => bail!("`{text}` is no number of steps; write +1, -2, a revision, head or base"),
+                Ok(0) | Err(_) => {
+                    bail!("`{text}` is no number of steps; write +1, -2, a revision, head or base")
+                }
                 Ok(steps) => Ok(Self::Steps(steps)),
             };
         }
@@ -113,13 +120,33 @@ mod tests {
             far("+2", Some(Revision::V2_5_0a)),
             "+2 goes too far: the database is at v2_5_0a, and v2_5_0b is 1 revision away"
         );
-        assert_eq!(far("-6", Some(Revision::HEAD)), "-6 goes too far: the database is at v2_5_0b, and base is 5 revisions away");
-        assert_eq!(far("-2147483648", None), "-2147483648 goes too far: the database is at base, and base is 0 revisions away");
+        assert_eq!(
+            far("-6", Some(Revision::HEAD)),
+            "-6 goes too far: the database is at v2_5_0b, and base is 5 revisions away"
+        );
+        assert_eq!(
+            far("-2147483648", None),
+            "-2147483648 goes too far: the database is at base, and base is 0 revisions away"
+        );
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["", "+", "+0", "-0", "+x", "v9_9_9", "HEAD", "99999999999", "+99999999999", "head:", ":head", "+1:head", "a:b:c"] {
+        for bad in [
+            "",
+            "+",
+            "+0",
+            "-0",
+            "+x",
+            "v9_9_9",
+            "HEAD",
+            "99999999999",
+            "+99999999999",
+            "head:",
+            ":head",
+            "+1:head",
+            "a:b:c",
+        ] {
             assert!(bad.parse::<Way>().is_err(), "{bad}");
         }
         assert_eq!("base:head".parse::<Way>().unwrap(), Way::Between(None, Some(Revision::HEAD)));

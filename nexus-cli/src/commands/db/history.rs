@@ -46,7 +46,11 @@ pub(super) fn run(global: &Global, place: Option<&Place>) -> Result<ExitCode, St
     for revision in newest_first {
         let head = if revision == Revision::HEAD { " (head)" } else { "" };
         let mark = if Some(revision) == current { " (current)" } else { "" };
-        output::line(format!("{} -> {revision}{head}{mark}, {}", goal::name(revision.down()), revision.title()));
+        output::line(format!(
+            "{} -> {revision}{head}{mark}, {}",
+            goal::name(revision.down()),
+            revision.title()
+        ));
     }
     Ok(ExitCode::Done)
 }

@@ -51,5 +51,9 @@ pub(super) fn run(global: &Global, place: &Place) -> Result<ExitCode, Stop> {
 fn exists(error: DbError) -> Stop {
     let there = matches!(error, DbError::Exists { .. });
     let stop = stop(error);
-    if there { stop.with_hint("to start afresh, move the old file away first: its rows are not thrown away") } else { stop }
+    if there {
+        stop.with_hint("to start afresh, move the old file away first: its rows are not thrown away")
+    } else {
+        stop
+    }
 }

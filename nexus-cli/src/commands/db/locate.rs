@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use nexus_core::lock::{DatabaseLock, LockError, RunLock};
 
 use crate::args::Global;
-use crate::exit_code::{ExitCode, OrStop as _, Stop};
+use crate::exit_code::{ExitCode, Stop};
 
 /// Names the database; NexusLIMS reads the same variable.
 pub(super) const DATABASE_VARIABLE: &str = "NX_DB_PATH";
@@ -80,4 +80,17 @@ fn lock_stop(error: LockError) -> Stop {
 
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| value.as_os_str() != OsStr::new("")).map(PathBuf::from)
+}
+
+/// The database and the data folder of the configuration, if there is one.
+fn configured(_global: &Global) -> Result<Option<(PathBuf, PathBuf)>, Stop> {
+    Ok(None)
+}
+
+/// Whether two paths lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
 }

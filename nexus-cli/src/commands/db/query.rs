@@ -68,7 +68,9 @@ fn parameter(text: &str) -> anyhow::Result<Value> {
         "real" => Value::Real(rest.parse().with_context(|| format!("`{rest}` is no number"))?),
         "text" => Value::Text(rest.to_owned()),
         "null" if rest.is_empty() => Value::Null,
-        "blob" => Value::Blob(bytes(rest).ok_or_else(|| anyhow!("`{rest}` is not hexadecimal, two digits a byte"))?),
+        "blob" => {
+            Value::Blob(bytes(rest).ok_or_else(|| anyhow!("`{rest}` is not hexadecimal, two digits a byte"))?)
+        }
         _ => Value::Text(text.to_owned()),
     })
 }
@@ -110,7 +112,13 @@ fn shown(value: &Value, null: &str) -> String {
 
 /// The shortest digits that give the same number again, always told from an integer.
 fn real(number: f64) -> String {
-    if number.is_finite() { format!("{number:?}") } else if number > 0.0 { "Inf".to_owned() } else { "-Inf".to_owned() }
+    if number.is_finite() {
+        format!("{number:?}")
+    } else if number > 0.0 {
+        "Inf".to_owned()
+    } else {
+        "-Inf".to_owned()
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,3 +1,0 @@
-//! The one way to open the database.
-
-pub mod describe;
