@@ -28,7 +28,7 @@ const SLUG_AT_MOST: usize = 60;
 pub(super) struct NewMigrationArgs {
     /// The release that brings it, as vMAJOR_MINOR_PATCH, with a letter if a release brings several.
     #[arg(value_name = "VERSION")]
-    version: Name,
+    release: Name,
     /// What it does, in a few words.
     description: String,
     /// Add to the tables that are shared with NexusLIMS, with the revision that NexusLIMS uses.
@@ -47,11 +47,11 @@ pub(super) fn run(global: &Global, args: &NewMigrationArgs) -> Result<ExitCode, 
     };
     let folder = root.join(if args.shared { "sqlite" } else { "nexus" });
     let present = Present::read(&folder).or_stop(ExitCode::CannotStart)?;
-    let number = present.next(&args.version, &slug).or_stop(ExitCode::CannotStart)?;
+    let number = present.next(&args.release, &slug).or_stop(ExitCode::CannotStart)?;
 
-    let stem = format!("V{number:04}__{}_{slug}", args.version);
+    let stem = format!("V{number:04}__{}_{slug}", args.release);
     let text =
-        Text { version: &args.version, revises: present.last_revision(), title: title(&args.description) };
+        Text { version: &args.release, revises: present.last_revision(), title: title(&args.description) };
     let (up_text, down_text) =
         if args.shared { (text.shared_up(), text.shared_down()) } else { (text.own_up(), text.own_down()) };
     let up = folder.join(format!("{stem}.sql"));
