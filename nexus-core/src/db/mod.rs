@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod backup;
 mod chain;
 pub mod describe;
 mod error;
