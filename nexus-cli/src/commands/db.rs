@@ -1,5 +1,6 @@
 //! `nexus db`: one file per verb.
 
+mod backup;
 mod check;
 mod current;
 mod diagram;
@@ -7,8 +8,11 @@ mod goal;
 mod history;
 mod init;
 mod locate;
+mod migrate;
 mod new_migration;
 mod query;
+mod report;
+mod stamp;
 
 use std::path::PathBuf;
 
@@ -47,6 +51,14 @@ enum Verb {
     Check(check::CheckArgs),
     /// List the revisions of the shared tables.
     History(history::HistoryArgs),
+    /// Bring the shared tables to a newer revision.
+    Upgrade(migrate::UpgradeArgs),
+    /// Take the shared tables back to an older revision.
+    Downgrade(migrate::DowngradeArgs),
+    /// Record the revision of a database that has the tables but no revision.
+    Stamp(stamp::StampArgs),
+    /// Copy the database while others may be using it.
+    Backup(backup::BackupArgs),
     /// Print how the tables belong together, and what every column means.
     Diagram(diagram::DiagramArgs),
     /// Run one statement that only reads, and print its rows.
@@ -65,6 +77,10 @@ pub fn run(global: &Global, args: DbArgs) -> Result<ExitCode, Stop> {
         Verb::History(_) => {
             history::run(global, Place::find_if_any(global, args.database.as_deref())?.as_ref())
         }
+        Verb::Upgrade(verb) => migrate::upgrade(global, place, &verb),
+        Verb::Downgrade(verb) => migrate::downgrade(global, place, &verb),
+        Verb::Stamp(verb) => stamp::run(global, &place()?, &verb),
+        Verb::Backup(verb) => backup::run(global, &place()?, &verb),
         Verb::Diagram(verb) => diagram::run(global, &verb),
         Verb::Query(verb) => query::run(global, &place()?, &verb),
         Verb::NewMigration(verb) => new_migration::run(global, &verb),
@@ -75,7 +91,6 @@ pub fn run(global: &Global, args: DbArgs) -> Result<ExitCode, Stop> {
 fn stop(error: DbError) -> Stop {
     let code = match &error {
         DbError::EmptyPath
-        | DbError::OtherDirection { .. }
         | DbError::Query(
             QueryError::Empty
             | QueryError::Several
@@ -87,6 +102,7 @@ fn stop(error: DbError) -> Stop {
         | DbError::IntegrityLost { .. }
         | DbError::Sqlite { .. } => ExitCode::Failed,
         DbError::Busy { .. } => ExitCode::Locked,
+        DbError::Partial { .. } => ExitCode::NeedsPerson,
         _ => ExitCode::CannotStart,
     };
     Stop::new(code, error)

@@ -19,8 +19,12 @@ const HISTORY: &[Column] = &[
     Column::new("version", "int4", "Number of the migration.").nullable().key(),
     Column::new("name", "VARCHAR(255)", "Its name: the file name without number and ending.").nullable(),
     Column::new("applied_on", "VARCHAR(255)", "When it was applied, in RFC 3339 with its offset.").nullable(),
-    Column::new("checksum", "VARCHAR(255)", "Checksum of number, name and text: an edited migration is noticed.")
-        .nullable(),
+    Column::new(
+        "checksum",
+        "VARCHAR(255)",
+        "Checksum of number, name and text: an edited migration is noticed.",
+    )
+    .nullable(),
 ];
 
 const SHARED_HISTORY: Table = Table {
