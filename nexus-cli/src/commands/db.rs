@@ -15,13 +15,14 @@ mod report;
 mod stamp;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use nexus_core::db::{DbError, QueryError};
 
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};
-use locate::Place;
+use locate::{Asked, Place};
 
 const ABOUT_PATHS: &str = "\
 Which database is meant: --database PATH, else the environment variable NX_DB_PATH, else [database] path of
@@ -37,6 +38,9 @@ pub struct DbArgs {
     /// Work on this database file, whatever NX_DB_PATH and the configuration say.
     #[arg(long, global = true, value_name = "PATH")]
     database: Option<PathBuf>,
+    /// Wait so long for another program that holds the database.
+    #[arg(long, global = true, value_name = "TIME", default_value = "30 s", value_parser = humantime::parse_duration)]
+    wait: Duration,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -69,14 +73,13 @@ enum Verb {
 
 /// Runs `nexus db`.
 pub fn run(global: &Global, args: DbArgs) -> Result<ExitCode, Stop> {
-    let place = || Place::find(global, args.database.as_deref());
+    let asked = Asked { path: args.database.as_deref(), wait: args.wait };
+    let place = || Place::find(global, asked);
     match args.verb {
         Verb::Init(_) => init::run(global, &place()?),
         Verb::Current(_) => current::run(global, &place()?),
         Verb::Check(_) => check::run(global, &place()?),
-        Verb::History(_) => {
-            history::run(global, Place::find_if_any(global, args.database.as_deref())?.as_ref())
-        }
+        Verb::History(_) => history::run(global, Place::find_if_any(global, asked)?.as_ref()),
         Verb::Upgrade(verb) => migrate::upgrade(global, place, &verb),
         Verb::Downgrade(verb) => migrate::downgrade(global, place, &verb),
         Verb::Stamp(verb) => stamp::run(global, &place()?, &verb),

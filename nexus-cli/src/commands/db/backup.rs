@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nexus_core::db::peer::{self, MigrationOptions};
+use nexus_core::db::peer;
 
 use super::locate::Place;
 use super::stop;
@@ -30,7 +30,7 @@ pub(super) struct BackupArgs {
 }
 
 pub(super) fn run(global: &Global, place: &Place, args: &BackupArgs) -> Result<ExitCode, Stop> {
-    let options = MigrationOptions::default();
+    let options = place.options();
     let copy = match &args.to {
         Some(to) => peer::backup_to(place.path(), to, &options),
         None => peer::backup(place.path(), &options),

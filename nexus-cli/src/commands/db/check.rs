@@ -1,8 +1,8 @@
 //! `nexus db check`.
 
 use clap::Args;
+use nexus_core::db::DbError;
 use nexus_core::db::peer::{Revision, Standing};
-use nexus_core::db::{Access, Database, DbError};
 
 use super::locate::Place;
 use super::stop;
@@ -22,7 +22,7 @@ Exit codes: 0 up to date, 4 an upgrade or a stamp is needed, 6 the file cannot b
 pub(super) struct CheckArgs {}
 
 pub(super) fn run(global: &Global, place: &Place) -> Result<ExitCode, Stop> {
-    let database = Database::open(place.path(), Access::Read).map_err(stop)?;
+    let database = place.open().map_err(stop)?;
     let standing = database.standing().map_err(stop)?;
     let advice = match database.require_head() {
         Ok(()) => None,

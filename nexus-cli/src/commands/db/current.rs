@@ -1,8 +1,8 @@
 //! `nexus db current`.
 
 use clap::Args;
+use nexus_core::db::Database;
 use nexus_core::db::peer::{Revision, Standing};
-use nexus_core::db::{Access, Database};
 
 use super::locate::Place;
 use super::stop;
@@ -22,7 +22,7 @@ Examples:
 pub(super) struct CurrentArgs {}
 
 pub(super) fn run(global: &Global, place: &Place) -> Result<ExitCode, Stop> {
-    let database = Database::open(place.path(), Access::Read).map_err(stop)?;
+    let database = place.open().map_err(stop)?;
     let standing = database.standing().map_err(stop)?;
     let revision = match standing {
         Standing::At(revision) => Some(revision),

@@ -35,14 +35,14 @@ impl Goal {
         }
         let found = usize::try_from(goal - 1).ok().and_then(|index| Revision::ALL.get(index));
         found.copied().map(Some).ok_or_else(|| {
-            let end = if steps > 0 { name(Some(Revision::HEAD)) } else { name(None) };
-            let left =
-                position(present).abs_diff(position(if steps > 0 { Some(Revision::HEAD) } else { None }));
-            anyhow!(
-                "{steps:+} goes too far: the database is at {}, and {end} is {left} revision{} away",
-                name(present),
-                if left == 1 { "" } else { "s" }
-            )
+            let end = if steps > 0 { Some(Revision::HEAD) } else { None };
+            let left = position(present).abs_diff(position(end));
+            let rest = match left {
+                0 => "and nothing lies beyond".to_owned(),
+                1 => format!("and {} is 1 revision away", name(end)),
+                _ => format!("and {} is {left} revisions away", name(end)),
+            };
+            anyhow!("{steps:+} goes too far: the database is at {}, {rest}", name(present))
         })
     }
 }
@@ -126,7 +126,7 @@ mod tests {
         );
         assert_eq!(
             far("-2147483648", None),
-            "-2147483648 goes too far: the database is at base, and base is 0 revisions away"
+            "-2147483648 goes too far: the database is at base, and nothing lies beyond"
         );
     }
 

@@ -2,7 +2,6 @@
 
 use clap::Args;
 use nexus_core::db::peer::{Revision, Standing};
-use nexus_core::db::{Access, Database};
 
 use super::{goal, locate::Place, stop};
 use crate::args::Global;
@@ -21,7 +20,7 @@ pub(super) struct HistoryArgs {}
 pub(super) fn run(global: &Global, place: Option<&Place>) -> Result<ExitCode, Stop> {
     let current = match place {
         Some(place) => {
-            let database = Database::open(place.path(), Access::Read).map_err(stop)?;
+            let database = place.open().map_err(stop)?;
             match database.standing().map_err(stop)? {
                 Standing::At(revision) => Some(revision),
                 Standing::Empty | Standing::Unversioned(_) => None,

@@ -2,8 +2,11 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::anyhow;
+use nexus_core::db::peer::MigrationOptions;
+use nexus_core::db::{Access, Database, DbError, OpenOptions};
 use nexus_core::lock::{DatabaseLock, LockError, RunLock};
 
 use crate::args::Global;
@@ -20,11 +23,22 @@ pub(super) struct Place {
     path: PathBuf,
     /// Folder whose lock keeps runs away, if known.
     data: Option<PathBuf>,
+    /// How long to wait for another program that holds the file.
+    wait: Duration,
+}
+
+/// What the command line says about the database.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Its path.
+    pub(super) path: Option<&'a Path>,
+    /// How long to wait for another program that holds it.
+    pub(super) wait: Duration,
 }
 
 impl Place {
     /// The database from the command line, else from the environment, else from the configuration.
-    pub(super) fn find(global: &Global, asked: Option<&Path>) -> Result<Self, Stop> {
+    pub(super) fn find(global: &Global, asked: Asked<'_>) -> Result<Self, Stop> {
         Self::find_if_any(global, asked)?.ok_or_else(|| {
             let config = global.config.display();
             Stop::new(ExitCode::Usage, anyhow!("no database named: there is no --database, {DATABASE_VARIABLE} is not set, and there is no `{config}`"))
@@ -33,8 +47,8 @@ impl Place {
     }
 
     /// The same, where a command can do without.
-    pub(super) fn find_if_any(global: &Global, asked: Option<&Path>) -> Result<Option<Self>, Stop> {
-        let named = asked.map(Path::to_owned).or_else(|| variable(DATABASE_VARIABLE));
+    pub(super) fn find_if_any(global: &Global, asked: Asked<'_>) -> Result<Option<Self>, Stop> {
+        let named = asked.path.map(Path::to_owned).or_else(|| variable(DATABASE_VARIABLE));
         let configured = match configured(global) {
             Ok(configured) => configured,
             // Somebody who names the database does not need the rest of the settings to be right.
@@ -46,12 +60,22 @@ impl Place {
             _ => variable(DATA_VARIABLE).filter(|folder| folder.is_dir()),
         };
         let path = named.or_else(|| configured.as_ref().map(|(path, _)| path.clone()));
-        Ok(path.map(|path| Self { data: data(&path), path }))
+        Ok(path.map(|path| Self { data: data(&path), path, wait: asked.wait }))
     }
 
     /// The database file, as it was named.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The database, for reading.
+    pub(super) fn open(&self) -> Result<Database, DbError> {
+        Database::open_with(&self.path, Access::Read, OpenOptions { busy_timeout: self.wait })
+    }
+
+    /// How to migrate and copy it.
+    pub(super) fn options(&self) -> MigrationOptions<'static> {
+        MigrationOptions { busy_timeout: self.wait, ..MigrationOptions::default() }
     }
 
     /// Keeps runs and other writing commands away until dropped.

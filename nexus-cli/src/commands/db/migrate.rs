@@ -2,8 +2,7 @@
 
 use anyhow::anyhow;
 use clap::Args;
-use nexus_core::db::peer::{self, MigrationOptions, Revision, Standing};
-use nexus_core::db::{Access, Database};
+use nexus_core::db::peer::{self, Revision, Standing};
 
 use super::goal::{self, Goal, Rung, Way};
 use super::locate::Place;
@@ -148,7 +147,7 @@ fn migrate(
         return Ok(ExitCode::Done);
     }
     let _locks = place.lock()?;
-    let options = MigrationOptions::default();
+    let options = place.options();
     let report = match (direction, to) {
         (Direction::Up, Some(to)) => peer::upgrade(place.path(), to, &options),
         (Direction::Up, None) => Ok(peer::MigrationReport::default()),
@@ -160,7 +159,7 @@ fn migrate(
 
 /// Where the database is, and where it shall go.
 fn ends(place: &Place, direction: Direction, to: Goal) -> Result<(Rung, Rung), Stop> {
-    let database = Database::open(place.path(), Access::Read).map_err(stop)?;
+    let database = place.open().map_err(stop)?;
     let from = match database.standing().map_err(stop)? {
         Standing::At(revision) => Some(revision),
         Standing::Empty => None,

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
-use nexus_core::db::{Access, Database, QueryRows};
+use nexus_core::db::QueryRows;
 use rusqlite::types::Value;
 
 use super::locate::Place;
@@ -49,7 +49,7 @@ enum Format {
 }
 
 pub(super) fn run(global: &Global, place: &Place, args: &QueryArgs) -> Result<ExitCode, Stop> {
-    let database = Database::open(place.path(), Access::Read).map_err(stop)?;
+    let database = place.open().map_err(stop)?;
     let found = database.query(&args.sql, &args.params).map_err(stop)?;
     let fallback = if global.json { Format::Json } else { Format::Table };
     match args.format.unwrap_or(fallback) {

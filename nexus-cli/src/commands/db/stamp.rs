@@ -1,8 +1,8 @@
 //! `nexus db stamp`.
 
 use clap::Args;
-use nexus_core::db::peer::{self, MigrationOptions, Revision};
-use nexus_core::db::{Access, Database, DbError};
+use nexus_core::db::DbError;
+use nexus_core::db::peer::{self, Revision};
 
 use super::locate::Place;
 use super::{report, stop};
@@ -31,12 +31,12 @@ pub(super) struct StampArgs {
 
 pub(super) fn run(global: &Global, place: &Place, args: &StampArgs) -> Result<ExitCode, Stop> {
     // Asked before the locks are taken, so that a refusal leaves nothing behind. What a stamp repairs is no refusal.
-    match Database::open(place.path(), Access::Read) {
+    match place.open() {
         Ok(_) | Err(DbError::HalfApplied { .. } | DbError::BrokenVersionTable { .. }) => {}
         Err(error) => return Err(stop(error)),
     }
     let _locks = place.lock()?;
-    let done = peer::stamp(place.path(), args.revision, &MigrationOptions::default()).map_err(stop)?;
+    let done = peer::stamp(place.path(), args.revision, &place.options()).map_err(stop)?;
     report::print(global, &done)?;
     if !global.json && done.to != Some(Revision::HEAD) {
         output::line("next: nexus db upgrade");
