@@ -205,7 +205,10 @@ fn back_up(
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(sqlite(connection, "read"))?;
     if tables > 0 {
-        let made = backup::make(connection, path, options.clock.now_local())?;
+        // By a connection of its own, for SQLite does not copy from one that is about to write. Ours holds the write
+        // lock meanwhile, so the copy is what the first step finds.
+        let reader = db::connect(path, Access::Read, OpenOptions { busy_timeout: options.busy_timeout })?;
+        let made = backup::make(&reader, path, options.clock.now_local())?;
         report.backup = Some(made.path);
         report.removed_backups = made.removed;
     }
