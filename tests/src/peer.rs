@@ -16,6 +16,8 @@ pub const VERSION: &str = "2.8.0";
 #[derive(Debug, Clone)]
 pub struct Peer {
     venv: PathBuf,
+    /// Its libraries keep caches under HOME that cost seconds to make.
+    home: PathBuf,
 }
 
 impl Peer {
@@ -48,7 +50,11 @@ impl Peer {
 
     fn program(&self, name: &str, folder: &Path) -> Command {
         let mut command = Command::new(self.venv.join("bin").join(name));
-        command.env_clear().current_dir(folder).env("HOME", folder).env("NO_PROXY", "127.0.0.1");
+        command.env_clear().current_dir(folder).env("HOME", &self.home).env("NO_PROXY", "127.0.0.1");
+        // Several tests run it at once; its numerical libraries would each take every core and wait by spinning.
+        for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
+            command.env(name, "1");
+        }
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
@@ -57,17 +63,18 @@ impl Peer {
 }
 
 fn find_or_install() -> Result<Peer, String> {
+    let cache = cache_folder()?.join("nexus-tests");
+    let home = cache.join("home");
+    std::fs::create_dir_all(&home).map_err(|error| format!("cannot make {}: {error}", home.display()))?;
     if let Some(venv) = std::env::var_os("NEXUS_TEST_PEER") {
-        let peer = Peer { venv: PathBuf::from(venv) };
+        let peer = Peer { venv: PathBuf::from(venv), home };
         check(&peer)?;
         return Ok(peer);
     }
-    let cache = cache_folder()?.join("nexus-tests");
-    std::fs::create_dir_all(&cache).map_err(|error| format!("cannot make {}: {error}", cache.display()))?;
     let name = format!("peer-{VERSION}");
     let lock = File::create(cache.join(format!("{name}.lock"))).and_then(|file| file.lock().map(|()| file));
     let lock = lock.map_err(|error| format!("cannot lock {}: {error}", cache.display()))?;
-    let peer = Peer { venv: cache.join(&name) };
+    let peer = Peer { venv: cache.join(&name), home };
     // Written last: an installation that was broken off is made anew.
     let complete = peer.venv.join("nexus-tests-complete");
     if !complete.exists() {
