@@ -176,19 +176,6 @@ pub enum DbError {
         reason: String,
     },
 
-    /// An upgrade to an older revision, a downgrade to a newer one.
-    #[error("database `{database}` is at {found}: {asked} lies the other way; use `nexus db {instead}`")]
-    OtherDirection {
-        /// The file.
-        database: String,
-        /// Where it is.
-        found: String,
-        /// Where it was to go.
-        asked: String,
-        /// The command that goes there.
-        instead: &'static str,
-    },
-
     /// Rows that the next schema would not take.
     #[error(
         "the step to {to} of `{database}` was not started, {}; correct these rows and try again",
@@ -225,6 +212,17 @@ pub enum DbError {
         to: String,
         /// SQLite's or refinery's words.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A later step failed; the earlier ones are in force.
+    #[error("stopped at {reached}, which is in force (backup: `{backup}`): {source}")]
+    Partial {
+        /// The revision reached.
+        reached: String,
+        /// The copy made before the first step.
+        backup: String,
+        /// Why the next step failed.
+        source: Box<DbError>,
     },
 
     /// Not enough room for the backup and the rebuild.

@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod backup;
 mod chain;
 mod error;
 mod file;

@@ -1,36 +1,28 @@
 //! The revisions of the shared schema, and the ways between them.
 
+mod census;
+mod migrate;
+mod obstacle;
 mod revision;
+mod script;
 mod standing;
+mod step;
+#[cfg(test)]
+mod tests;
 
 use refinery::Target;
 use rusqlite::Connection;
 
+pub use census::BrokenReferences;
+pub use migrate::{MigrationOptions, MigrationReport, backup, downgrade, stamp, upgrade};
+pub use obstacle::Obstacle;
 pub use revision::{Revision, UnknownRevision};
+pub use script::{HistoryEntry, downgrade_sql, history, upgrade_sql};
 pub use standing::{Shape, Standing, standing};
+pub use step::{Loss, Step};
 
 use super::chain::PEER;
 use super::error::{DbError, name_of};
-
-/// Rows that the next schema would not take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Obstacle {
-    /// The table.
-    pub table: &'static str,
-    /// What is wrong with them.
-    pub problem: String,
-    /// The first of them by key, at most ten.
-    pub keys: Vec<String>,
-    /// How many there are.
-    pub rows: u64,
-}
-
-impl std::fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let more = if self.rows > self.keys.len() as u64 { ", …" } else { "" };
-        write!(f, "{} {} of {} with {}{more}", self.problem, self.rows, self.table, self.keys.join(", "))
-    }
-}
 
 /// All shared tables into an empty database, inside the caller's transaction.
 pub(super) fn fill(within: &Connection) -> Result<(), DbError> {
