@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset};
 use rusqlite::Connection;
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 
-use super::error::{DbError, sqlite};
+use super::error::{DbError, busy_timeout, name_of, sqlite};
 
 /// How many of our backups stay beside the database.
 pub const KEPT: usize = 3;
@@ -67,6 +67,8 @@ impl Pattern {
 
 /// Copies the database through SQLite, so that the copy is whole whatever other programs do meanwhile. `now` is local
 /// time. The copy has the permissions of the original and is on the disk when this returns.
+///
+/// The connection must not be in a transaction that writes: SQLite would not copy from it.
 pub(super) fn make(
     connection: &Connection,
     database: &Path,
@@ -121,7 +123,11 @@ fn copy(connection: &Connection, database: &Path, partial: &Path) -> Result<(), 
     // One sync at the end is enough: until it is renamed the copy counts for nothing.
     target.pragma_update(None, "synchronous", "OFF").map_err(broken)?;
     let backup = Backup::new(connection, &mut target).map_err(sqlite(connection, "back up"))?;
-    backup.run_to_completion(-1, std::time::Duration::ZERO, None).map_err(sqlite(connection, "back up"))?;
+    // All pages in one step, so that no write can come between.
+    match backup.step(-1).map_err(sqlite(connection, "back up"))? {
+        StepResult::Done => {}
+        _ => return Err(DbError::Busy { database: name_of(connection), waited: busy_timeout(connection) }),
+    }
     drop(backup);
     target.close().map_err(|(_, source)| broken(source))?;
     let file = OpenOptions::new().read(true).open(partial);
