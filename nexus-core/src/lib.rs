@@ -33,6 +33,7 @@ pub mod session_log;
 pub mod session_state;
 mod text_enum;
 pub mod timestamp;
+pub mod unreadable;
 pub mod upload_log;
 pub mod walk;
 pub mod writer;

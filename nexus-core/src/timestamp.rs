@@ -127,7 +127,7 @@ impl Timestamp {
 }
 
 /// The bounded constructors keep every value far from chrono's own limits, so the conversion cannot fail.
-pub(crate) fn at_offset(naive: NaiveDateTime, offset: FixedOffset) -> DateTime<FixedOffset> {
+fn at_offset(naive: NaiveDateTime, offset: FixedOffset) -> DateTime<FixedOffset> {
     let utc = naive.checked_sub_offset(offset).unwrap_or(naive);
     DateTime::from_naive_utc_and_offset(utc, offset)
 }

@@ -1,9 +1,10 @@
 //! Wall-clock time in an instrument's zone.
 
-use chrono::{DateTime, FixedOffset, LocalResult, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _};
+use chrono::{DateTime, FixedOffset, LocalResult, NaiveDateTime, Offset as _, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-use crate::timestamp::at_offset;
+/// The offset of a zone at a time, with its abbreviation.
+type ZoneOffset = <Tz as TimeZone>::Offset;
 
 /// The name is not a time zone of the IANA database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,25 +28,32 @@ pub fn parse(name: &str) -> Result<Tz, UnknownZone> {
 /// assert_eq!(localise(gap, New_York).to_rfc3339(), "2021-03-14T02:30:00-05:00");
 /// ```
 pub fn localise(naive: NaiveDateTime, zone: Tz) -> DateTime<FixedOffset> {
-    at_offset(naive, standard_offset(naive, zone))
+    localise_in(naive, zone).fixed_offset()
 }
 
-fn standard_offset(naive: NaiveDateTime, zone: Tz) -> FixedOffset {
+/// The same, keeping the zone, so that `%Z` prints its abbreviation. In a gap the clock shows the time that
+/// was asked for, though the zone itself never did.
+pub fn localise_in(naive: NaiveDateTime, zone: Tz) -> DateTime<Tz> {
+    let offset = standard_offset(naive, zone);
+    let utc = naive.checked_sub_offset(offset.fix()).unwrap_or(naive);
+    DateTime::from_naive_utc_and_offset(utc, offset)
+}
+
+fn standard_offset(naive: NaiveDateTime, zone: Tz) -> ZoneOffset {
     // A gap can be a whole day long (an island that crossed the date line), hence more than one step back.
     let mut before = Some(naive);
     for _ in 0..6 {
         let Some(time) = before else { break };
         match zone.offset_from_local_datetime(&time) {
-            LocalResult::Single(offset) => return offset.fix(),
+            LocalResult::Single(offset) => return offset,
             // The clock was set back: the smaller offset is the later one, winter.
             LocalResult::Ambiguous(a, b) => {
-                let (a, b) = (a.fix(), b.fix());
-                return if a.local_minus_utc() <= b.local_minus_utc() { a } else { b };
+                return if a.fix().local_minus_utc() <= b.fix().local_minus_utc() { a } else { b };
             }
             LocalResult::None => before = time.checked_sub_signed(TimeDelta::hours(6)),
         }
     }
-    zone.offset_from_utc_datetime(&naive).fix()
+    zone.offset_from_utc_datetime(&naive)
 }
 
 #[cfg(test)]

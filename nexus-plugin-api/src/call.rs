@@ -6,8 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A flag that says the caller no longer wants the answer. Cloning shares the flag.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Cancel(Arc<Flag>);
+
+#[derive(Default)]
+struct Flag {
+    set: AtomicBool,
+    /// Another flag that counts as this one: the host's, seen from inside a library.
+    source: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+}
 
 impl Cancel {
     /// A flag that is not set.
@@ -16,21 +23,43 @@ impl Cancel {
         Self::default()
     }
 
+    /// A flag that is also set as soon as `source` says so. `source` is asked whenever somebody
+    /// looks, from any thread, and must be quick.
+    #[must_use]
+    pub fn following(source: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Flag { set: AtomicBool::new(false), source: Some(Box::new(source)) }))
+    }
+
     /// Sets the flag; it is never cleared.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.set.store(true, Ordering::Release);
     }
 
     /// Whether the flag is set.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        if self.0.set.load(Ordering::Acquire) {
+            return true;
+        }
+        let set = self.0.source.as_ref().is_some_and(|source| source());
+        if set {
+            self.cancel();
+        }
+        set
     }
 
-    /// The flag itself, for a carrier that hands a pointer across the C boundary.
+    /// The byte that becomes 1, for a carrier that hands its address across the C boundary. Valid
+    /// as long as this flag or a clone of it lives. What a flag made by [`Cancel::following`]
+    /// follows shows here only after somebody asked [`Cancel::is_cancelled`].
     #[must_use]
-    pub fn flag(&self) -> &Arc<AtomicBool> {
-        &self.0
+    pub fn as_ptr(&self) -> *const u8 {
+        self.0.set.as_ptr().cast::<u8>().cast_const()
+    }
+}
+
+impl std::fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Cancel").field(&self.is_cancelled()).finish()
     }
 }
 

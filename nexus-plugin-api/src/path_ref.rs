@@ -75,13 +75,13 @@ impl<'de> Deserialize<'de> for PathRef {
 
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps, reason = "the other platforms can fail")]
-fn os_string(bytes: Vec<u8>) -> Result<OsString, String> {
+pub(crate) fn os_string(bytes: Vec<u8>) -> Result<OsString, String> {
     use std::os::unix::ffi::OsStringExt;
     Ok(OsString::from_vec(bytes))
 }
 
 #[cfg(not(unix))]
-fn os_string(bytes: Vec<u8>) -> Result<OsString, String> {
+pub(crate) fn os_string(bytes: Vec<u8>) -> Result<OsString, String> {
     String::from_utf8(bytes).map(OsString::from).map_err(|error| error.to_string())
 }
 

@@ -67,8 +67,6 @@ impl Pattern {
 
 /// Copies the database through SQLite, so that the copy is whole whatever other programs do meanwhile. `now` is local
 /// time. The copy has the permissions of the original and is on the disk when this returns.
-///
-/// The connection must not be in a transaction that writes: SQLite would not copy from it.
 pub(super) fn make(
     connection: &Connection,
     database: &Path,
@@ -87,6 +85,35 @@ pub(super) fn make(
     }
     sync_folder(&pattern.folder)?;
     Ok(MadeBackup { path, removed: prune(&pattern) })
+}
+
+/// Copies the database to this new file, whole or not at all.
+pub(super) fn make_at(connection: &Connection, database: &Path, to: &Path) -> Result<(), DbError> {
+    // Claims the name, so that nothing that appears meanwhile is overwritten.
+    File::create_new(to).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => DbError::BackupExists { path: to.to_owned() },
+        _ => failed("create backup", to, source),
+    })?;
+    let mut name = to.as_os_str().to_owned();
+    name.push(".partial");
+    let partial = PathBuf::from(name);
+    let copied = File::create_new(&partial)
+        .map_err(|source| failed("create backup", &partial, source))
+        .and_then(|_held| {
+            let copied = copy(connection, database, &partial).and_then(|()| {
+                fs::rename(&partial, to).map_err(|source| failed("rename backup to", to, source))
+            });
+            if copied.is_err() {
+                let _ = fs::remove_file(&partial);
+            }
+            copied
+        });
+    if copied.is_err() {
+        // Ours: it was made by the first line of this function.
+        let _ = fs::remove_file(to);
+        return copied;
+    }
+    sync_folder(to.parent().unwrap_or(Path::new(".")))
 }
 
 /// Finds a free name and takes it by a partial file, locked as long as it is being written.

@@ -3,7 +3,8 @@
 //! seconds.
 //!
 //! A few texts that Python reads are refused, because no program writes them and their meaning is a guess:
-//! a fraction of an hour or a minute, sixty minutes in an offset, and an offset with a fraction of a second.
+//! a fraction of an hour or a minute, a point with no digits after it, sixty minutes in an offset, and an
+//! offset with a fraction of a second.
 
 use chrono::{FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Weekday};
 

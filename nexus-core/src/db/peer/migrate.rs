@@ -287,6 +287,16 @@ pub fn backup(path: &Path, options: &MigrationOptions<'_>) -> Result<PathBuf, Db
     backup::make(&connection, &path, options.clock.now_local()).map(|made| made.path)
 }
 
+/// Copies the database to a file of the caller's choice, which must not exist yet. Such a copy is never removed.
+pub fn backup_to(path: &Path, to: &Path, options: &MigrationOptions<'_>) -> Result<PathBuf, DbError> {
+    let path = file::check(path)?;
+    let to = file::absolute(to)?;
+    let open = OpenOptions { busy_timeout: options.busy_timeout };
+    let connection = db::connect(&path, Access::Read, open)?;
+    backup::make_at(&connection, &path, &to)?;
+    Ok(to)
+}
+
 /// A connection for migrating; nothing is changed by opening it.
 fn open(path: &Path, options: &MigrationOptions<'_>) -> Result<(PathBuf, Connection), DbError> {
     let path = file::check(path)?;

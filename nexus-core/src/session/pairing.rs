@@ -1,0 +1,268 @@
+//! START and END rows become sessions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row};
+
+use super::{EventType, RecordStatus, Session, SessionError};
+use crate::ids::{InstrumentPid, SessionId};
+use crate::instrument::Instruments;
+use crate::timestamp::Timestamp;
+use crate::unreadable::{UnreadableRow, value_problem};
+use crate::zone::UnknownZone;
+
+/// What is to be built, and what cannot be.
+#[derive(Debug, Clone, Default)]
+pub struct ToBuild {
+    /// Sessions, by the instant of their end, then by identifier.
+    pub sessions: Vec<Session>,
+    /// Sessions that are TO_BE_BUILT and that somebody must put right first, by identifier.
+    pub broken: Vec<BrokenSession>,
+}
+
+/// A session whose rows do not make a session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("session `{identifier}` cannot be built: {why}")]
+pub struct BrokenSession {
+    /// The session.
+    pub identifier: SessionId,
+    /// Its instrument, as the rows say.
+    pub instrument: InstrumentPid,
+    /// What is wrong.
+    #[source]
+    pub why: WhyBroken,
+}
+
+/// What is wrong with the rows of a session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WhyBroken {
+    /// Half of it is missing.
+    #[error("it has no {0} row")]
+    Missing(EventType),
+    /// Half of it has another status.
+    #[error("its {event} row {row} is {status}, not TO_BE_BUILT")]
+    OtherStatus {
+        /// The half.
+        event: EventType,
+        /// Its row in `session_log`.
+        row: i64,
+        /// The status found, which may be none that is known.
+        status: String,
+    },
+    /// START and END name two instruments.
+    #[error("its START row names instrument `{start}`, its END row `{end}`")]
+    TwoInstruments {
+        /// Instrument of the START row.
+        start: InstrumentPid,
+        /// Instrument of the END row.
+        end: InstrumentPid,
+    },
+    /// A value is not what it should be.
+    #[error("{0}")]
+    Unreadable(UnreadableRow),
+    /// It ends before it starts.
+    #[error("it ends ({end}, row {end_row}) before it starts ({start}, row {start_row})")]
+    EndsBeforeStart {
+        /// Start, as stored.
+        start: Timestamp,
+        /// End, as stored.
+        end: Timestamp,
+        /// The START row.
+        start_row: i64,
+        /// The END row.
+        end_row: i64,
+    },
+    /// Nobody knows the instrument.
+    #[error("instrument `{0}` is not in the table of instruments; add it, or correct the rows")]
+    UnknownInstrument(InstrumentPid),
+    /// The instrument's zone is not one.
+    #[error("instrument `{instrument}` has an {zone}")]
+    UnknownZone {
+        /// The instrument.
+        instrument: InstrumentPid,
+        /// Its zone.
+        zone: UnknownZone,
+    },
+}
+
+/// A START or END row, its time not yet read.
+#[derive(Debug, Clone)]
+struct Half {
+    row: i64,
+    instrument: InstrumentPid,
+    user: Option<String>,
+    time: Result<Timestamp, String>,
+}
+
+/// The rows of one session: for each half the one with the largest row id.
+#[derive(Debug, Default)]
+struct Halves {
+    start: Option<Half>,
+    end: Option<Half>,
+    /// The identifier itself is no text, so that nothing could be asked or written under it.
+    odd: Option<UnreadableRow>,
+}
+
+/// The sessions that are TO_BE_BUILT, START and END paired by session identifier.
+///
+/// Of several START or END rows the one with the largest row id counts, with a warning. The users of the two
+/// rows need not agree. A session whose rows are broken is reported and does not keep the others from being
+/// built. One pass over the table, in the database; only rows to be built come into memory.
+pub fn sessions_to_build(
+    connection: &Connection,
+    instruments: &Instruments,
+) -> Result<ToBuild, SessionError> {
+    let candidates = read_candidates(connection)
+        .map_err(SessionError::database("read the sessions that are TO_BE_BUILT"))?;
+    let mut found = ToBuild::default();
+    if candidates.is_empty() {
+        return Ok(found);
+    }
+    let other = read_other_statuses(connection)
+        .map_err(SessionError::database("read the other rows of the sessions that are TO_BE_BUILT"))?;
+    for (identifier, halves) in candidates {
+        let instrument = halves.instrument();
+        match pair(&identifier, halves, other.get(&identifier), instruments) {
+            Ok(session) => found.sessions.push(session),
+            Err(why) => found.broken.push(BrokenSession { identifier, instrument, why }),
+        }
+    }
+    found.sessions.sort_by_cached_key(|session| (session.ended_at(), session.identifier.clone()));
+    Ok(found)
+}
+
+impl Halves {
+    fn instrument(&self) -> InstrumentPid {
+        let half = self.start.as_ref().or(self.end.as_ref());
+        half.map_or_else(|| InstrumentPid::from(""), |half| half.instrument.clone())
+    }
+}
+
+fn pair(
+    identifier: &SessionId,
+    halves: Halves,
+    other: Option<&WhyBroken>,
+    instruments: &Instruments,
+) -> Result<Session, WhyBroken> {
+    if let Some(odd) = halves.odd {
+        return Err(WhyBroken::Unreadable(odd));
+    }
+    if let Some(why) = other {
+        return Err(why.clone());
+    }
+    let start = halves.start.ok_or(WhyBroken::Missing(EventType::Start))?;
+    let end = halves.end.ok_or(WhyBroken::Missing(EventType::End))?;
+    if start.instrument != end.instrument {
+        return Err(WhyBroken::TwoInstruments { start: start.instrument, end: end.instrument });
+    }
+    let instrument = instruments
+        .get(&start.instrument)
+        .ok_or_else(|| WhyBroken::UnknownInstrument(start.instrument.clone()))?;
+    let zone = instrument
+        .timezone()
+        .map_err(|zone| WhyBroken::UnknownZone { instrument: start.instrument.clone(), zone })?;
+    let time = |half: &Half| {
+        half.time.clone().map_err(|why| {
+            WhyBroken::Unreadable(UnreadableRow { table: "session_log", row: half.row, session: None, why })
+        })
+    };
+    let session = Session {
+        identifier: identifier.clone(),
+        instrument: Arc::clone(instrument),
+        zone,
+        start: time(&start)?,
+        end: time(&end)?,
+        user: start.user.or(end.user),
+    };
+    if session.ended_at() < session.started_at() {
+        return Err(WhyBroken::EndsBeforeStart {
+            start: session.start,
+            end: session.end,
+            start_row: start.row,
+            end_row: end.row,
+        });
+    }
+    Ok(session)
+}
+
+/// In the order of the table: the index on the identifier would be followed row by row, which takes far longer
+/// than one pass when nearly all sessions are settled.
+pub(super) const CANDIDATES: &str =
+    "SELECT id_session_log, session_identifier, instrument, timestamp, user, event_type = 'START'
+     FROM session_log
+     WHERE record_status = 'TO_BE_BUILT' AND event_type IN ('START', 'END')
+     ORDER BY id_session_log";
+
+fn read_candidates(connection: &Connection) -> rusqlite::Result<BTreeMap<SessionId, Halves>> {
+    let mut statement = connection.prepare_cached(CANDIDATES)?;
+    let mut found = BTreeMap::<SessionId, Halves>::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let identifier = SessionId::new(lossy(row, 1)?);
+        let half = Half {
+            row: row.get(0)?,
+            instrument: InstrumentPid::new(lossy(row, 2)?),
+            time: match row.get(3) {
+                Ok(time) => Ok(time),
+                Err(error) => Err(value_problem(&error).ok_or(error)?),
+            },
+            user: row.get_ref(4)?.as_bytes_or_null().ok().flatten().map(text),
+        };
+        let halves = found.entry(identifier).or_default();
+        if let Err(error) = row.get::<_, SessionId>(1) {
+            let why = value_problem(&error).ok_or(error)?;
+            halves.odd = Some(UnreadableRow { table: "session_log", row: half.row, session: None, why });
+        }
+        let (slot, event) = if row.get(5)? {
+            (&mut halves.start, EventType::Start)
+        } else {
+            (&mut halves.end, EventType::End)
+        };
+        if let Some(earlier) = slot.replace(half) {
+            tracing::warn!(
+                session = %lossy(row, 1)?,
+                row = row.get::<_, i64>(0)?,
+                instead_of = earlier.row,
+                "several {event} rows: the last one counts"
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// For the sessions that are TO_BE_BUILT: the last START or END row that is not.
+fn read_other_statuses(connection: &Connection) -> rusqlite::Result<BTreeMap<SessionId, WhyBroken>> {
+    let to_be_built = RecordStatus::ToBeBuilt;
+    let mut statement = connection.prepare_cached(
+        "SELECT session_identifier, event_type = 'START', id_session_log, record_status
+         FROM session_log
+         WHERE session_identifier IN (SELECT session_identifier FROM session_log
+                                      WHERE record_status = ?1 AND event_type IN ('START', 'END'))
+           AND event_type IN ('START', 'END') AND record_status <> ?1
+         ORDER BY id_session_log",
+    )?;
+    let mut found = BTreeMap::new();
+    let mut rows = statement.query([to_be_built])?;
+    while let Some(row) = rows.next()? {
+        let event = if row.get(1)? { EventType::Start } else { EventType::End };
+        let why = WhyBroken::OtherStatus { event, row: row.get(2)?, status: lossy(row, 3)? };
+        found.insert(SessionId::new(lossy(row, 0)?), why);
+    }
+    Ok(found)
+}
+
+/// A value as text whatever it is, so that one odd value does not keep the rest from being read.
+fn lossy(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    use rusqlite::types::ValueRef;
+    Ok(match row.get_ref(column)? {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => text(bytes),
+    })
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,138 @@
+//! A log of JSON lines: one object a line, its keys the columns.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+use crate::column::Column;
+use crate::csv::Table;
+use crate::row::{BadRow, Cell, Cells, RawRow};
+
+/// Reads the objects; a line that is none is bad by itself.
+pub fn read(bytes: &[u8]) -> Table {
+    let mut table = Table::default();
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    for (line, text) in (1_u64..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let text = text.trim_ascii();
+        if text.is_empty() || text.starts_with(b"#") {
+            continue;
+        }
+        match object(text, &mut table) {
+            Ok(cells) if cells.is_empty() => {}
+            Ok(cells) => table.rows.push(RawRow { line, cells }),
+            Err(reason) => table.bad.push(BadRow::opaque(line, reason)),
+        }
+    }
+    table
+}
+
+fn object(text: &[u8], table: &mut Table) -> Result<Cells, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8 text")?;
+    let Pairs(pairs) = serde_json::from_str(text)
+        .map_err(|error| format!("is not one JSON object such as {{\"id\": \"17\", …}}: {error}"))?;
+    let mut cells = Cells::new();
+    let mut seen = Vec::new();
+    for (key, value) in pairs {
+        let Some(column) = Column::of_heading(&key) else {
+            if !table.unknown.contains(&key) {
+                table.unknown.push(key);
+            }
+            continue;
+        };
+        // Of two answers neither can be trusted.
+        if seen.contains(&column) {
+            return Err(format!("has `{}` twice", column.name()));
+        }
+        seen.push(column);
+        if !table.columns.contains(&column) {
+            table.columns.push(column);
+        }
+        if let Some(cell) = cell(value).map_err(|what| format!("`{}` is {what}", column.name()))? {
+            cells.insert(column, cell);
+        }
+    }
+    Ok(cells)
+}
+
+fn cell(value: Value) -> Result<Option<Cell>, &'static str> {
+    match value {
+        Value::Array(items) => {
+            let items = items.into_iter().map(|item| Ok(scalar(item)?.unwrap_or_default()));
+            let items: Vec<String> = items.collect::<Result<_, &'static str>>()?;
+            Ok((!items.is_empty()).then_some(Cell::List(items)))
+        }
+        value => Ok(scalar(value)?.map(Cell::Text)),
+    }
+}
+
+fn scalar(value: Value) -> Result<Option<String>, &'static str> {
+    let text = match value {
+        Value::Null => return Ok(None),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(value) => value.to_string(),
+        Value::String(text) => text,
+        Value::Array(_) => return Err("a list of lists"),
+        Value::Object(_) => return Err("an object; it takes text"),
+    };
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// An object's entries, doubles included.
+struct Pairs(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_become_rows() {
+        let table = read(
+            b"\xef\xbb\xbf{\"id\": 7, \"Consent\": true, \"title\": \"  \", \"sample\": [\"a\", 2], \"note\": {}}\r\n\n# x\n{}\n",
+        );
+        assert_eq!(table.rows.len(), 1);
+        let cells = &table.rows[0].cells;
+        assert_eq!(cells[&Column::Id], Cell::Text("7".into()));
+        assert_eq!(cells[&Column::Consent], Cell::Text("true".into()));
+        assert_eq!(cells[&Column::Sample], Cell::List(vec!["a".into(), "2".into()]));
+        assert!(!cells.contains_key(&Column::Title));
+        assert_eq!(table.unknown, ["note"]);
+    }
+
+    #[test]
+    fn lines_that_are_no_object_are_bad_by_line() {
+        let table = read(b"[1]\n{\"id\": \nnull\n{\"id\": \"\xff\"}\n{\"id\": {}}\n{\"id\": 1}\n");
+        assert_eq!(table.bad.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+        assert_eq!(table.rows[0].line, 6);
+    }
+
+    #[test]
+    fn an_answer_given_twice_is_none() {
+        let table = read(b"{\"id\": 1, \"consent\": \"no\", \"Consent\": \"yes\"}\n");
+        assert!(table.bad[0].reason.contains("`consent` twice"));
+    }
+}
