@@ -19,6 +19,7 @@ pub mod durable;
 pub mod event;
 pub mod external_user;
 pub mod extract;
+pub mod guide;
 pub mod ids;
 pub mod instrument;
 pub mod lock;
