@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod db;
+pub mod demo;
 pub mod init;
 pub mod instruments;
 pub mod users;
@@ -17,5 +18,6 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Instruments(args) => instruments::run(global, args),
         Command::Users(args) => users::run(global, args),
         Command::Db(args) => db::run(global, args),
+        Command::Demo(args) => demo::run(global, &args),
     }
 }
