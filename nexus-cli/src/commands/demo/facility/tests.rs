@@ -107,6 +107,37 @@ fn images_and_spectra_are_what_they_seem() {
     assert_eq!((images, spectra), (planned("tif"), planned("msa")));
 }
 
+/// The settings are read without a complaint, and the plugins take them.
+#[test]
+fn the_settings_fit() {
+    use nexus_core::config::{Config, check_settings};
+    use nexus_core::secret::Redactor;
+    let dir = tempfile::tempdir().unwrap();
+    let facility = create(dir.path()).unwrap();
+    let config = Config::read(&facility.config).unwrap();
+    assert_eq!(config.storage.instrument_data, facility.instrument_data);
+    let (log, folder) = (&config.harvesters[0], &config.destinations[0]);
+    let named: Vec<_> = instruments::instruments().into_iter().map(|instrument| instrument.pid).collect();
+    assert_eq!(log.instruments.as_deref(), Some(&*named));
+    let plugins: [(&dyn nexus_plugin_api::Plugin, _); 2] =
+        [(&nexus_plugin_logbook::Logbook, &log.settings), (&nexus_plugin_folder::Folder, &folder.settings)];
+    for (plugin, settings) in plugins {
+        let schema = plugin.manifest().settings;
+        assert_eq!(check_settings(settings, &schema).len(), 0);
+        let resolved = settings.resolve(&schema, &Redactor::default()).unwrap();
+        let report = match plugin.create(&resolved).unwrap() {
+            Instance::Harvester(log) => log.check(&Call::unlimited(dir.path())),
+            Instance::Destination(folder) => folder.check(&Call::unlimited(dir.path())),
+            Instance::Extractor(_) => panic!("no extractor"),
+        };
+        let report = report.unwrap();
+        assert!(
+            report.items.iter().all(|item| item.result == nexus_plugin_api::CheckResult::Ok),
+            "{report:?}"
+        );
+    }
+}
+
 /// Every file lies within its session, start excluded and end included.
 #[test]
 fn files_belong_to_their_sessions() {
