@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex};
 
 use nexus_plugin_api::host::{self, Guarded};
 use nexus_plugin_api::{
-    Call, Cancel, CheckResult, Delivery, Destination, Found, HarvestRequest, Harvester, Instance,
-    InstrumentQuery, InstrumentRef, LogLevel, PathRef, Plugin, PluginError, PluginKind, RecordRef, Remote,
-    Reservation, ReservationAnswer, SessionFacts, SessionRef, Step,
+    ActivityRef, Call, Cancel, CheckResult, DatasetRef, Delivery, Destination, Found, HarvestRequest,
+    Harvester, Instance, InstrumentQuery, InstrumentRef, LogLevel, PathRef, Plugin, PluginError, PluginKind,
+    RecordRef, Remote, Reservation, ReservationAnswer, SessionFacts, SessionRef, Step,
 };
+use nexus_plugin_folder::Folder;
 use nexus_plugin_logbook::Logbook;
 use serde_json::{Value, json};
 
@@ -156,14 +157,99 @@ fn the_logbook_answers_alike() {
     }
 }
 
+/// Every file below a folder with its bytes.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// SHA-256 of the record that the folder is given.
+const RECORD_SHA256: &str = "078d63acbb78dd7d77345ca75cf022d5916b3dfc11fbc42602dde0211d0bf8c2";
+
+#[test]
+fn the_folder_answers_alike() {
+    let work = tempfile::tempdir().unwrap();
+    let (record, preview) = (work.path().join("r.xml"), work.path().join("a.tif.thumb.png"));
+    fs::write(&record, "<Experiment/>\n").unwrap();
+    fs::write(&preview, "a picture").unwrap();
+    let mut delivery = delivery("2024-03-05_TITAN_1", "ab");
+    delivery.record.path = PathRef::new(&record);
+    delivery.record.file_sha256 = RECORD_SHA256.into();
+    delivery.record.size = 14;
+    delivery.activities = vec![ActivityRef {
+        seqno: 0,
+        start: delivery.session.start,
+        datasets: vec![DatasetRef {
+            name: "a.tif".into(),
+            location: "x/a.tif".into(),
+            dataset_type: "Image".into(),
+            preview: Some(PathRef::new(&preview)),
+        }],
+    }];
+
+    let linked = Guarded::new(Folder).unwrap();
+    let loaded = host::open(&library("nexus_folder")).unwrap();
+    assert_eq!(linked.manifest(), loaded.manifest());
+    // One tree for each, delivered to by one form and asked about by both.
+    let plugins: [&dyn Plugin; 2] = [&linked, &loaded];
+    let told = plugins.map(|plugin| {
+        let root = work.path().join("tree");
+        fs::create_dir(&root).unwrap();
+        let settings = json!({"path": root, "previews": true});
+        let by_it = made(plugin, &settings);
+        let both = plugins.map(|plugin| made(plugin, &settings));
+        let mut answers = Vec::new();
+        let mut note = |answer: String| answers.push(answer);
+        let found = || both.each_ref().map(|one| destination(one).find(&call(), &delivery));
+        note(format!("{:?}", destination(&by_it).target(&call()).unwrap()));
+        note(format!("{:?}", destination(&by_it).check(&call()).unwrap()));
+        assert_eq!(found(), [Ok(Found::None), Ok(Found::None)]);
+        let step = destination(&by_it).deliver(&call(), &delivery).unwrap();
+        let Step::Done(remote) = &step else { panic!("{step:?}") };
+        assert_eq!(found(), [Ok(Found::One(remote.clone())), Ok(Found::One(remote.clone()))]);
+        assert_eq!(destination(&by_it).deliver(&call(), &delivery).unwrap(), step, "again");
+        note(format!("{step:?}"));
+        let mut other = delivery.clone();
+        other.record.key = "somebody else's".into();
+        note(format!("{:?}", destination(&by_it).deliver(&call(), &other)));
+        let mut absent = delivery.clone();
+        absent.record.name = "absent".into();
+        absent.record.path = PathRef::new(work.path().join("absent.xml"));
+        note(format!("{:?}", destination(&by_it).deliver(&call(), &absent).unwrap_err()));
+        let files = tree(&root);
+        assert!(files.len() >= 3, "{:?}", files.keys());
+        fs::remove_dir_all(&root).unwrap();
+        note(format!("{:?}", destination(&by_it).deliver(&call(), &delivery).unwrap_err()));
+        note(format!("{:?}", destination(&by_it).check(&call()).unwrap()));
+        (answers, files)
+    });
+    assert_eq!(told[0], told[1]);
+    for settings in [json!({}), json!({"path": "x", "layout": "{colour}.xml"}), json!({"paths": "x"})] {
+        refuse_alike(&linked, &loaded, &settings);
+    }
+}
+
 #[test]
 fn several_libraries_live_side_by_side() {
-    let names = ["nexus_logbook", "nexus_example_tally", "nexus_example_index"];
+    let names = ["nexus_logbook", "nexus_folder", "nexus_example_tally", "nexus_example_index"];
     let plugins: Vec<_> = names.iter().map(|name| host::open(&library(name)).unwrap()).collect();
     let manifests: Vec<(String, PluginKind)> =
         plugins.iter().map(|plugin| (plugin.manifest().name, plugin.manifest().kind)).collect();
     let expected = [
         ("logbook", PluginKind::Harvester),
+        ("folder", PluginKind::Destination),
         ("tally", PluginKind::Harvester),
         ("index", PluginKind::Destination),
     ];
