@@ -21,6 +21,7 @@
 
 mod backup;
 mod chain;
+pub mod describe;
 mod error;
 mod file;
 mod own;

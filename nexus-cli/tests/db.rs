@@ -1,0 +1,14 @@
+//! `nexus db`, over the built program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+#[path = "db/locating.rs"]
+mod locating;
+#[path = "db/looking.rs"]
+mod looking;
+#[path = "db/new_migration.rs"]
+mod new_migration;
+#[path = "db/querying.rs"]
+mod querying;
