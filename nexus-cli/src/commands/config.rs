@@ -39,7 +39,8 @@ enum Verb {
 
 /// Runs `nexus config`.
 pub fn run(global: &Global, args: ConfigArgs) -> Result<ExitCode, Stop> {
-    match args.verb {
+    let ConfigArgs { verb } = args;
+    match verb {
         Verb::Check => check::run(global),
         Verb::Show => show(global),
         Verb::Schema => {

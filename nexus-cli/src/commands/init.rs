@@ -51,27 +51,28 @@ struct Made {
 
 /// Runs `nexus init`.
 pub fn run(global: &Global, args: InitArgs) -> Result<ExitCode, Stop> {
-    let file = args.dir.as_ref().map_or_else(|| global.config.clone(), |dir| dir.join("nexus.toml"));
+    let InitArgs { dir, from_env, copy_secrets } = args;
+    let file = dir.map_or_else(|| global.config.clone(), |dir| dir.join("nexus.toml"));
     let file = std::path::absolute(&file).with_context(|| format!("`{}` is no path", file.display()))?;
     let folder = file.parent().unwrap_or(&file).to_owned();
     if file.symlink_metadata().is_ok() {
         return Err(exists(&file, "edit it, or name another folder"));
     }
-    let imported = match &args.from_env {
-        Some(env) => from_env::import(env, args.copy_secrets)?,
+    let imported = match &from_env {
+        Some(env) => from_env::import(env, copy_secrets)?,
         None => Imported { text: Config::sample(), ..Imported::default() },
     };
     let config = Config::from_text(&imported.text, &folder, &file.display().to_string())
         .or_stop(ExitCode::Configuration)?;
     let database = &config.database.path;
-    if args.from_env.is_none() && database.symlink_metadata().is_ok() {
+    if from_env.is_none() && database.symlink_metadata().is_ok() {
         let hint =
             "move it away first, or write a nexus.toml that names it: `nexus config schema` lists the keys";
         return Err(exists(database, hint));
     }
 
     let mut made = Made::default();
-    make_folders(&config, &folder, args.from_env.is_some(), &mut made).or_stop(ExitCode::CannotStart)?;
+    make_folders(&config, &folder, from_env.is_some(), &mut made).or_stop(ExitCode::CannotStart)?;
     for (path, secret) in &imported.secret_files {
         let path = folder.join(path);
         make_secret(&path, secret.expose()).or_stop(ExitCode::CannotStart)?;
