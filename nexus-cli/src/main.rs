@@ -3,6 +3,8 @@
 mod args;
 mod commands;
 mod exit_code;
+mod first_party;
+mod interrupt;
 mod output;
 
 use clap::Parser as _;
