@@ -18,11 +18,14 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The settings file where none is named.
+pub const DEFAULT_CONFIG: &str = "nexus.toml";
+
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Read the settings from this file.
-    #[arg(long, global = true, value_name = "FILE", default_value = "nexus.toml", env = "NEXUS_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG, env = "NEXUS_CONFIG")]
     pub config: PathBuf,
     /// Print JSON instead of tables.
     #[arg(long, global = true)]

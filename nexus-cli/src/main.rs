@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod database;
 mod exit_code;
 mod first_party;
 mod interrupt;
