@@ -27,6 +27,7 @@ mod file;
 mod own;
 pub mod peer;
 mod query;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 
