@@ -40,12 +40,16 @@ CREATE TABLE nexus_delivery (
     session_identifier TEXT NOT NULL,
     destination TEXT NOT NULL,
     target TEXT,
+    can_find INTEGER NOT NULL DEFAULT 0,
+    settle_seconds INTEGER NOT NULL DEFAULT 120,
     state TEXT NOT NULL CHECK (state IN ('held', 'due', 'in_flight', 'delivered', 'failed', 'unknown', 'not_wanted')),
+    held_for TEXT CHECK (held_for IN ('after', 'adoption', 'moved')),
     wanted_sha256 TEXT,
     delivered_sha256 TEXT,
     remote_id TEXT,
     remote_url TEXT,
     checkpoint TEXT,
+    checkpoint_sha256 TEXT,
     attempt INTEGER NOT NULL DEFAULT 0,
     intent_at TEXT,
     absent_after TEXT,
@@ -60,7 +64,7 @@ CREATE TABLE nexus_delivery (
     PRIMARY KEY (session_identifier, destination)
 );
 -- The export queue is read in pages: by destination, what may be tried now.
-CREATE INDEX nexus_delivery_queue ON nexus_delivery (destination, state, not_before);
+CREATE INDEX nexus_delivery_queue ON nexus_delivery (destination, state, not_before, session_identifier);
 
 CREATE TABLE nexus_destination (
     name TEXT NOT NULL PRIMARY KEY,

@@ -25,6 +25,7 @@ pub mod lock;
 pub mod meta;
 pub mod metadata;
 pub mod overview;
+pub mod own_table;
 pub mod record;
 pub mod run;
 pub mod secret;
