@@ -64,4 +64,5 @@ failures_of_a_job!(
     crate::instrument::InstrumentError,
     crate::own_table::OwnTableError,
     crate::delivery::table::DeliveryError,
+    crate::session_state::SessionStateError,
 );
