@@ -32,7 +32,7 @@ pub mod lock;
 pub mod meta;
 pub mod metadata;
 pub mod overview;
-mod own_table;
+pub mod own_table;
 pub mod pipeline;
 pub mod plugins;
 pub mod reconcile;
