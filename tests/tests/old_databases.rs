@@ -191,7 +191,7 @@ fn each_stands_where_it_should_and_reading_leaves_it_untouched() {
         let before = copy.bytes();
         match (kind, copy.standing()) {
             (At(revision) | Stopped(revision), Ok(Standing::At(found))) => {
-                assert_eq!(found, *revision, "{name}")
+                assert_eq!(found, *revision, "{name}");
             }
             (Base, Ok(Standing::Empty)) | (HalfApplied, Err(DbError::HalfApplied { .. })) => {}
             (Stamp(revision), Ok(Standing::Unversioned(Shape::Like(found)))) => {

@@ -12,8 +12,11 @@ mod spectrum;
 use std::path::PathBuf;
 
 use clap::Args;
+use nexus_core::config::Config;
+use nexus_core::pipeline::Steps;
 
 use crate::args::Global;
+use crate::commands::run;
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
@@ -31,8 +34,28 @@ pub struct DemoArgs {
 }
 
 /// Runs it.
-pub fn run(_global: &Global, args: &DemoArgs) -> Result<ExitCode, Stop> {
+pub fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Stop> {
     let facility = facility::create(&args.dir).or_stop(ExitCode::CannotStart)?;
-    output::line(format!("facility: {}", facility.dir.display()));
+    let config = Config::read(&facility.config).or_stop(ExitCode::Configuration)?;
+    let report = run::execute(&config, Steps::ALL)?;
+    if global.json {
+        output::json(&report)?;
+    } else {
+        if facility.made {
+            output::line(format!("made a facility in {}\n", facility.dir.display()));
+        } else {
+            output::line(format!("the facility in {} was there\n", facility.dir.display()));
+        }
+        run::print(&report, false);
+        output::line(format!(
+            "\nlook around:\n  {}  the usage log\n  {}  what the instruments saved\n  {}  the records\n  \
+             nexus --config {} sessions list",
+            facility.logbook.display(),
+            facility.instrument_data.display(),
+            facility.delivered.display(),
+            facility.config.display(),
+        ));
+    }
+    // What the demo shows on purpose (a session without files, one without consent) needs nobody.
     Ok(ExitCode::Done)
 }

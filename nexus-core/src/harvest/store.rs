@@ -24,7 +24,7 @@ use crate::writer::WriteError;
 /// A page on its way into the database.
 pub(super) struct Page {
     pub harvester: HarvesterName,
-    pub page: HarvestPage,
+    pub answer: HarvestPage,
     /// The instruments that were asked for, and their zones.
     pub known: BTreeMap<InstrumentPid, Tz>,
     pub now: DateTime<Utc>,
@@ -34,11 +34,11 @@ pub(super) struct Page {
 
 pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCounts, WriteError> {
     let mut counts = HarvestCounts {
-        outside: std::mem::take(&mut page.page.outside),
-        rejected: std::mem::take(&mut page.page.rejected),
+        outside: std::mem::take(&mut page.answer.outside),
+        rejected: std::mem::take(&mut page.answer.rejected),
         ..HarvestCounts::default()
     };
-    for event in &page.page.events {
+    for event in &page.answer.events {
         counts.events += 1;
         if page.known.contains_key(&InstrumentPid::from(event.instrument_pid.as_str())) {
             one(tx, &page, event, &mut counts)?;
@@ -49,7 +49,7 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
             });
         }
     }
-    for step in &page.page.instruments {
+    for step in &page.answer.instruments {
         Cursor {
             harvester: page.harvester.clone(),
             instrument: step.instrument_pid.as_str().into(),
@@ -60,7 +60,7 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
         }
         .save(tx)?;
     }
-    for user in &page.page.users {
+    for user in &page.answer.users {
         if let Some(system) = user.system.parse().ok().filter(|system| Some(*system) == page.user_system) {
             identify(tx, user, system, page.now);
         }
