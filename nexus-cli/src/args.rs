@@ -43,6 +43,20 @@ pub struct Global {
 pub enum Command {
     /// Write a commented nexus.toml and create the database.
     Init(commands::init::InitArgs),
+    /// Harvest, build and export: what a timer calls.
+    Run(commands::run::RunArgs),
+    /// Bring new sessions from the harvesters, and nothing else.
+    Harvest(commands::run::RunArgs),
+    /// Build the records of the sessions that are to be built, and nothing else.
+    Build(commands::run::RunArgs),
+    /// Deliver the records that are due, and nothing else.
+    Export(commands::run::RunArgs),
+    /// Go on with a database that NexusLIMS filled.
+    Adopt(commands::adopt::AdoptArgs),
+    /// Show how many sessions and deliveries stand where.
+    Status(commands::status::StatusArgs),
+    /// List sessions, and tell the story of one.
+    Sessions(commands::sessions::SessionsArgs),
     /// Check, show and describe the settings.
     Config(commands::config::ConfigArgs),
     /// List, add, edit, remove, import and export instruments.
@@ -51,4 +65,6 @@ pub enum Command {
     Users(commands::users::UsersArgs),
     /// Create, inspect, migrate and back up the database.
     Db(commands::db::DbArgs),
+    /// Make a small facility in a folder, run over it, and show what happened.
+    Demo(commands::demo::DemoArgs),
 }

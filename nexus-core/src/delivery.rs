@@ -43,12 +43,15 @@ mod retry;
 mod row;
 mod step;
 mod strategy;
+pub mod table;
 
 #[cfg(test)]
 mod simulation;
 
 pub use message::{Effect, Event, PeerUpload, UploadEntry};
 pub use retry::{RETRY_TABLE_MINUTES, RETRY_TRIES_IN_A_RUN, pause_between_runs};
-pub use row::{Class, Delivery, Hold, Origin, State, TargetFacts, UnknownWord};
+pub use row::{
+    Class, Delivery, Hold, NotAClass, NotAHold, NotAState, NotAnOrigin, Origin, State, TargetFacts,
+};
 pub use step::step;
 pub use strategy::{DeliverySummary, SessionOutcome, Strategy, session_outcome};

@@ -61,7 +61,7 @@ fn a_folder() {
 fn not_sqlite() {
     let sandbox = Sandbox::new();
     sandbox.write("text.db", "id,name\n1,a\n");
-    let text = "error: `[DIR]/text.db` is not a SQLite database: its first bytes are not those of one; check the path, or restore a backup";
+    let text = "error: `[DIR]/text.db` is not a SQLite database: file is not a database; check the path, or restore a backup";
     for verbs in [LOOKING, MOVING, &[&["backup"]]] {
         refused(&sandbox, "text.db", verbs, 6, text);
     }

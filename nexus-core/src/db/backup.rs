@@ -67,8 +67,6 @@ impl Pattern {
 
 /// Copies the database through SQLite, so that the copy is whole whatever other programs do meanwhile. `now` is local
 /// time. The copy has the permissions of the original and is on the disk when this returns.
-///
-/// The connection must not be in a transaction that writes: SQLite would not copy from it.
 pub(super) fn make(
     connection: &Connection,
     database: &Path,

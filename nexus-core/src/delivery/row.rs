@@ -1,65 +1,14 @@
 //! The row: one session, one destination.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use nexus_plugin_api::{Checkpoint, Effect as LeftBehind, FailureClass, Remote, Target};
-use serde::Serialize;
 
 use crate::ids::{DestinationName, SessionId};
+use crate::text_enum::text_enum;
 
-/// The text is none of the words that a column of `nexus_delivery` may hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is not a {what}")]
-pub struct UnknownWord {
-    /// The text found.
-    pub word: String,
-    /// What it should have been.
-    pub what: &'static str,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-        pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            /// Every value, in the order of their declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word that is stored and shown.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                match word {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord { word: word.to_owned(), what: $what }),
-                }
-            }
-        }
-    };
-}
-
-words! {
+text_enum! {
     /// Where a delivery stands.
-    State, "state of a delivery" {
+    pub enum State as "a state of a delivery", error NotAState {
         /// Waits for something that is not its turn yet; [`Delivery::held_for`] says what.
         Held = "held",
         /// May be tried, from `not_before` on.
@@ -77,9 +26,9 @@ words! {
     }
 }
 
-words! {
+text_enum! {
     /// What a held delivery waits for.
-    Hold, "reason to hold a delivery" {
+    pub enum Hold as "a reason to hold a delivery", error NotAHold {
         /// The first attempt of the destinations named in `after`.
         After = "after",
         /// `nexus adopt --deliver-missing`.
@@ -91,9 +40,9 @@ words! {
     }
 }
 
-words! {
+text_enum! {
     /// Who delivered.
-    Origin, "origin of a delivery" {
+    pub enum Origin as "an origin of a delivery", error NotAnOrigin {
         /// This program.
         Nexus = "nexus",
         /// NexusLIMS, as its upload log says.
@@ -101,9 +50,9 @@ words! {
     }
 }
 
-words! {
+text_enum! {
     /// What kind of failure the last one was.
-    Class, "class of failure" {
+    pub enum Class as "a class of failure", error NotAClass {
         /// The same request will fail again.
         Permanent = "permanent",
         /// Worth another try.

@@ -56,6 +56,7 @@ fn going_down_gives_the_shapes_that_the_peer_leaves_and_up_again_the_head() {
         assert_eq!(OWN.applied(&sample.open()).unwrap().len(), OWN.files.len(), "our tables stay");
     }
     assert_eq!(standing(&sample.open()).unwrap(), Standing::Empty);
+    assert_eq!(PEER.applied(&sample.open()).unwrap(), []);
     sample.up(Revision::HEAD).unwrap();
     assert_eq!(shared(&sample.path), expected(Some(Revision::HEAD), FORWARDS));
     Database::open(&sample.path, Access::Write).unwrap().require_head().unwrap();
@@ -193,13 +194,13 @@ fn the_printed_sql_does_what_the_commands_do() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     /// Whatever way is taken, a row is there as long as every revision on the way has a place for it.
     #[test]
     fn any_way_keeps_what_the_schema_can_hold(
         start in 0..5_usize,
-        ways in proptest::collection::vec(0..6_usize, 1..6),
+        ways in proptest::collection::vec(0..6_usize, 1..5),
     ) {
         let mut at = Some(Revision::ALL[start]);
         let sample = Sample::at(Revision::ALL[start]);
