@@ -26,6 +26,13 @@ pub struct Use {
     pub series: &'static [Series],
 }
 
+impl Use {
+    /// The session it becomes, if it becomes one.
+    pub fn session(&self) -> String {
+        format!("logbook:{}/{}", super::logbook::NAME, self.id)
+    }
+}
+
 /// Files saved one after the other.
 pub struct Series {
     /// What their names begin with; of several files, a number follows.
