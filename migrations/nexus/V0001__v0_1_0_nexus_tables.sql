@@ -38,6 +38,10 @@ CREATE TABLE nexus_session (
     built_by TEXT,
     UNIQUE (harvester, external_id)
 );
+-- What a run looks for among many settled sessions: events in use, wishes, and builds that never ended.
+CREATE INDEX nexus_session_open ON nexus_session (harvester, open_since) WHERE open_since IS NOT NULL;
+CREATE INDEX nexus_session_rebuild ON nexus_session (session_identifier) WHERE rebuild_requested <> 0;
+CREATE INDEX nexus_session_in_hand ON nexus_session (session_identifier) WHERE attempts > 0;
 
 CREATE TABLE nexus_delivery (
     session_identifier TEXT NOT NULL,
@@ -68,6 +72,9 @@ CREATE TABLE nexus_delivery (
 );
 -- The export queue is read in pages: by destination, what may be tried now.
 CREATE INDEX nexus_delivery_queue ON nexus_delivery (destination, state, not_before, session_identifier);
+-- What a run finds left behind.
+CREATE INDEX nexus_delivery_unsettled ON nexus_delivery (session_identifier, destination)
+    WHERE state IN ('in_flight', 'unknown');
 
 CREATE TABLE nexus_destination (
     name TEXT NOT NULL PRIMARY KEY,

@@ -1,6 +1,6 @@
 //! `nexus_destination`: what is remembered of a destination as a whole, and when it is left alone.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use serde::Serialize;
 
 use crate::delivery::Class;

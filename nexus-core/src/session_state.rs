@@ -287,7 +287,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<SessionState> {
 fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<u64>> {
     row.get::<_, Option<i64>>(index)?
         .map(|number| {
-            u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number.into()))
+            u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
         })
         .transpose()
 }
@@ -316,10 +316,10 @@ impl NewSessionState {
     /// address is today (a server that moved): that session is the answer. A session that was there
     /// before nexus came learns here who harvests it.
     pub fn insert(&self, tx: &Transaction<'_>) -> Result<SessionState, SessionStateError> {
-        if let (Some(harvester), Some(external_id)) = (&self.harvester, &self.external_id) {
-            if let Some(known) = SessionState::of_event(tx, harvester, external_id)? {
-                return Ok(known);
-            }
+        if let (Some(harvester), Some(external_id)) = (&self.harvester, &self.external_id)
+            && let Some(known) = SessionState::of_event(tx, harvester, external_id)?
+        {
+            return Ok(known);
         }
         let stored = || {
             tx.prepare_cached(

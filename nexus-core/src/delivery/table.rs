@@ -97,7 +97,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         intent_at: time(14)?,
         absent_after: time(15)?,
         failure_class: row.get(16)?,
-        failure_effect: left_behind(row.get(17)?)?,
+        failure_effect: left_behind(row.get_ref(17)?.as_str_or_null()?)?,
         failure_text: row.get(18)?,
         config_digest: row.get(19)?,
         not_before: time(20)?,
@@ -107,8 +107,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     })
 }
 
-fn left_behind(word: Option<String>) -> rusqlite::Result<Option<LeftBehind>> {
-    match word.as_deref() {
+fn left_behind(word: Option<&str>) -> rusqlite::Result<Option<LeftBehind>> {
+    match word {
         None => Ok(None),
         Some("none") => Ok(Some(LeftBehind::None)),
         Some("maybe") => Ok(Some(LeftBehind::Maybe)),
@@ -392,7 +392,8 @@ pub fn recover(
     let left = rows(
         tx,
         select!(
-            "WHERE state = 'in_flight' OR (state = 'unknown' AND can_find = 1 AND absent_after IS NOT NULL)
+            "WHERE state IN ('in_flight', 'unknown')
+               AND (state = 'in_flight' OR (can_find = 1 AND absent_after IS NOT NULL))
              ORDER BY session_identifier, destination"
         ),
         [],

@@ -8,7 +8,6 @@
 
 use chrono::NaiveDate;
 use rusqlite::{Transaction, params};
-use sha2::{Digest as _, Sha256};
 
 use super::{SessionState, SessionStateError, failed};
 use crate::ids::{InstrumentPid, SessionId};
@@ -37,7 +36,7 @@ pub fn record_name(date: NaiveDate, instrument: &InstrumentPid, session: &Sessio
     if name.len() <= LONGEST_NAME - ENDING {
         return name;
     }
-    let hash: String = Sha256::digest(&name).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = crate::record::sha256_hex(name.as_bytes());
     let kept = LONGEST_NAME - ENDING - HASH_DIGITS - 2;
     // Only ASCII is in there, so every cut is at a character; half an escape is harmless before the hash.
     format!("{}~-{}", name.get(..kept).unwrap_or_default(), hash.get(..HASH_DIGITS).unwrap_or_default())
