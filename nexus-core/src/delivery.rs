@@ -43,6 +43,7 @@ mod retry;
 mod row;
 mod step;
 mod strategy;
+pub mod table;
 
 #[cfg(test)]
 mod simulation;

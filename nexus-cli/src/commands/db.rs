@@ -7,7 +7,6 @@ mod diagram;
 mod goal;
 mod history;
 mod init;
-mod locate;
 mod migrate;
 mod new_migration;
 mod query;
@@ -21,14 +20,14 @@ use clap::{Args, Subcommand};
 use nexus_core::db::{DbError, QueryError};
 
 use crate::args::Global;
+use crate::database::{Asked, Place};
 use crate::exit_code::{ExitCode, Stop};
-use locate::{Asked, Place};
 
 const ABOUT_PATHS: &str = "\
-Which database is meant: --database PATH, else the environment variable NX_DB_PATH, else [database] path of
+Which database is meant: --database PATH, else the environment variable NX_DB_PATH, else [database] path of \
 nexus.toml. With the first two, no configuration is needed.
 
-Exit codes: 0 done, 2 the command line is wrong, 4 a person is needed, 5 another program holds the database,
+Exit codes: 0 done, 2 the command line is wrong, 4 a person is needed, 5 another program holds the database, \
 6 the database cannot be used.";
 
 /// Arguments of `nexus db`.

@@ -35,6 +35,8 @@ fn parameters_are_bound_never_pasted() {
     let sql = "SELECT count(*) AS n FROM session_log WHERE user = ?";
     assert_eq!(query(&sandbox, &["--format", "csv", sql, "o'brien"]).done(), "n\n2\n");
     assert_eq!(query(&sandbox, &["--format", "csv", sql, "' OR 1=1 --"]).done(), "n\n0\n");
+    // Options may follow, and a number may be negative.
+    assert_eq!(query(&sandbox, &["SELECT ?1 AS n", "-5", "--format", "csv"]).done(), "n\n-5\n");
     let types = "SELECT typeof(?1), typeof(?2), typeof(?3), typeof(?4), typeof(?5)";
     let values = ["7", "int:-7", "real:7", "null:", "blob:07"];
     let args = [&["--format", "csv", types], &values[..]].concat();

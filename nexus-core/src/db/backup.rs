@@ -150,7 +150,7 @@ fn copy(connection: &Connection, database: &Path, partial: &Path) -> Result<(), 
     // One sync at the end is enough: until it is renamed the copy counts for nothing.
     target.pragma_update(None, "synchronous", "OFF").map_err(broken)?;
     let backup = Backup::new(connection, &mut target).map_err(sqlite(connection, "back up"))?;
-    // All pages in one step, so that no write can come between. A busy file has been waited for already.
+    // All pages in one step, so that no write can come between.
     match backup.step(-1).map_err(sqlite(connection, "back up"))? {
         StepResult::Done => {}
         _ => return Err(DbError::Busy { database: name_of(connection), waited: busy_timeout(connection) }),

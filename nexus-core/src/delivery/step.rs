@@ -11,6 +11,7 @@ use nexus_plugin_api::{Effect as LeftBehind, PluginError, Remote};
 
 use super::retry::later;
 use super::{Class, Delivery, Effect, Event, State, UploadEntry};
+use crate::own_table;
 
 /// Longest text that is stored, in bytes.
 const LONGEST_TEXT: usize = 4096;
@@ -179,7 +180,7 @@ fn error_text(error: &PluginError) -> String {
 
 /// The text, cut to what is stored, at a character's boundary.
 fn cut(text: &str) -> String {
-    text.get(..text.floor_char_boundary(LONGEST_TEXT)).unwrap_or_default().to_owned()
+    own_table::cut(text, LONGEST_TEXT).to_owned()
 }
 
 /// Blank ids are no ids: a plugin that answers one has not said where the object is.

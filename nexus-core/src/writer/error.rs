@@ -62,4 +62,7 @@ failures_of_a_job!(
     crate::upload_log::UploadLogError,
     crate::external_user::ExternalUserError,
     crate::instrument::InstrumentError,
+    crate::own_table::OwnTableError,
+    crate::delivery::table::DeliveryError,
+    crate::session_state::SessionStateError,
 );

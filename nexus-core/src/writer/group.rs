@@ -101,12 +101,9 @@ pub(super) fn commit(database: &mut Database, first: BoxedJob, mut next: impl Fn
             None => break,
         }
     }
-    match end(tx) {
-        Ok(()) => pending.into_iter().for_each(|answer| answer(Ok(()))),
-        Err(error) => {
-            let error = Arc::new(error);
-            pending.into_iter().for_each(|answer| answer(Err(WriteError::Commit(Arc::clone(&error)))));
-        }
+    let outcome = end(tx).map_err(Arc::new);
+    for answer in pending {
+        answer(outcome.clone().map_err(WriteError::Commit));
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use nexus_core::db::peer;
 
-use super::locate::Place;
 use super::stop;
 use crate::args::Global;
+use crate::database::Place;
 use crate::exit_code::{ExitCode, Stop};
 use crate::output;
 
@@ -18,7 +18,7 @@ Examples:
   Somewhere else, under a name of your own:
     nexus db backup --to /backup/nexus-before-the-move.db
 
-Of the copies beside the database only the newest three are kept, those made by upgrades and downgrades
+Of the copies beside the database only the newest three are kept, those made by upgrades and downgrades \
 included. One made with --to is never removed. The copy is whole even while others write.";
 
 #[derive(Debug, Args)]

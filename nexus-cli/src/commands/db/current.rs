@@ -4,9 +4,9 @@ use clap::Args;
 use nexus_core::db::Database;
 use nexus_core::db::peer::{Revision, Standing};
 
-use super::locate::Place;
 use super::stop;
 use crate::args::Global;
+use crate::database::Place;
 use crate::exit_code::{ExitCode, Stop};
 use crate::output;
 

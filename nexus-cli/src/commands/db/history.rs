@@ -3,8 +3,9 @@
 use clap::Args;
 use nexus_core::db::peer::{Revision, Standing};
 
-use super::{goal, locate::Place, stop};
+use super::{goal, stop};
 use crate::args::Global;
+use crate::database::Place;
 use crate::exit_code::{ExitCode, Stop};
 use crate::output;
 

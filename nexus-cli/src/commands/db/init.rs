@@ -5,9 +5,9 @@ use clap::Args;
 use nexus_core::db::peer::Revision;
 use nexus_core::db::{Database, DbError};
 
-use super::locate::Place;
 use super::stop;
 use crate::args::Global;
+use crate::database::Place;
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
@@ -18,7 +18,7 @@ Examples:
   Make one somewhere else:
     nexus db init --database /srv/nexus/nexus.db
 
-An existing file is never overwritten. To start afresh, move the old file away first; to bring an old one
+An existing file is never overwritten. To start afresh, move the old file away first; to bring an old one \
 up to date, run `nexus db upgrade`.";
 
 #[derive(Debug, Args)]

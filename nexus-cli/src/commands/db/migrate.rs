@@ -5,9 +5,9 @@ use clap::Args;
 use nexus_core::db::peer::{self, Revision, Standing};
 
 use super::goal::{self, Goal, Rung, Way};
-use super::locate::Place;
 use super::{report, stop};
 use crate::args::Global;
+use crate::database::Place;
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
@@ -22,9 +22,9 @@ Examples:
     nexus db upgrade --sql
     nexus db upgrade --sql v2_4_0a:head
 
-The database is copied beside itself before the first step; the newest three of these copies are kept. Each
-revision is one transaction: it is applied whole or not at all. Rows that the next revision would not take are
-named, and nothing is changed.";
+The database is copied beside itself before the first step; the newest three of these copies are kept. \
+Each revision is one transaction: it is applied whole or not at all. Rows that the next revision would not take \
+are named, and nothing is changed.";
 
 const DOWNGRADE_EXAMPLES: &str = "\
 Examples:
@@ -37,14 +37,14 @@ Examples:
     nexus db downgrade --sql -2
     nexus db downgrade --sql head:v2_4_0a
 
-An older revision has no place for some tables and columns: what they hold goes with them, is counted in the
+An older revision has no place for some tables and columns: what they hold goes with them, is counted in the \
 report, and stays in the copy that is made first.";
 
 #[derive(Debug, Args)]
 #[command(after_help = UPGRADE_EXAMPLES)]
 pub(super) struct UpgradeArgs {
     /// Where to: a revision, `head`, or +N for N revisions up. With --sql also FROM:TO, for which no database is read.
-    #[arg(value_name = "REVISION", default_value = "head", allow_hyphen_values = true)]
+    #[arg(value_name = "REVISION", default_value = "head", allow_negative_numbers = true)]
     to: Way,
     /// Print the SQL instead of running it.
     #[arg(long)]
@@ -56,7 +56,7 @@ pub(super) struct UpgradeArgs {
 pub(super) struct DowngradeArgs {
     /// Where to: a revision, `base` for no tables, or -N for N revisions down. With --sql also FROM:TO, for which no
     /// database is read.
-    #[arg(value_name = "REVISION", default_value = "-1", allow_hyphen_values = true)]
+    #[arg(value_name = "REVISION", default_value = "-1", allow_negative_numbers = true)]
     to: Way,
     /// Print the SQL instead of running it.
     #[arg(long)]

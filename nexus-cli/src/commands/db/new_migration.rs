@@ -313,4 +313,19 @@ mod tests {
         assert_eq!(split("v2_5_0b_rework_instruments").unwrap().1, "rework_instruments");
         assert!(split("nexus_tables").is_none());
     }
+
+    #[test]
+    fn no_migration_keeps_the_words_of_the_template() {
+        let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
+        let mut seen = 0;
+        for folder in ["nexus", "sqlite"] {
+            for entry in fs::read_dir(migrations.join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                let text = fs::read_to_string(&path).unwrap();
+                assert!(!text.contains("say it here"), "{} is not finished", path.display());
+                seen += 1;
+            }
+        }
+        assert!(seen > 10);
+    }
 }

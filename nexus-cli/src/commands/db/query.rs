@@ -5,22 +5,22 @@ use clap::{Args, ValueEnum};
 use nexus_core::db::QueryRows;
 use rusqlite::types::Value;
 
-use super::locate::Place;
 use super::stop;
 use crate::args::Global;
+use crate::database::Place;
 use crate::exit_code::{ExitCode, Stop};
 use crate::output;
 
 const EXAMPLES: &str = "\
 Examples:
-  Count the sessions by status:
-    nexus db query \"SELECT record_status, count(DISTINCT session_identifier) FROM session_log GROUP BY 1\"
+  Count the rows of the session log by status:
+    nexus db query \"SELECT record_status, count(*) FROM session_log GROUP BY 1\"
   Look up one user, with the name bound instead of written into the statement:
     nexus db query \"SELECT * FROM session_log WHERE user = ?\" ada
   Compare a computed number, and write a file for a spreadsheet:
-    nexus db query --format csv \"SELECT user, count(*) FROM session_log GROUP BY 1 HAVING count(*) > ?\" int:100
+    nexus db query --format csv \"SELECT * FROM session_log WHERE length(user) > ?\" int:20
 
-A parameter is bound as text, which SQLite compares as a number where a column holds numbers. To bind another type,
+A parameter is bound as text, which SQLite compares as a number where a column holds numbers. To bind another type, \
 write int:5, real:2.5, blob:00ff (hexadecimal), null: or text:… in front of it.
 In CSV a null is an empty field and an empty text is \"\"; in JSON a null is null. Bytes are shown as x'00ff'.";
 
@@ -31,7 +31,7 @@ pub(super) struct QueryArgs {
     #[arg(value_name = "SELECT")]
     sql: String,
     /// What its placeholders (? or ?1, ?2, …) stand for, in order.
-    #[arg(value_name = "PARAM", value_parser = parameter, allow_hyphen_values = true)]
+    #[arg(value_name = "PARAM", value_parser = parameter, allow_negative_numbers = true)]
     params: Vec<Value>,
     /// How to print the rows: a table, or JSON if --json is given.
     #[arg(long, value_enum)]

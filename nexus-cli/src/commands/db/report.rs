@@ -26,12 +26,11 @@ pub(super) fn print(global: &Global, report: &MigrationReport) -> anyhow::Result
     }
     if !report.rows.is_empty() {
         let rows: Vec<_> = report.rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
-        output::line(format!("rows: {}", rows.join(", ")));
+        output::line(format!("rows kept: {}", rows.join(", ")));
     }
     for loss in &report.losses {
-        let (what, rows) = (&loss.what, loss.rows);
-        let kind = if what.contains('.') { "values" } else { "rows" };
-        output::line(format!("gone: {rows} {kind} of {what}, for which {} has no place", name(report.to)));
+        let noun = if loss.what.contains('.') { "value" } else { "row" };
+        output::line(format!("gone: {} of {}, still in the backup", count(loss.rows, noun), loss.what));
     }
     print_notes(report);
     output::line(format!("{} -> {}", name(report.from), name(report.to)));

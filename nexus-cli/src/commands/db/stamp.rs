@@ -4,9 +4,9 @@ use clap::Args;
 use nexus_core::db::DbError;
 use nexus_core::db::peer::{self, Revision};
 
-use super::locate::Place;
 use super::{report, stop};
 use crate::args::Global;
+use crate::database::Place;
 use crate::exit_code::{ExitCode, Stop};
 use crate::output;
 
@@ -18,7 +18,7 @@ Examples:
   A demonstration database of NexusLIMS:
     nexus db stamp v2_5_0b --database nexuslims_demo.db
 
-Nothing but the revision is written. The tables are compared with those of the revision first: one whose
+Nothing but the revision is written. The tables are compared with those of the revision first: one whose \
 tables the database does not have is refused.";
 
 #[derive(Debug, Args)]

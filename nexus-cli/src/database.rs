@@ -1,25 +1,28 @@
-//! Which database is meant, and the locks of a command that changes it.
+//! Which database a command means, and the locks of one that changes it.
+//!
+//! For commands that need no other setting: `db`, and whoever only reads or edits tables.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use nexus_core::config::{Config, ConfigError};
 use nexus_core::db::peer::MigrationOptions;
 use nexus_core::db::{Access, Database, DbError, OpenOptions};
 use nexus_core::lock::{DatabaseLock, LockError, RunLock};
 
-use crate::args::Global;
+use crate::args::{DEFAULT_CONFIG, Global};
 use crate::exit_code::{ExitCode, Stop};
 
 /// Names the database; NexusLIMS reads the same variable.
-pub(super) const DATABASE_VARIABLE: &str = "NX_DB_PATH";
+pub const DATABASE_VARIABLE: &str = "NX_DB_PATH";
 /// Names the data folder of NexusLIMS, whose lock its runs hold.
 const DATA_VARIABLE: &str = "NX_DATA_PATH";
 
 /// The database that a command works on.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     path: PathBuf,
     /// Folder whose lock keeps runs away, if known.
     data: Option<PathBuf>,
@@ -29,16 +32,16 @@ pub(super) struct Place {
 
 /// What the command line says about the database.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub struct Asked<'a> {
     /// Its path.
-    pub(super) path: Option<&'a Path>,
+    pub path: Option<&'a Path>,
     /// How long to wait for another program that holds it.
-    pub(super) wait: Duration,
+    pub wait: Duration,
 }
 
 impl Place {
     /// The database from the command line, else from the environment, else from the configuration.
-    pub(super) fn find(global: &Global, asked: Asked<'_>) -> Result<Self, Stop> {
+    pub fn find(global: &Global, asked: Asked<'_>) -> Result<Self, Stop> {
         Self::find_if_any(global, asked)?.ok_or_else(|| {
             let config = global.config.display();
             Stop::new(ExitCode::Usage, anyhow!("no database named: there is no --database, {DATABASE_VARIABLE} is not set, and there is no `{config}`"))
@@ -47,7 +50,7 @@ impl Place {
     }
 
     /// The same, where a command can do without.
-    pub(super) fn find_if_any(global: &Global, asked: Asked<'_>) -> Result<Option<Self>, Stop> {
+    pub fn find_if_any(global: &Global, asked: Asked<'_>) -> Result<Option<Self>, Stop> {
         let named = asked.path.map(Path::to_owned).or_else(|| variable(DATABASE_VARIABLE));
         let configured = match configured(global) {
             Ok(configured) => configured,
@@ -64,22 +67,22 @@ impl Place {
     }
 
     /// The database file, as it was named.
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The database, for reading.
-    pub(super) fn open(&self) -> Result<Database, DbError> {
+    pub fn open(&self) -> Result<Database, DbError> {
         Database::open_with(&self.path, Access::Read, OpenOptions { busy_timeout: self.wait })
     }
 
     /// How to migrate and copy it.
-    pub(super) fn options(&self) -> MigrationOptions<'static> {
+    pub fn options(&self) -> MigrationOptions<'static> {
         MigrationOptions { busy_timeout: self.wait, ..MigrationOptions::default() }
     }
 
     /// Keeps runs and other writing commands away until dropped.
-    pub(super) fn lock(&self) -> Result<Locks, Stop> {
+    pub fn lock(&self) -> Result<Locks, Stop> {
         let run = self.data.as_deref().filter(|folder| folder.is_dir()).map(RunLock::try_acquire).transpose();
         let run = run.map_err(lock_stop)?;
         let database = DatabaseLock::try_acquire(&self.path).map_err(lock_stop)?;
@@ -89,7 +92,7 @@ impl Place {
 
 /// Both locks of a writing command: that of the database, and that of the data folder if one is known.
 #[derive(Debug)]
-pub(super) struct Locks {
+pub struct Locks {
     _database: DatabaseLock,
     _run: Option<RunLock>,
 }
@@ -107,8 +110,16 @@ fn variable(name: &str) -> Option<PathBuf> {
 }
 
 /// The database and the data folder of the configuration, if there is one.
-fn configured(_global: &Global) -> Result<Option<(PathBuf, PathBuf)>, Stop> {
-    Ok(None)
+fn configured(global: &Global) -> Result<Option<(PathBuf, PathBuf)>, Stop> {
+    match Config::read(&global.config) {
+        Ok(config) => Ok(Some((config.database.path, config.storage.data))),
+        // Nobody asked for a file of this name: without it there is no configuration, and that is all.
+        Err(ConfigError::Missing { .. }) if global.config == Path::new(DEFAULT_CONFIG) => Ok(None),
+        Err(error) => {
+            let hint = error.hint().unwrap_or("with --database PATH, no configuration is needed");
+            Err(Stop::new(ExitCode::Configuration, error).with_hint(hint))
+        }
+    }
 }
 
 /// Whether two paths lead to one file.

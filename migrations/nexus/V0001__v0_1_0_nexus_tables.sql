@@ -1,4 +1,7 @@
--- What nexus itself remembers: sessions, deliveries, destinations, cursors, events and runs.
+-- revision: v0_1_0
+-- title: What nexus itself remembers.
+--
+-- Sessions, deliveries, destinations, cursors, events and runs, as far as the shared tables have no place for them.
 -- Nothing here refers to the shared tables by foreign key, trigger, view or index: a rebuild of those
 -- would break it or lose it. Times are UTC text of one width: 2024-03-05T16:10:00.125000Z.
 
@@ -35,17 +38,25 @@ CREATE TABLE nexus_session (
     built_by TEXT,
     UNIQUE (harvester, external_id)
 );
+-- What a run looks for among many settled sessions: events in use, wishes, and builds that never ended.
+CREATE INDEX nexus_session_open ON nexus_session (harvester, open_since) WHERE open_since IS NOT NULL;
+CREATE INDEX nexus_session_rebuild ON nexus_session (session_identifier) WHERE rebuild_requested <> 0;
+CREATE INDEX nexus_session_in_hand ON nexus_session (session_identifier) WHERE attempts > 0;
 
 CREATE TABLE nexus_delivery (
     session_identifier TEXT NOT NULL,
     destination TEXT NOT NULL,
     target TEXT,
+    can_find INTEGER NOT NULL DEFAULT 0,
+    settle_seconds INTEGER NOT NULL DEFAULT 120,
     state TEXT NOT NULL CHECK (state IN ('held', 'due', 'in_flight', 'delivered', 'failed', 'unknown', 'not_wanted')),
+    held_for TEXT CHECK (held_for IN ('after', 'adoption', 'moved')),
     wanted_sha256 TEXT,
     delivered_sha256 TEXT,
     remote_id TEXT,
     remote_url TEXT,
     checkpoint TEXT,
+    checkpoint_sha256 TEXT,
     attempt INTEGER NOT NULL DEFAULT 0,
     intent_at TEXT,
     absent_after TEXT,
@@ -60,7 +71,10 @@ CREATE TABLE nexus_delivery (
     PRIMARY KEY (session_identifier, destination)
 );
 -- The export queue is read in pages: by destination, what may be tried now.
-CREATE INDEX nexus_delivery_queue ON nexus_delivery (destination, state, not_before);
+CREATE INDEX nexus_delivery_queue ON nexus_delivery (destination, state, not_before, session_identifier);
+-- What a run finds left behind.
+CREATE INDEX nexus_delivery_unsettled ON nexus_delivery (session_identifier, destination)
+    WHERE state IN ('in_flight', 'unknown');
 
 CREATE TABLE nexus_destination (
     name TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,430 @@
+//! `nexus_delivery`: loading and saving rows, the queue, and the recovery of what a run left behind.
+//!
+//! ```
+//! use chrono::Utc;
+//! use nexus_core::db::Database;
+//! use nexus_core::delivery::{Delivery, Event, step, table};
+//!
+//! let mut database = Database::in_memory()?;
+//! let new = Delivery::new("session".into(), "archive".into(), Utc::now());
+//! let event = Event::Wanted { content_sha256: "5e88…".to_owned(), hold: None };
+//! let (due, _effects) = step(&new, event, Utc::now());
+//!
+//! let tx = database.transaction()?;
+//! table::insert(&tx, &due)?;
+//! tx.commit()?;
+//! let page = table::due_page(database.read(), &"archive".into(), Utc::now(), None, 100)?;
+//! assert_eq!(page.rows, [due]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use chrono::{DateTime, TimeDelta, Utc};
+use nexus_plugin_api::{Checkpoint, Effect as LeftBehind};
+use rusqlite::types::{FromSqlError, Type};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, named_params, params};
+
+use super::{Delivery, Effect, Event, State, step};
+use crate::ids::{DestinationName, SessionId};
+use crate::timestamp::UtcTime;
+
+/// A delivery that could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// Somebody else changed it since it was read; read it again.
+    #[error(
+        "the delivery of session `{session}` to {destination} was not saved: it has changed since it was read"
+    )]
+    Stale {
+        /// The session.
+        session: SessionId,
+        /// The destination.
+        destination: DestinationName,
+    },
+    /// The database answered with an error.
+    #[error("failed to {what}")]
+    Database {
+        /// What was asked of it.
+        what: String,
+        /// Its answer.
+        source: rusqlite::Error,
+    },
+}
+
+fn failed(what: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> DeliveryError {
+    let what = what.into();
+    move |source| DeliveryError::Database { what, source }
+}
+
+/// The columns, once, in the order in which [`read`] takes them.
+macro_rules! columns {
+    () => {
+        "session_identifier, destination, target, can_find, settle_seconds, state, held_for, wanted_sha256, \
+         delivered_sha256, remote_id, remote_url, checkpoint, checkpoint_sha256, attempt, intent_at, \
+         absent_after, failure_class, failure_effect, failure_text, config_digest, not_before, origin, \
+         upload_log_id, updated_at"
+    };
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT ", columns!(), " FROM nexus_delivery ", $rest)
+    };
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    let time = |index: usize| row.get::<_, Option<UtcTime>>(index).map(|time| time.map(|time| time.0));
+    let checkpoint: Option<String> = row.get(11)?;
+    let checkpoint = checkpoint
+        .map(|text| serde_json::from_str(&text).map(Checkpoint))
+        .transpose()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(11, Type::Text, Box::new(error)))?;
+    Ok(Delivery {
+        session: row.get(0)?,
+        destination: row.get(1)?,
+        target: row.get(2)?,
+        can_find: row.get(3)?,
+        settle: TimeDelta::try_seconds(row.get(4)?)
+            .ok_or(rusqlite::Error::from(FromSqlError::OutOfRange(row.get(4)?)))?,
+        state: row.get(5)?,
+        held_for: row.get(6)?,
+        wanted_sha256: row.get(7)?,
+        delivered_sha256: row.get(8)?,
+        remote_id: row.get(9)?,
+        remote_url: row.get(10)?,
+        checkpoint,
+        checkpoint_sha256: row.get(12)?,
+        attempt: row.get(13)?,
+        intent_at: time(14)?,
+        absent_after: time(15)?,
+        failure_class: row.get(16)?,
+        failure_effect: left_behind(row.get_ref(17)?.as_str_or_null()?)?,
+        failure_text: row.get(18)?,
+        config_digest: row.get(19)?,
+        not_before: time(20)?,
+        origin: row.get(21)?,
+        upload_log_id: row.get(22)?,
+        updated_at: row.get::<_, UtcTime>(23)?.0,
+    })
+}
+
+fn left_behind(word: Option<&str>) -> rusqlite::Result<Option<LeftBehind>> {
+    match word {
+        None => Ok(None),
+        Some("none") => Ok(Some(LeftBehind::None)),
+        Some("maybe") => Ok(Some(LeftBehind::Maybe)),
+        Some(_) => Err(rusqlite::Error::InvalidColumnType(17, "failure_effect".to_owned(), Type::Text)),
+    }
+}
+
+fn left_behind_word(effect: LeftBehind) -> &'static str {
+    match effect {
+        LeftBehind::None => "none",
+        LeftBehind::Maybe => "maybe",
+    }
+}
+
+fn write(
+    tx: &Transaction<'_>,
+    sql: &str,
+    row: &Delivery,
+    before: Option<&Delivery>,
+) -> rusqlite::Result<usize> {
+    let time = |time: Option<DateTime<Utc>>| time.map(UtcTime::new);
+    let before = before.unwrap_or(row);
+    tx.prepare_cached(sql)?.execute(named_params! {
+        ":session": row.session,
+        ":destination": row.destination,
+        ":target": row.target,
+        ":can_find": row.can_find,
+        ":settle": row.settle.num_seconds(),
+        ":state": row.state,
+        ":held_for": row.held_for,
+        ":wanted": row.wanted_sha256,
+        ":delivered": row.delivered_sha256,
+        ":remote_id": row.remote_id,
+        ":remote_url": row.remote_url,
+        ":checkpoint": row.checkpoint.as_ref().map(|checkpoint| checkpoint.0.to_string()),
+        ":checkpoint_sha256": row.checkpoint_sha256,
+        ":attempt": row.attempt,
+        ":intent_at": time(row.intent_at),
+        ":absent_after": time(row.absent_after),
+        ":class": row.failure_class,
+        ":effect": row.failure_effect.map(left_behind_word),
+        ":text": row.failure_text,
+        ":digest": row.config_digest,
+        ":not_before": time(row.not_before),
+        ":origin": row.origin,
+        ":upload": row.upload_log_id,
+        ":updated": UtcTime::new(row.updated_at),
+        ":was_state": before.state,
+        ":was_updated": UtcTime::new(before.updated_at),
+    })
+}
+
+fn rows(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<Delivery>> {
+    connection.prepare_cached(sql)?.query_map(params, read)?.collect()
+}
+
+/// One delivery.
+pub fn load(
+    connection: &Connection,
+    session: &SessionId,
+    destination: &DestinationName,
+) -> Result<Option<Delivery>, DeliveryError> {
+    connection
+        .prepare_cached(select!("WHERE session_identifier = ?1 AND destination = ?2"))
+        .and_then(|mut statement| statement.query_row(params![session, destination], read).optional())
+        .map_err(failed(format!("read the delivery of session `{session}` to {destination}")))
+}
+
+/// All deliveries of a session, by destination; also those of destinations no longer configured.
+pub fn of_session(connection: &Connection, session: &SessionId) -> Result<Vec<Delivery>, DeliveryError> {
+    rows(connection, select!("WHERE session_identifier = ?1 ORDER BY destination"), [session])
+        .map_err(failed(format!("read the deliveries of session `{session}`")))
+}
+
+/// All deliveries to a destination in one state, by session.
+pub fn in_state(
+    connection: &Connection,
+    destination: &DestinationName,
+    state: State,
+) -> Result<Vec<Delivery>, DeliveryError> {
+    rows(
+        connection,
+        select!("WHERE destination = ?1 AND state = ?2 ORDER BY session_identifier"),
+        params![destination, state],
+    )
+    .map_err(failed(format!("read the deliveries to {destination} that are {state}")))
+}
+
+/// Stores a new delivery. One there already is an error: its primary key is the promise that there is
+/// one record per session and destination.
+pub fn insert(tx: &Transaction<'_>, row: &Delivery) -> Result<(), DeliveryError> {
+    // The names of the last two are used so that both statements take the same parameters.
+    let sql = concat!(
+        "INSERT INTO nexus_delivery (",
+        columns!(),
+        ") SELECT :session, :destination, :target, :can_find, :settle, :state, :held_for, :wanted, :delivered,
+           :remote_id, :remote_url, :checkpoint, :checkpoint_sha256, :attempt, :intent_at, :absent_after,
+           :class, :effect, :text, :digest, :not_before, :origin, :upload, :updated
+         WHERE :was_state = :state AND :was_updated = :updated"
+    );
+    write(tx, sql, row, None)
+        .map(|_| ())
+        .map_err(failed(format!("store the delivery of session `{}` to {}", row.session, row.destination)))
+}
+
+/// Saves what a step made of a row, if the row still is what it was then.
+///
+/// `before` is the row as it was loaded or last saved, `after` what became of it. Equal rows are not written.
+pub fn save(tx: &Transaction<'_>, before: &Delivery, after: &Delivery) -> Result<(), DeliveryError> {
+    if before == after {
+        return Ok(());
+    }
+    let sql = "UPDATE nexus_delivery SET target = :target, can_find = :can_find, settle_seconds = :settle,
+            state = :state, held_for = :held_for, wanted_sha256 = :wanted, delivered_sha256 = :delivered,
+            remote_id = :remote_id, remote_url = :remote_url, checkpoint = :checkpoint,
+            checkpoint_sha256 = :checkpoint_sha256, attempt = :attempt, intent_at = :intent_at,
+            absent_after = :absent_after, failure_class = :class, failure_effect = :effect,
+            failure_text = :text, config_digest = :digest, not_before = :not_before, origin = :origin,
+            upload_log_id = :upload, updated_at = :updated
+          WHERE session_identifier = :session AND destination = :destination
+            AND state = :was_state AND updated_at = :was_updated";
+    let changed = write(tx, sql, after, Some(before)).map_err(failed(format!(
+        "save the delivery of session `{}` to {}",
+        after.session, after.destination
+    )))?;
+    if changed == 1 {
+        return Ok(());
+    }
+    Err(DeliveryError::Stale { session: after.session.clone(), destination: after.destination.clone() })
+}
+
+/// Stores a delivery that is new (`before` is `None`), or saves what became of one.
+pub fn put(tx: &Transaction<'_>, before: Option<&Delivery>, after: &Delivery) -> Result<(), DeliveryError> {
+    match before {
+        Some(before) => save(tx, before, after),
+        None => insert(tx, after),
+    }
+}
+
+/// How many deliveries of a destination are in each state.
+pub fn counts(
+    connection: &Connection,
+    destination: &DestinationName,
+) -> Result<Vec<(State, u64)>, DeliveryError> {
+    connection
+        .prepare_cached("SELECT state, count(*) FROM nexus_delivery WHERE destination = ?1 GROUP BY state")
+        .and_then(|mut statement| {
+            let rows = statement
+                .query_map([destination], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            rows.collect()
+        })
+        .map_err(failed(format!("count the deliveries to {destination}")))
+}
+
+/// Where a page of the queue ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageEnd {
+    not_before: Option<DateTime<Utc>>,
+    session: SessionId,
+}
+
+/// A page of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuePage {
+    /// Deliveries that may be tried now: first those never tried, then by `not_before`.
+    pub rows: Vec<Delivery>,
+    /// Where to go on; `None`: this was the last page.
+    pub next: Option<PageEnd>,
+}
+
+/// What may be tried now at a destination, at most `limit` rows, after an earlier page.
+///
+/// Rows that come into the queue meanwhile (a second try) may be missed by the walk; start again
+/// at `None` until a whole walk brings nothing.
+pub fn due_page(
+    connection: &Connection,
+    destination: &DestinationName,
+    now: DateTime<Utc>,
+    after: Option<&PageEnd>,
+    limit: usize,
+) -> Result<DuePage, DeliveryError> {
+    let told = |what| failed(format!("read the deliveries due at {destination}{what}"));
+    let wanted = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut found = Vec::new();
+    // Two queries, since no comparison goes past a null; each follows the index and sorts nothing.
+    if after.is_none_or(|end| end.not_before.is_none()) {
+        let session = after.map_or("", |end| end.session.as_str());
+        found = rows(
+            connection,
+            select!(
+                "WHERE destination = ?1 AND state = 'due' AND not_before IS NULL AND session_identifier > ?2
+                 ORDER BY session_identifier LIMIT ?3"
+            ),
+            params![destination, session, wanted],
+        )
+        .map_err(told(""))?;
+    }
+    if found.len() < limit {
+        let end =
+            after.and_then(|end| end.not_before.map(|time| (UtcTime::new(time).to_string(), &end.session)));
+        let (time, session) = end.as_ref().map_or(("", ""), |(time, session)| (time, session.as_str()));
+        let left = wanted.saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
+        found.extend(
+            rows(
+                connection,
+                select!(
+                    "WHERE destination = ?1 AND state = 'due' AND not_before <= ?2
+                       AND (not_before, session_identifier) > (?3, ?4)
+                     ORDER BY not_before, session_identifier LIMIT ?5"
+                ),
+                params![destination, UtcTime::new(now), time, session, left],
+            )
+            .map_err(told(" again"))?,
+        );
+    }
+    let next = if found.len() < limit { None } else { found.last() }
+        .map(|last| PageEnd { not_before: last.not_before, session: last.session.clone() });
+    Ok(DuePage { rows: found, next })
+}
+
+/// When the next question to a destination may be asked: what a run with nothing else to do waits for.
+/// Rests between runs and pauses are not waited for.
+pub fn next_question(
+    connection: &Connection,
+    destination: &DestinationName,
+) -> Result<Option<DateTime<Utc>>, DeliveryError> {
+    connection
+        .prepare_cached(
+            "SELECT min(not_before) FROM nexus_delivery
+              WHERE destination = ?1 AND state = 'due' AND not_before = absent_after",
+        )
+        .and_then(|mut statement| statement.query_row([destination], |row| row.get::<_, Option<UtcTime>>(0)))
+        .map(|time| time.map(|time| time.0))
+        .map_err(failed(format!("read when {destination} may be asked again")))
+}
+
+/// Deliveries for which a change of the destination's target or configuration means something; give each
+/// of them [`Event::TargetChanged`] and [`Event::ConfigChanged`].
+///
+/// Reads every delivered row of the destination: ask only if its target differs from the one stored in
+/// `nexus_destination`, or something failed.
+pub fn touched_by_change(
+    connection: &Connection,
+    destination: &DestinationName,
+    target: &str,
+    config_digest: &str,
+) -> Result<Vec<Delivery>, DeliveryError> {
+    rows(
+        connection,
+        select!(
+            "WHERE destination = ?1 AND (
+                (state = 'delivered' AND target IS NOT ?2)
+                OR (state = 'held' AND held_for = 'moved' AND target = ?2)
+                OR (state = 'unknown' AND can_find = 0 AND target = ?2)
+                OR (state IN ('failed', 'due') AND failure_class IS NOT NULL AND config_digest IS NOT ?3))
+             ORDER BY session_identifier"
+        ),
+        params![destination, target, config_digest],
+    )
+    .map_err(failed(format!("read what a change of {destination} touches")))
+}
+
+/// A delivery that was moved, and what must be done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recovered {
+    /// The row as it is now in the transaction.
+    pub row: Delivery,
+    /// Its effects; the row's `upload_log_id` is to be set when the upload log row is written.
+    pub effects: Vec<Effect>,
+}
+
+/// Turns what an earlier run left in flight, or unanswered, into questions, and saves them.
+///
+/// To be called once at the start of a run, when every process of the earlier one is dead.
+/// `longest_call` is the longest time one call of a plugin may take.
+pub fn recover(
+    tx: &Transaction<'_>,
+    longest_call: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Vec<Recovered>, DeliveryError> {
+    let left = rows(
+        tx,
+        select!(
+            "WHERE state IN ('in_flight', 'unknown')
+               AND (state = 'in_flight' OR (can_find = 1 AND absent_after IS NOT NULL))
+             ORDER BY session_identifier, destination"
+        ),
+        [],
+    )
+    .map_err(failed("read the deliveries that were in flight"))?;
+    left.into_iter()
+        .map(|before| {
+            let (row, effects) = step(&before, Event::Recover { longest_call }, now);
+            save(tx, &before, &row)?;
+            Ok(Recovered { row, effects })
+        })
+        .collect()
+}
+
+/// Notes the upload log row that was written for a delivery saved in the same transaction.
+pub fn set_upload_log_id(tx: &Transaction<'_>, row: &mut Delivery, id: i64) -> Result<(), DeliveryError> {
+    let changed = tx
+        .prepare_cached(
+            "UPDATE nexus_delivery SET upload_log_id = ?3 WHERE session_identifier = ?1 AND destination = ?2",
+        )
+        .and_then(|mut statement| statement.execute(params![row.session, row.destination, id]))
+        .map_err(failed(format!("note the upload of session `{}` to {}", row.session, row.destination)))?;
+    if changed == 0 {
+        return Err(DeliveryError::Stale {
+            session: row.session.clone(),
+            destination: row.destination.clone(),
+        });
+    }
+    row.upload_log_id = Some(id);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
