@@ -18,11 +18,14 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The settings file where none is named.
+pub const DEFAULT_CONFIG: &str = "nexus.toml";
+
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Read the settings from this file.
-    #[arg(long, global = true, value_name = "FILE", default_value = "nexus.toml", env = "NEXUS_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG, env = "NEXUS_CONFIG")]
     pub config: PathBuf,
     /// Print JSON instead of tables.
     #[arg(long, global = true)]
@@ -40,6 +43,20 @@ pub struct Global {
 pub enum Command {
     /// Write a commented nexus.toml and create the database.
     Init(commands::init::InitArgs),
+    /// Harvest, build and export: what a timer calls.
+    Run(commands::run::RunArgs),
+    /// Bring new sessions from the harvesters, and nothing else.
+    Harvest(commands::run::RunArgs),
+    /// Build the records of the sessions that are to be built, and nothing else.
+    Build(commands::run::RunArgs),
+    /// Deliver the records that are due, and nothing else.
+    Export(commands::run::RunArgs),
+    /// Go on with a database that NexusLIMS filled.
+    Adopt(commands::adopt::AdoptArgs),
+    /// Show how many sessions and deliveries stand where.
+    Status(commands::status::StatusArgs),
+    /// List sessions, and tell the story of one.
+    Sessions(commands::sessions::SessionsArgs),
     /// Check, show and describe the settings.
     Config(commands::config::ConfigArgs),
     /// List, add, edit, remove, import and export instruments.

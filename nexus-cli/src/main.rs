@@ -2,7 +2,10 @@
 
 mod args;
 mod commands;
+mod database;
 mod exit_code;
+mod first_party;
+mod interrupt;
 mod output;
 
 use clap::Parser as _;

@@ -1,1 +1,449 @@
-//! The settings of `nexus.toml`, read and checked once.
+//! Settings: one file, `nexus.toml`, read and checked once.
+//!
+//! The keys are listed in one place ([`keys`]); from it come the reader, the sample, the JSON Schema and
+//! the reference page. Reading goes in three steps: the text is parsed with positions, every key is
+//! checked by itself, then the keys are compared with each other. All mistakes are told together, each
+//! with its line and column. Plugins' own keys are kept until the plugin can say what it wants
+//! ([`check_settings`]); secrets are fetched when they are needed ([`PluginSettings::resolve`]).
+
+mod check;
+mod digest;
+mod effective;
+pub mod keys;
+mod pieces;
+mod plugin;
+mod problem;
+mod read;
+mod relations;
+mod sample;
+mod schema;
+mod source;
+mod suggest;
+mod value;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ids::{DestinationName, HarvesterName, InstrumentPid};
+
+pub use check::check_settings;
+pub use effective::{Effective, Origin};
+pub use plugin::{Environment, PluginSettings, SecretError, SecretSource, process_environment};
+pub use problem::{ConfigError, Problem};
+pub use sample::reference;
+pub use schema::json_schema;
+
+use read::Checked;
+use value::Value;
+
+/// The settings of a facility. All paths are absolute.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file they were read from, as it was named.
+    pub file: PathBuf,
+    /// Its folder: relative paths start here, and so do plugins that are programs.
+    pub folder: PathBuf,
+    /// `[database]`
+    pub database: DatabaseConfig,
+    /// `[storage]`
+    pub storage: StorageConfig,
+    /// `[build]`
+    pub build: BuildConfig,
+    /// `[export]`
+    pub export: ExportConfig,
+    /// `[history]`
+    pub history: HistoryConfig,
+    /// `[harvesters.…]`, in the order of the file.
+    pub harvesters: Vec<HarvesterConfig>,
+    /// `[destinations.…]`, in the order of the file.
+    pub destinations: Vec<DestinationConfig>,
+    effective: Vec<Effective>,
+}
+
+/// Where the sessions are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseConfig {
+    /// The SQLite file.
+    pub path: PathBuf,
+}
+
+/// Where files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// The instruments' files; never written.
+    pub instrument_data: PathBuf,
+    /// All that nexus makes; also holds the run lock.
+    pub data: PathBuf,
+    /// Records; below `data` unless set apart.
+    pub records: PathBuf,
+    /// Log files; below `data` unless set apart.
+    pub logs: PathBuf,
+}
+
+/// Which of a session's files belong to its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileStrategy {
+    /// Only those with a suffix of the list.
+    Exclusive,
+    /// Every file.
+    Inclusive,
+}
+
+/// How a session becomes a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BuildConfig {
+    /// Which files belong to a record.
+    pub file_strategy: FileStrategy,
+    /// Lower case, without the dot.
+    pub exclusive_suffixes: Vec<String>,
+    /// Patterns of file names; each compiles as a glob and holds no `/`.
+    pub ignore: Vec<String>,
+    /// How long after a session's end its files may still arrive.
+    pub file_delay: Duration,
+    /// Zero or more; 1 is usual.
+    pub clustering_sensitivity: f64,
+    /// Sessions built at the same time; 0 is one per core.
+    pub threads: usize,
+}
+
+/// When a session counts as exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportStrategy {
+    /// Once one destination has the record; the others stay due.
+    BestEffort,
+    /// Once every destination has it.
+    All,
+    /// Once one has it; the others are not asked.
+    FirstSuccess,
+}
+
+/// How records reach their destinations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportConfig {
+    /// When a session is COMPLETED.
+    pub strategy: ExportStrategy,
+    /// How long a run goes on delivering.
+    pub time_budget: Duration,
+}
+
+/// What is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// How long events and runs are kept.
+    pub keep: Duration,
+}
+
+/// Where a library plugin runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// In a process of its own.
+    Process,
+    /// Inside this one.
+    None,
+}
+
+/// Where a plugin's code is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carrier {
+    /// Linked into the program.
+    Linked {
+        /// The name in its manifest.
+        plugin: String,
+    },
+    /// In a shared library.
+    Library {
+        /// The file.
+        path: PathBuf,
+        /// What its SHA-256 must be (lower-case hexadecimal).
+        sha256: Option<String>,
+        /// Where it runs.
+        isolation: Isolation,
+    },
+    /// A program.
+    Command {
+        /// The program and its arguments; never empty.
+        words: Vec<String>,
+    },
+}
+
+impl std::fmt::Display for Carrier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Linked { plugin } => write!(f, "plugin {plugin}"),
+            Self::Library { path, .. } => write!(f, "library {}", path.display()),
+            Self::Command { words } => write!(f, "command {}", words.join(" ")),
+        }
+    }
+}
+
+/// Where sessions come from.
+#[derive(Debug, Clone)]
+pub struct HarvesterConfig {
+    /// Its name in the file.
+    pub name: HarvesterName,
+    /// Where its plugin is.
+    pub carrier: Carrier,
+    /// The instruments it is asked about; `None`: those whose address begins with `address` or an alias.
+    pub instruments: Option<Vec<InstrumentPid>>,
+    /// Address of the source; also in `settings`.
+    pub address: Option<String>,
+    /// Earlier addresses of the same source.
+    pub aliases: Vec<String>,
+    /// Another harvester that knows the reservations of its sessions.
+    pub reservations_from: Option<HarvesterName>,
+    /// The plugin's own keys.
+    pub settings: PluginSettings,
+}
+
+/// Where records go.
+#[derive(Debug, Clone)]
+pub struct DestinationConfig {
+    /// Its name in the file; stored with every delivery.
+    pub name: DestinationName,
+    /// Where its plugin is.
+    pub carrier: Carrier,
+    /// Higher is served first.
+    pub priority: i32,
+    /// Destinations whose first attempt of the run it waits for. Without cycles.
+    pub after: Vec<DestinationName>,
+    /// The plugin's own keys.
+    pub settings: PluginSettings,
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it start at its folder. Neither the paths nor the
+    /// secrets are looked at yet.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let bytes = fs::read(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+            _ => ConfigError::Unreadable { path: path.to_owned(), source },
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+            let line = good.split(|byte| *byte == b'\n').count();
+            ConfigError::NotText { path: path.to_owned(), line }
+        })?;
+        let absolute = std::path::absolute(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let base = absolute.parent().unwrap_or(&absolute);
+        Self::from_text(&text, base, &path.display().to_string())
+    }
+
+    /// Checks a text. Relative paths in it start at `base_dir`; messages call the file `name`.
+    ///
+    /// ```
+    /// use nexus_core::config::Config;
+    ///
+    /// let text = "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"in\"\ndata = \"out\"\n\
+    ///             [build]\nthread = 2\n";
+    /// let error = Config::from_text(text, "/srv/nexus".as_ref(), "nexus.toml").unwrap_err();
+    /// assert!(error.to_string().contains("nexus.toml:7:1: unknown key `thread` in [build]"));
+    /// assert!(error.to_string().contains("did you mean `threads`?"));
+    /// ```
+    pub fn from_text(text: &str, base_dir: &Path, name: &str) -> Result<Self, ConfigError> {
+        let base = std::path::absolute(base_dir).unwrap_or_else(|_| base_dir.to_owned());
+        let source = Arc::new(source::Source::new(name.to_owned(), text.to_owned(), base));
+        let mut document = read::read(&source);
+        relations::check(&source, &document.tables, &document.plugins, &mut document.problems);
+        if !document.problems.is_empty() {
+            let mut problems = document.problems;
+            problems.sort_by_key(|problem| (problem.line(), problem.column()));
+            problems.dedup();
+            return Err(ConfigError::Invalid { problems });
+        }
+        Ok(Self::from_document(document, &source))
+    }
+
+    /// Only after a reading without problems: then every key with a default is there.
+    fn from_document(document: read::Document, source: &Arc<source::Source>) -> Self {
+        let read::Document { tables, plugins, mut effective, .. } = document;
+        let at = |table: &str, key: &str| tables.get(table).and_then(|table| table.get(key));
+        let path = |table: &str, key: &str| as_path(at(table, key));
+        let data = path("storage", "data").unwrap_or_default();
+        let below_data = |key: &str, effective: &mut Vec<Effective>| {
+            path("storage", key).unwrap_or_else(|| {
+                let path = data.join(key);
+                let value = Value::Path(path.clone()).to_string();
+                effective.push(Effective { key: format!("storage.{key}"), value, origin: Origin::Default });
+                path
+            })
+        };
+        let storage = StorageConfig {
+            instrument_data: path("storage", "instrument_data").unwrap_or_default(),
+            records: below_data("records", &mut effective),
+            logs: below_data("logs", &mut effective),
+            data: data.clone(),
+        };
+        let build = BuildConfig {
+            file_strategy: match as_text(at("build", "file_strategy")) {
+                Some("inclusive") => FileStrategy::Inclusive,
+                _ => FileStrategy::Exclusive,
+            },
+            exclusive_suffixes: as_texts(at("build", "exclusive_suffixes")),
+            ignore: as_texts(at("build", "ignore")),
+            file_delay: as_duration(at("build", "file_delay")),
+            clustering_sensitivity: match at("build", "clustering_sensitivity") {
+                Some(Value::Number(number)) => *number,
+                _ => 1.0,
+            },
+            threads: as_integer(at("build", "threads")),
+        };
+        let export = ExportConfig {
+            strategy: match as_text(at("export", "strategy")) {
+                Some("all") => ExportStrategy::All,
+                Some("first_success") => ExportStrategy::FirstSuccess,
+                _ => ExportStrategy::BestEffort,
+            },
+            time_budget: as_duration(at("export", "time_budget")),
+        };
+        let (mut harvesters, mut destinations) = (Vec::new(), Vec::new());
+        for (kind, name, mut table) in plugins {
+            let settings = table.take_settings(source);
+            if kind == "harvesters" {
+                harvesters.push(harvester(&name, &table, settings));
+            } else {
+                destinations.push(destination(&name, &table, settings));
+            }
+        }
+        Self {
+            file: PathBuf::from(&source.name),
+            folder: source.base.clone(),
+            database: DatabaseConfig { path: path("database", "path").unwrap_or_default() },
+            storage,
+            build,
+            export,
+            history: HistoryConfig { keep: as_duration(at("history", "keep")) },
+            harvesters,
+            destinations,
+            effective: effective::in_table_order(effective),
+        }
+    }
+
+    /// The destination of this name.
+    pub fn destination(&self, name: &DestinationName) -> Option<&DestinationConfig> {
+        self.destinations.iter().find(|destination| destination.name == *name)
+    }
+
+    /// The harvester of this name.
+    pub fn harvester(&self, name: &HarvesterName) -> Option<&HarvesterConfig> {
+        self.harvesters.iter().find(|harvester| harvester.name == *name)
+    }
+
+    /// A SHA-256 (hexadecimal) over all that decides how a destination behaves: where its plugin is and
+    /// the plugin's settings, secrets among them. A changed token changes it, and no secret can be found
+    /// from it. Order, priority and `after` do not count.
+    pub fn digest_of(&self, destination: &DestinationConfig) -> Result<String, SecretError> {
+        digest::of(destination, &process_environment)
+    }
+
+    /// The same with an environment of the caller's.
+    pub fn digest_from(
+        &self,
+        destination: &DestinationConfig,
+        environment: Environment<'_>,
+    ) -> Result<String, SecretError> {
+        digest::of(destination, environment)
+    }
+
+    /// Every secret that any plugin is given, with its key: `destinations.cdcs.token`.
+    pub fn secrets(&self) -> Vec<(String, &SecretSource)> {
+        let harvesters = self.harvesters.iter().map(|harvester| &harvester.settings);
+        let destinations = self.destinations.iter().map(|destination| &destination.settings);
+        harvesters.chain(destinations).flat_map(PluginSettings::secrets).collect()
+    }
+
+    /// All settings that hold, and where each comes from; secrets masked.
+    pub fn effective(&self) -> &[Effective] {
+        &self.effective
+    }
+
+    /// The commented file that `nexus init` writes.
+    pub fn sample() -> String {
+        sample::sample()
+    }
+}
+
+fn carrier(table: &Checked) -> Carrier {
+    if let Some(words @ [_, ..]) = table.get("command").and_then(texts) {
+        return Carrier::Command { words: words.to_vec() };
+    }
+    if let Some(path) = as_path(table.get("library")) {
+        let sha256 = as_text(table.get("sha256")).map(str::to_owned);
+        let isolation = match as_text(table.get("isolation")) {
+            Some("none") => Isolation::None,
+            _ => Isolation::Process,
+        };
+        return Carrier::Library { path, sha256, isolation };
+    }
+    Carrier::Linked { plugin: as_text(table.get("plugin")).unwrap_or_default().to_owned() }
+}
+
+fn harvester(name: &str, table: &Checked, settings: PluginSettings) -> HarvesterConfig {
+    HarvesterConfig {
+        name: name.into(),
+        carrier: carrier(table),
+        instruments: table
+            .get("instruments")
+            .and_then(texts)
+            .map(|pids| pids.iter().map(|pid| InstrumentPid::new(pid.as_str())).collect()),
+        address: as_text(table.get("address")).map(str::to_owned),
+        aliases: as_texts(table.get("aliases")),
+        reservations_from: as_text(table.get("reservations_from")).map(HarvesterName::from),
+        settings,
+    }
+}
+
+fn destination(name: &str, table: &Checked, settings: PluginSettings) -> DestinationConfig {
+    DestinationConfig {
+        name: name.into(),
+        carrier: carrier(table),
+        priority: as_integer(table.get("priority")),
+        after: as_texts(table.get("after")).into_iter().map(DestinationName::from).collect(),
+        settings,
+    }
+}
+
+fn as_path(value: Option<&Value>) -> Option<PathBuf> {
+    match value {
+        Some(Value::Path(path)) => Some(path.clone()),
+        _ => None,
+    }
+}
+
+fn as_text(value: Option<&Value>) -> Option<&str> {
+    match value {
+        Some(Value::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn texts(value: &Value) -> Option<&[String]> {
+    match value {
+        Value::Texts(texts) => Some(texts),
+        _ => None,
+    }
+}
+
+fn as_texts(value: Option<&Value>) -> Vec<String> {
+    value.and_then(texts).map(<[String]>::to_vec).unwrap_or_default()
+}
+
+fn as_duration(value: Option<&Value>) -> Duration {
+    match value {
+        Some(Value::Duration(duration)) => *duration,
+        _ => Duration::ZERO,
+    }
+}
+
+fn as_integer<T: TryFrom<i64> + Default>(value: Option<&Value>) -> T {
+    match value {
+        Some(Value::Integer(number)) => T::try_from(*number).unwrap_or_default(),
+        _ => T::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -112,5 +112,16 @@ impl FromIterator<Instrument> for Instruments {
     }
 }
 
+/// An instrument, as plugins see it.
+pub fn instrument_ref(instrument: &Instrument) -> nexus_plugin_api::InstrumentRef {
+    nexus_plugin_api::InstrumentRef {
+        pid: instrument.pid.to_string(),
+        display_name: instrument.display_name.clone(),
+        api_url: instrument.api_url.clone(),
+        timezone: instrument.timezone.clone(),
+        location: instrument.location.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,8 @@
 //! *Tables* know only the database; *steps* know tables, not each other; only `pipeline` knows the
 //! steps. Workers return values, and one writer saves them.
 
+pub mod adopt;
+pub mod build;
 pub mod builder;
 pub mod clock;
 pub mod config;
@@ -17,21 +19,30 @@ pub mod delivery;
 pub mod destination_state;
 pub mod durable;
 pub mod event;
+pub mod export;
 pub mod external_user;
 pub mod extract;
+pub mod folders;
+pub mod harvest;
 pub mod ids;
 pub mod instrument;
+pub mod journal;
 pub mod lock;
 pub mod meta;
 pub mod metadata;
 pub mod overview;
 pub mod own_table;
+pub mod pipeline;
+pub mod plugins;
+pub mod reconcile;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod secret;
 pub mod session;
 pub mod session_log;
 pub mod session_state;
+pub mod stop;
 mod text_enum;
 pub mod timestamp;
 pub mod unreadable;

@@ -9,6 +9,7 @@
 //! - [`sessions_to_build`] pairs START and END rows, and reports the sessions that cannot be built because
 //!   their rows are broken.
 
+mod lookup;
 mod pairing;
 mod status;
 
@@ -18,6 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::Transaction;
 
+pub use lookup::{ended_at, load, sessions_to_rebuild, status_of, with_status};
 pub use pairing::{BrokenSession, ToBuild, WhyBroken, sessions_to_build};
 pub use status::{
     EventType, Moved, NotARecordStatus, NotAnEventType, RecordStatus, move_status, record_may_exist,

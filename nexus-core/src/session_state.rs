@@ -190,11 +190,56 @@ impl SessionState {
         .map_err(failed(format!("read the open events of harvester `{harvester}`")))
     }
 
+    /// The session whose record has this name.
+    pub fn of_record(connection: &Connection, name: &str) -> Result<Option<Self>, SessionStateError> {
+        one(connection, select!("WHERE record_name = ?1"), [name])
+            .map_err(failed(format!("read the session of record `{name}`")))
+    }
+
     /// Sessions for which another build was asked for.
     pub fn to_rebuild(connection: &Connection) -> Result<Vec<Self>, SessionStateError> {
         many(connection, select!("WHERE rebuild_requested <> 0 ORDER BY session_identifier"), [])
             .map_err(failed("read the sessions to be rebuilt"))
     }
+}
+
+/// An event as its harvester knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownEvent {
+    /// The session.
+    pub session: SessionId,
+    /// The event's id at its source.
+    pub external_id: String,
+    /// Whether it was missing from the last complete answer.
+    pub is_gone: bool,
+    /// Whether it was still in use when last seen.
+    pub is_open: bool,
+}
+
+/// The events of one instrument that a harvester brought, to be held against a complete answer.
+pub fn known_events(
+    connection: &Connection,
+    harvester: &HarvesterName,
+    instrument: &InstrumentPid,
+) -> Result<Vec<KnownEvent>, SessionStateError> {
+    connection
+        .prepare_cached(
+            "SELECT session_identifier, external_id, gone_since IS NOT NULL, open_since IS NOT NULL
+               FROM nexus_session
+              WHERE harvester = ?1 AND instrument_pid = ?2 AND external_id IS NOT NULL",
+        )
+        .and_then(|mut statement| {
+            let rows = statement.query_map(params![harvester, instrument], |row| {
+                Ok(KnownEvent {
+                    session: row.get(0)?,
+                    external_id: row.get(1)?,
+                    is_gone: row.get(2)?,
+                    is_open: row.get(3)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .map_err(failed(format!("read the events of harvester `{harvester}` on instrument `{instrument}`")))
 }
 
 fn one(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Option<SessionState>> {

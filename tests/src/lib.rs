@@ -1,1 +1,18 @@
-//! Helpers shared by the whole-pipeline tests.
+//! What the whole-pipeline tests share: fake servers, databases made by NexusLIMS, the built program, and NexusLIMS
+//! itself.
+//!
+//! A helper that cannot do its part panics: that is the failing test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "everything here runs in tests only"
+)]
+
+pub mod fake_cdcs;
+pub mod fake_nemo;
+pub mod fault;
+pub mod fixtures;
+pub mod http;
+pub mod nexus_bin;
+pub mod peer;

@@ -1,10 +1,16 @@
 //! One file per subcommand; this is the door.
 
+pub mod adopt;
 pub mod config;
 pub mod db;
 pub mod init;
 pub mod instruments;
+pub mod run;
+pub mod sessions;
+pub mod status;
 pub mod users;
+
+use nexus_core::pipeline::Steps;
 
 use crate::args::{Command, Global};
 use crate::exit_code::{ExitCode, Stop};
@@ -13,6 +19,17 @@ use crate::exit_code::{ExitCode, Stop};
 pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
     match command {
         Command::Init(args) => init::run(global, args),
+        Command::Run(args) => run::run(global, &args, Steps::ALL),
+        Command::Harvest(args) => {
+            run::run(global, &args, Steps { harvest: true, build: false, export: false })
+        }
+        Command::Build(args) => run::run(global, &args, Steps { harvest: false, build: true, export: false }),
+        Command::Export(args) => {
+            run::run(global, &args, Steps { harvest: false, build: false, export: true })
+        }
+        Command::Adopt(args) => adopt::run(global, &args),
+        Command::Status(args) => status::run(global, &args),
+        Command::Sessions(args) => sessions::run(global, args),
         Command::Config(args) => config::run(global, args),
         Command::Instruments(args) => instruments::run(global, args),
         Command::Users(args) => users::run(global, args),

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset};
 use rusqlite::Connection;
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 
-use super::error::{DbError, sqlite};
+use super::error::{DbError, busy_timeout, name_of, sqlite};
 
 /// How many of our backups stay beside the database.
 pub const KEPT: usize = 3;
@@ -87,6 +87,35 @@ pub(super) fn make(
     Ok(MadeBackup { path, removed: prune(&pattern) })
 }
 
+/// Copies the database to this new file, whole or not at all.
+pub(super) fn make_at(connection: &Connection, database: &Path, to: &Path) -> Result<(), DbError> {
+    // Claims the name, so that nothing that appears meanwhile is overwritten.
+    File::create_new(to).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => DbError::BackupExists { path: to.to_owned() },
+        _ => failed("create backup", to, source),
+    })?;
+    let mut name = to.as_os_str().to_owned();
+    name.push(".partial");
+    let partial = PathBuf::from(name);
+    let copied = File::create_new(&partial)
+        .map_err(|source| failed("create backup", &partial, source))
+        .and_then(|_held| {
+            let copied = copy(connection, database, &partial).and_then(|()| {
+                fs::rename(&partial, to).map_err(|source| failed("rename backup to", to, source))
+            });
+            if copied.is_err() {
+                let _ = fs::remove_file(&partial);
+            }
+            copied
+        });
+    if copied.is_err() {
+        // Ours: it was made by the first line of this function.
+        let _ = fs::remove_file(to);
+        return copied;
+    }
+    sync_folder(to.parent().unwrap_or(Path::new(".")))
+}
+
 /// Finds a free name and takes it by a partial file, locked as long as it is being written.
 fn reserve(pattern: &Pattern, now: DateTime<FixedOffset>) -> Result<(PathBuf, File, PathBuf), DbError> {
     for count in 0..NAMES {
@@ -121,7 +150,11 @@ fn copy(connection: &Connection, database: &Path, partial: &Path) -> Result<(), 
     // One sync at the end is enough: until it is renamed the copy counts for nothing.
     target.pragma_update(None, "synchronous", "OFF").map_err(broken)?;
     let backup = Backup::new(connection, &mut target).map_err(sqlite(connection, "back up"))?;
-    backup.run_to_completion(-1, std::time::Duration::ZERO, None).map_err(sqlite(connection, "back up"))?;
+    // All pages in one step, so that no write can come between.
+    match backup.step(-1).map_err(sqlite(connection, "back up"))? {
+        StepResult::Done => {}
+        _ => return Err(DbError::Busy { database: name_of(connection), waited: busy_timeout(connection) }),
+    }
     drop(backup);
     target.close().map_err(|(_, source)| broken(source))?;
     let file = OpenOptions::new().read(true).open(partial);

@@ -74,7 +74,6 @@ pub(super) static OWN: Chain = Chain {
 pub(super) struct Applied {
     pub version: i64,
     pub name: String,
-    pub applied_on: String,
     pub checksum: String,
 }
 
@@ -90,7 +89,7 @@ impl Chain {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT version, CAST(name AS TEXT), CAST(applied_on AS TEXT), CAST(checksum AS TEXT) FROM {} ORDER BY version",
+            "SELECT version, CAST(name AS TEXT), CAST(checksum AS TEXT) FROM {} ORDER BY version",
             self.history
         );
         let mut statement = connection.prepare(&sql)?;
@@ -98,8 +97,7 @@ impl Chain {
             Ok(Applied {
                 version: row.get::<_, Option<i64>>(0)?.unwrap_or(0),
                 name: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-                applied_on: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
-                checksum: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+                checksum: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
             })
         })?;
         rows.collect()

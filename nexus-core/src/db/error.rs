@@ -45,6 +45,13 @@ pub enum DbError {
         path: PathBuf,
     },
 
+    /// A backup never overwrites.
+    #[error("`{}` exists already and was left as it is; choose another name for the backup", path.display())]
+    BackupExists {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// Writing was asked for and is not possible.
     #[error("database `{}` cannot be written: {reason}; SQLite needs to write the file and its folder", path.display())]
     ReadOnly {

@@ -1,13 +1,13 @@
 //! What can be said of a database file before SQLite sees it, so that a refusal leaves it untouched.
+//!
+//! The file is looked at and never opened: when a process closes a file, the system takes away every lock that the
+//! process holds on it, those of SQLite's connections too.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::DbError;
-
-/// The first bytes of every SQLite file that is not empty.
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// The path made absolute: a relative one that begins with `file:` would be read as a URI.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, DbError> {
@@ -17,7 +17,7 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, DbError> {
     std::path::absolute(path).map_err(|source| DbError::Io { action: "find", path: path.to_owned(), source })
 }
 
-/// An existing plain file with SQLite's mark, or without a single byte.
+/// An existing plain file.
 pub(super) fn check(path: &Path) -> Result<PathBuf, DbError> {
     let path = absolute(path)?;
     let not_found = |source: std::io::Error| match source.kind() {
@@ -28,12 +28,6 @@ pub(super) fn check(path: &Path) -> Result<PathBuf, DbError> {
     if !facts.is_file() {
         let what = if facts.is_dir() { "a folder" } else { "no plain file" };
         return Err(DbError::NotAFile { path, what });
-    }
-    let mut head = Vec::new();
-    File::open(&path).and_then(|file| file.take(16).read_to_end(&mut head)).map_err(not_found)?;
-    if !head.is_empty() && head != MAGIC {
-        let reason = "its first bytes are not those of one".to_owned();
-        return Err(DbError::NotADatabase { path, reason });
     }
     Ok(path)
 }

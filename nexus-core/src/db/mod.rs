@@ -21,11 +21,13 @@
 
 mod backup;
 mod chain;
+pub mod describe;
 mod error;
 mod file;
 mod own;
 pub mod peer;
 mod query;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 

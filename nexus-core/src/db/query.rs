@@ -58,7 +58,6 @@ const READING_PRAGMAS: &[&str] = &[
     "index_list",
     "index_xinfo",
     "integrity_check",
-    "journal_mode",
     "page_count",
     "page_size",
     "quick_check",
@@ -87,7 +86,7 @@ pub(super) fn run(connection: &Connection, sql: &str, params: &[Value]) -> Resul
     if statement.parameter_count() != params.len() {
         return Err(QueryError::Parameters { wanted: statement.parameter_count(), given: params.len() });
     }
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut found = QueryRows { rows: Vec::new(), columns };
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
     while let Some(row) = rows.next()? {
@@ -113,8 +112,7 @@ fn is_reading_pragma(sql: &str) -> bool {
     let rest = skip_blank(rest);
     let name_end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
     let (name, tail) = rest.split_at(name_end);
-    let takes_value =
-        ["application_id", "encoding", "journal_mode", "page_size", "schema_version", "user_version"];
+    let takes_value = ["application_id", "encoding", "page_size", "schema_version", "user_version"];
     let lower = name.to_ascii_lowercase();
     let with_value = tail.contains(['=', '(']);
     READING_PRAGMAS.contains(&lower.as_str()) && !(with_value && takes_value.contains(&lower.as_str()))

@@ -240,6 +240,29 @@ pub fn save(tx: &Transaction<'_>, before: &Delivery, after: &Delivery) -> Result
     Err(DeliveryError::Stale { session: after.session.clone(), destination: after.destination.clone() })
 }
 
+/// Stores a delivery that is new (`before` is `None`), or saves what became of one.
+pub fn put(tx: &Transaction<'_>, before: Option<&Delivery>, after: &Delivery) -> Result<(), DeliveryError> {
+    match before {
+        Some(before) => save(tx, before, after),
+        None => insert(tx, after),
+    }
+}
+
+/// How many deliveries of a destination are in each state.
+pub fn counts(
+    connection: &Connection,
+    destination: &DestinationName,
+) -> Result<Vec<(State, u64)>, DeliveryError> {
+    connection
+        .prepare_cached("SELECT state, count(*) FROM nexus_delivery WHERE destination = ?1 GROUP BY state")
+        .and_then(|mut statement| {
+            let rows = statement
+                .query_map([destination], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            rows.collect()
+        })
+        .map_err(failed(format!("count the deliveries to {destination}")))
+}
+
 /// Where a page of the queue ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageEnd {

@@ -186,15 +186,16 @@ fn pair(
     Ok(session)
 }
 
+/// In the order of the table: the index on the identifier would be followed row by row, which takes far longer
+/// than one pass when nearly all sessions are settled.
+pub(super) const CANDIDATES: &str =
+    "SELECT id_session_log, session_identifier, instrument, timestamp, user, event_type = 'START'
+     FROM session_log
+     WHERE record_status = 'TO_BE_BUILT' AND event_type IN ('START', 'END')
+     ORDER BY id_session_log";
+
 fn read_candidates(connection: &Connection) -> rusqlite::Result<BTreeMap<SessionId, Halves>> {
-    // In the order of the table: the index on the identifier would be followed row by row, which takes far
-    // longer than one pass when nearly all sessions are settled.
-    let mut statement = connection.prepare_cached(
-        "SELECT id_session_log, session_identifier, instrument, timestamp, user, event_type = 'START'
-         FROM session_log
-         WHERE record_status = 'TO_BE_BUILT' AND event_type IN ('START', 'END')
-         ORDER BY id_session_log",
-    )?;
+    let mut statement = connection.prepare_cached(CANDIDATES)?;
     let mut found = BTreeMap::<SessionId, Halves>::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

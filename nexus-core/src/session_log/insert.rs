@@ -109,7 +109,8 @@ impl NewSession {
                 self.add(tx, event, status)?;
             }
         }
-        revise_session(tx, &self.identifier, &self.instrument, self.user.as_deref())?;
+        let user = self.user.as_deref().or(user_of(&rows));
+        revise_session(tx, &self.identifier, &self.instrument, user)?;
         revise_time(tx, &self.identifier, EventType::Start, &self.start)?;
         revise_time(tx, &self.identifier, EventType::End, &self.end)?;
         if waiting {
@@ -217,6 +218,10 @@ impl SessionLog {
         }
         require_instrument(tx, &self.session_identifier, &self.instrument)?;
         self.add(tx)?;
+        if !rows.is_empty() {
+            let user = self.user.as_deref().or(user_of(&rows));
+            revise_session(tx, &self.session_identifier, &self.instrument, user)?;
+        }
         let waiting =
             last(&rows, EventType::Start).is_some_and(|row| row.status == RecordStatus::WaitingForEnd);
         if waiting && self.event_type == EventType::End && self.record_status == RecordStatus::ToBeBuilt {
@@ -327,6 +332,12 @@ fn select_existing(
 /// The row that counts, of several: the last one, as in the pairing.
 fn last(rows: &[Existing], event: EventType) -> Option<&Existing> {
     rows.iter().rev().find(|row| row.event == event)
+}
+
+/// The user of the session as it is stored: the START row's, else the END row's.
+fn user_of(rows: &[Existing]) -> Option<&str> {
+    let user = |event| last(rows, event).and_then(|row| row.user.as_deref());
+    user(EventType::Start).or_else(|| user(EventType::End))
 }
 
 fn require_instrument(

@@ -7,6 +7,9 @@ use rusqlite::Connection;
 use super::standing::{SHARED_TABLES, columns};
 use crate::db::chain::has_table;
 
+/// How many rows a report names.
+const FIRST: usize = 10;
+
 /// Rows that point at a row which is not there. The shared schema never enforced its one foreign key, so
 /// older databases may well hold some: told, not refused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,28 +88,20 @@ impl Census {
 
     /// The broken references, by table and parent.
     pub(super) fn broken_references(&self) -> Vec<BrokenReferences> {
-        let mut found: Vec<BrokenReferences> = Vec::new();
+        let mut found: BTreeMap<(&str, &str), BrokenReferences> = BTreeMap::new();
         for (table, row, parent) in &self.broken {
-            let known = found.iter().position(|known| known.table == *table && known.parent == *parent);
-            let entry = match known.and_then(|index| found.get_mut(index)) {
-                Some(entry) => entry,
-                None => {
-                    found.push(BrokenReferences {
-                        table: table.clone(),
-                        parent: parent.clone(),
-                        first: Vec::new(),
-                        rows: 0,
-                    });
-                    let Some(entry) = found.last_mut() else { continue };
-                    entry
-                }
-            };
+            let entry = found.entry((table, parent)).or_insert_with(|| BrokenReferences {
+                table: table.clone(),
+                parent: parent.clone(),
+                first: Vec::new(),
+                rows: 0,
+            });
             entry.rows += 1;
-            if entry.first.len() < 10 {
+            if entry.first.len() < FIRST {
                 entry.first.extend(row);
             }
         }
-        found
+        found.into_values().collect()
     }
 }
 

@@ -205,7 +205,10 @@ fn back_up(
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(sqlite(connection, "read"))?;
     if tables > 0 {
-        let made = backup::make(connection, path, options.clock.now_local())?;
+        // By a connection of its own, for SQLite does not copy from one that is about to write. Ours holds the write
+        // lock meanwhile, so the copy is what the first step finds.
+        let reader = db::connect(path, Access::Read, OpenOptions { busy_timeout: options.busy_timeout })?;
+        let made = backup::make(&reader, path, options.clock.now_local())?;
         report.backup = Some(made.path);
         report.removed_backups = made.removed;
     }
@@ -249,7 +252,7 @@ pub fn stamp(path: &Path, at: Revision, options: &MigrationOptions<'_>) -> Resul
 fn check_stamp(connection: &Connection, at: Revision) -> Result<Option<String>, DbError> {
     let claims = match standing::claimed(connection) {
         // Several rows, but all known: that is what stamping repairs.
-        Err(DbError::BrokenVersionTable { .. }) if standing::all_known(connection)? => None,
+        Err(DbError::BrokenVersionTable { .. }) if standing::all_known(connection) => None,
         other => other?,
     };
     if let Some(text) = &claims
@@ -282,6 +285,16 @@ pub fn backup(path: &Path, options: &MigrationOptions<'_>) -> Result<PathBuf, Db
     let connection = db::connect(&path, Access::Read, open)?;
     backup::check_space(&path, options.free_space)?;
     backup::make(&connection, &path, options.clock.now_local()).map(|made| made.path)
+}
+
+/// Copies the database to a file of the caller's choice, which must not exist yet. Such a copy is never removed.
+pub fn backup_to(path: &Path, to: &Path, options: &MigrationOptions<'_>) -> Result<PathBuf, DbError> {
+    let path = file::check(path)?;
+    let to = file::absolute(to)?;
+    let open = OpenOptions { busy_timeout: options.busy_timeout };
+    let connection = db::connect(&path, Access::Read, open)?;
+    backup::make_at(&connection, &path, &to)?;
+    Ok(to)
 }
 
 /// A connection for migrating; nothing is changed by opening it.

@@ -14,7 +14,7 @@ use refinery::Target;
 use rusqlite::Connection;
 
 pub use census::BrokenReferences;
-pub use migrate::{MigrationOptions, MigrationReport, backup, downgrade, stamp, upgrade};
+pub use migrate::{MigrationOptions, MigrationReport, backup, backup_to, downgrade, stamp, upgrade};
 pub use obstacle::Obstacle;
 pub use revision::{Revision, UnknownRevision};
 pub use script::{HistoryEntry, downgrade_sql, history, upgrade_sql};

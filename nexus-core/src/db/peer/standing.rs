@@ -218,14 +218,14 @@ pub(super) fn claimed(connection: &Connection) -> Result<Option<String>, DbError
 }
 
 /// Whether every row of `alembic_version` names a revision of ours.
-pub(super) fn all_known(connection: &Connection) -> Result<bool, DbError> {
-    let unknown = || {
+pub(super) fn all_known(connection: &Connection) -> bool {
+    let rows = || {
         let mut statement = connection.prepare("SELECT CAST(version_num AS TEXT) FROM alembic_version")?;
         let rows = statement.query_map([], |row| row.get::<_, Option<String>>(0))?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     };
-    let rows = unknown().map_err(sqlite(connection, "read the revision of"))?;
-    Ok(rows.iter().all(|row| row.as_deref().is_some_and(|text| text.parse::<Revision>().is_ok())))
+    let known = |text: Option<&str>| text.is_some_and(|text| text.parse::<Revision>().is_ok());
+    rows().is_ok_and(|rows| rows.iter().all(|row| known(row.as_deref())))
 }
 
 fn unversioned(connection: &Connection) -> rusqlite::Result<Standing> {

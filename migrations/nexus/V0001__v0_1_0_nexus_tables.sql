@@ -1,4 +1,7 @@
--- What nexus itself remembers: sessions, deliveries, destinations, cursors, events and runs.
+-- revision: v0_1_0
+-- title: What nexus itself remembers.
+--
+-- Sessions, deliveries, destinations, cursors, events and runs, as far as the shared tables have no place for them.
 -- Nothing here refers to the shared tables by foreign key, trigger, view or index: a rebuild of those
 -- would break it or lose it. Times are UTC text of one width: 2024-03-05T16:10:00.125000Z.
 

@@ -1,0 +1,96 @@
+//! `nexus adopt`: going on with a database that another program filled.
+
+use clap::Args;
+use nexus_core::adopt::{self, Adopted, Inheritance};
+use nexus_core::clock::SystemClock;
+use nexus_core::config::Config;
+use nexus_core::db::{Access, Database};
+use nexus_core::instrument::Instruments;
+use nexus_core::lock::{DatabaseLock, RunLock};
+use nexus_core::pipeline::{self, PipelineError};
+use nexus_core::writer::WriteError;
+
+use crate::args::Global;
+use crate::commands::run::stopped;
+use crate::exit_code::{ExitCode, OrStop as _, Stop};
+use crate::output;
+
+/// Arguments of `nexus adopt`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  nexus adopt --dry-run           show what the database holds, change nothing
+  nexus adopt                     take it on: the records that NexusLIMS delivered count as delivered
+  nexus adopt --deliver-missing   also deliver the records that NexusLIMS built and could not export")]
+pub struct AdoptArgs {
+    /// Show what would be taken on, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Also deliver the records that NexusLIMS built and could not export (BUILT_NOT_EXPORTED). Each
+    /// destination is asked first whether it holds the record.
+    #[arg(long)]
+    deliver_missing: bool,
+}
+
+/// Runs `nexus adopt`.
+pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
+    let config = Config::read(&global.config).or_stop(ExitCode::Configuration)?;
+    let routes = pipeline::routes(&config);
+    let stop = |error: PipelineError| stopped(error);
+    if args.dry_run {
+        let database = Database::open(&config.database.path, Access::Read).or_stop(ExitCode::CannotStart)?;
+        database.require_head().or_stop(ExitCode::CannotStart)?;
+        let found = adopt::inspect(database.read(), &routes).or_stop(ExitCode::Failed)?;
+        return show(global, &found);
+    }
+    let _run_lock = RunLock::try_acquire(&config.storage.data).map_err(|error| stop(error.into()))?;
+    let _database_lock =
+        DatabaseLock::try_acquire(&config.database.path).map_err(|error| stop(error.into()))?;
+    let mut database = Database::open(&config.database.path, Access::Write).or_stop(ExitCode::CannotStart)?;
+    database.require_head().or_stop(ExitCode::CannotStart)?;
+    let instruments = Instruments::load(database.read()).or_stop(ExitCode::CannotStart)?;
+    let tx = database.transaction().or_stop(ExitCode::CannotStart)?;
+    let folders = pipeline::folders(&config);
+    let adopted = adopt::adopt(&tx, &routes, &folders, &instruments, args.deliver_missing, &SystemClock)
+        .or_stop(ExitCode::Failed)?;
+    tx.commit().map_err(WriteError::from).or_stop(ExitCode::Failed)?;
+    report(global, &adopted)
+}
+
+fn show(global: &Global, found: &Inheritance) -> Result<ExitCode, Stop> {
+    if global.json {
+        output::json(found)?;
+        return Ok(ExitCode::Done);
+    }
+    match &found.adopted_at {
+        Some(at) => output::line(format!("adopted at {at} (UTC)")),
+        None if found.sessions.is_empty() => output::line("there is nothing to adopt"),
+        None => output::line("not adopted yet"),
+    }
+    for (status, count) in &found.sessions {
+        output::line(format!("  {count:>8} sessions {status}"));
+    }
+    for (destination, count) in &found.uploads {
+        let known = if found.not_configured.contains(destination) {
+            "; this destination is not in the configuration: its records are remembered, nothing is sent there"
+        } else {
+            ""
+        };
+        output::line(format!("  {count:>8} records already at `{destination}`{known}"));
+    }
+    Ok(ExitCode::Done)
+}
+
+fn report(global: &Global, adopted: &Adopted) -> Result<ExitCode, Stop> {
+    if global.json {
+        output::json(adopted)?;
+    } else {
+        output::line(format!(
+            "adopted: {} sessions, {} deliveries of NexusLIMS, {} records to deliver",
+            adopted.sessions, adopted.deliveries, adopted.to_deliver
+        ));
+        for id in &adopted.records_missing {
+            output::line(format!("  no record file for session {id}: it cannot be delivered"));
+        }
+    }
+    Ok(if adopted.records_missing.is_empty() { ExitCode::Done } else { ExitCode::NeedsPerson })
+}

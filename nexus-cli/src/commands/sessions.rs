@@ -1,0 +1,153 @@
+//! `nexus sessions`: which sessions there are, and the story of one.
+
+use clap::{Args, Subcommand};
+use nexus_core::ids::SessionId;
+use nexus_core::overview::{self, Filter, SessionStory};
+use nexus_core::session::RecordStatus;
+
+use crate::args::Global;
+use crate::commands::status;
+use crate::exit_code::{ExitCode, OrStop as _, Stop};
+use crate::output;
+
+/// Arguments of `nexus sessions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  nexus sessions list --status NO_FILES_FOUND
+  nexus sessions list --instrument FEI-Titan-TEM --limit 20
+  nexus sessions show 'logbook:logbook/17'")]
+pub struct SessionsArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List sessions, newest first.
+    List(ListArgs),
+    /// Tell one session's story: its record, its deliveries, what happened.
+    Show {
+        /// The session identifier, as the list shows it.
+        session: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only sessions of this status (TO_BE_BUILT, COMPLETED, …; OPEN for those in use).
+    #[arg(long, value_parser = known_status)]
+    status: Option<String>,
+    /// Only sessions of this instrument.
+    #[arg(long, value_name = "PID")]
+    instrument: Option<String>,
+    /// Only sessions of this user.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+fn known_status(text: &str) -> Result<String, String> {
+    let upper = text.to_uppercase().replace('-', "_");
+    if upper == "OPEN" {
+        return Ok(upper);
+    }
+    upper.parse::<RecordStatus>().map(|status| status.to_string()).map_err(|error| error.to_string())
+}
+
+/// Runs `nexus sessions`.
+pub fn run(global: &Global, args: SessionsArgs) -> Result<ExitCode, Stop> {
+    match args.verb {
+        Verb::List(list) => self::list(global, list),
+        Verb::Show { session } => show(global, &session),
+    }
+}
+
+fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
+    let database = status::open(global)?;
+    let filter =
+        Filter { status: args.status, instrument: args.instrument, user: args.user, limit: args.limit };
+    let lines = overview::sessions(database.read(), &filter).or_stop(ExitCode::Failed)?;
+    if global.json {
+        output::json(&lines)?;
+    } else if lines.is_empty() {
+        output::line("no sessions");
+    } else {
+        output::table(
+            &["session", "instrument", "user", "start", "end", "status", "record or reason"],
+            lines.into_iter().map(|line| {
+                vec![
+                    line.session_identifier.to_string(),
+                    line.instrument,
+                    line.user.unwrap_or_default(),
+                    line.start,
+                    line.end.unwrap_or_default(),
+                    line.status,
+                    line.reason.or(line.record_name).unwrap_or_default(),
+                ]
+            }),
+        );
+    }
+    Ok(ExitCode::Done)
+}
+
+fn show(global: &Global, session: &str) -> Result<ExitCode, Stop> {
+    let database = status::open(global)?;
+    let found = overview::story(database.read(), &SessionId::from(session)).or_stop(ExitCode::Failed)?;
+    let Some(story) = found else {
+        return Err(Stop::new(ExitCode::Usage, anyhow::anyhow!("there is no session `{session}`"))
+            .with_hint("`nexus sessions list` shows the identifiers"));
+    };
+    if global.json {
+        output::json(&story)?;
+    } else {
+        print(&story);
+    }
+    Ok(ExitCode::Done)
+}
+
+fn print(story: &SessionStory) {
+    let line = &story.line;
+    let field = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            output::line(format!("{name:<12} {value}"));
+        }
+    };
+    field("session", Some(line.session_identifier.to_string()));
+    field("instrument", Some(line.instrument.clone()));
+    field("user", line.user.clone());
+    field("start", Some(line.start.clone()));
+    field("end", line.end.clone());
+    field("status", Some(line.status.clone()));
+    field("reason", line.reason.clone());
+    field("record", line.record_name.clone());
+    field("files", story.file_count.map(|count| count.to_string()));
+    field("built (UTC)", story.built_at.clone());
+    if story.rebuild_requested {
+        output::line("a rebuild was asked for");
+    }
+    for delivery in &story.deliveries {
+        let mut text = format!("{:<12} {}", delivery.destination, delivery.state);
+        let mut add = |label: &str, value: &Option<String>| {
+            if let Some(value) = value {
+                text.push_str(&format!(", {label} {value}"));
+            }
+        };
+        add("id", &delivery.remote_id);
+        add("at", &delivery.remote_url);
+        add("failure", &delivery.failure_class);
+        add("because:", &delivery.failure_text);
+        add("not before (UTC)", &delivery.not_before);
+        if delivery.origin == "peer" {
+            text.push_str(", delivered by NexusLIMS");
+        }
+        output::line(text);
+    }
+    if !story.events.is_empty() {
+        output::line("what happened (UTC)");
+        for event in &story.events {
+            output::line(format!("  {} {} {}", event.at, event.kind, event.detail.as_deref().unwrap_or("")));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Ctrl-C and SIGTERM: the first asks the run to finish what is in hand, the second ends it at once.
+
+use std::sync::OnceLock;
+
+use nexus_core::pipeline::StopFlag;
+
+/// The flag of this process; the first call also listens for the signals.
+pub fn stop_flag() -> StopFlag {
+    static FLAG: OnceLock<StopFlag> = OnceLock::new();
+    FLAG.get_or_init(|| {
+        let flag = StopFlag::default();
+        let seen = flag.clone();
+        let heard = ctrlc::set_handler(move || {
+            if seen.is_set() {
+                // Everything stored is committed, and what is half-done is taken up by the next run.
+                std::process::exit(130);
+            }
+            seen.set();
+            eprintln!("stopping: finishing what is in hand (once more to stop at once)");
+        });
+        if let Err(error) = heard {
+            tracing::warn!("signals are not listened for: {error}");
+        }
+        flag
+    })
+    .clone()
+}

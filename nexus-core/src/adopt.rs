@@ -1,0 +1,220 @@
+//! The first time on a database that has history: what is there, and taking it on.
+//!
+//! Until somebody says `nexus adopt`, a run on such a database changes nothing. Adopting remembers every
+//! session with its status, and turns the peer's successful uploads into deliveries, so that none of its
+//! records is delivered a second time.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Transaction};
+use serde::Serialize;
+
+use crate::build::reserve_name;
+use crate::clock::Clock;
+use crate::delivery::{self, Delivery, Event, table};
+use crate::export::Routes;
+use crate::folders::Folders;
+use crate::ids::SessionId;
+use crate::instrument::Instruments;
+use crate::record::sha256_hex;
+use crate::session::{self, RecordStatus};
+use crate::session_state::{self, NewSessionState, SessionState};
+use crate::timestamp::UtcTime;
+use crate::upload_log::UploadLog;
+use crate::writer::WriteError;
+use crate::{meta, reconcile};
+
+/// What a database with history holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Inheritance {
+    /// When it was taken on (UTC); `None`: not yet.
+    pub adopted_at: Option<String>,
+    /// Sessions by status.
+    pub sessions: BTreeMap<String, u64>,
+    /// Successful uploads by destination.
+    pub uploads: BTreeMap<String, u64>,
+    /// Destinations with uploads that the configuration does not name.
+    pub not_configured: Vec<String>,
+}
+
+impl Inheritance {
+    /// Whether a run must not begin before `nexus adopt` was said.
+    pub fn must_be_adopted(&self) -> bool {
+        self.adopted_at.is_none() && !self.sessions.is_empty()
+    }
+}
+
+/// What was taken on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Adopted {
+    /// Sessions remembered.
+    pub sessions: u64,
+    /// Deliveries of the peer.
+    pub deliveries: u64,
+    /// Records of the peer that will be delivered.
+    pub to_deliver: u64,
+    /// Sessions built by the peer whose record file is not where it should be.
+    pub records_missing: Vec<SessionId>,
+}
+
+/// Looks at what is there.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteError> {
+    let mut found = Inheritance {
+        adopted_at: meta::adopted_at(conn)?.map(|at| at.to_string()),
+        ..Inheritance::default()
+    };
+    let mut statement =
+        conn.prepare("SELECT record_status, count(DISTINCT session_identifier) FROM session_log GROUP BY 1")?;
+    for row in statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
+        let (status, count): (String, i64) = row?;
+        found.sessions.insert(status, count.unsigned_abs());
+    }
+    let mut statement = conn.prepare(
+        "SELECT destination_name, count(DISTINCT session_identifier) FROM upload_log WHERE success <> 0 GROUP BY 1",
+    )?;
+    for row in statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
+        let (destination, count): (String, i64) = row?;
+        if !routes.has(&destination.as_str().into()) {
+            found.not_configured.push(destination.clone());
+        }
+        found.uploads.insert(destination, count.unsigned_abs());
+    }
+    Ok(found)
+}
+
+/// Whether the database was taken on, at the price of one look-up.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn is_adopted(conn: &Connection) -> Result<bool, WriteError> {
+    Ok(meta::adopted_at(conn)?.is_some())
+}
+
+/// Whether the session log is empty: then there is nothing to take on.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn is_new(conn: &Connection) -> Result<bool, WriteError> {
+    Ok(conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM session_log)", [], |row| row.get(0))?)
+}
+
+/// Remembers that there is nothing (more) to take on.
+///
+/// # Errors
+/// The database cannot be written.
+pub fn mark(tx: &Transaction<'_>, now: DateTime<Utc>) -> Result<(), WriteError> {
+    Ok(meta::set_adopted(tx, UtcTime::new(now))?)
+}
+
+/// Takes on what is there. Safe to repeat.
+///
+/// With `deliver_missing`, records that the peer built and could not export become deliveries.
+///
+/// # Errors
+/// The database cannot be read or written.
+pub fn adopt(
+    tx: &Transaction<'_>,
+    routes: &Routes,
+    folders: &Folders,
+    instruments: &Instruments,
+    deliver_missing: bool,
+    clock: &dyn Clock,
+) -> Result<Adopted, WriteError> {
+    let now = clock.now();
+    let mut adopted = Adopted::default();
+    for (id, pid, status) in unknown_sessions(tx)? {
+        let new = NewSessionState {
+            session: id.clone(),
+            instrument: pid.as_str().into(),
+            harvester: None,
+            external_id: None,
+            open_since: None,
+            seen_digest: None,
+        };
+        new.insert(tx)?;
+        if let Ok(status) = status.parse() {
+            session_state::set_last_status(tx, &id, status)?;
+        }
+        adopted.sessions += 1;
+    }
+    let mut last = 0;
+    loop {
+        let page = UploadLog::after(tx, last, 1000)?;
+        let Some(end) = page.rows.last().map(|row| row.id) else { break };
+        for row in page.rows.iter().filter(|row| row.success) {
+            if table::load(tx, &row.session_identifier, &row.destination)?.is_none() {
+                reconcile::adopt_upload(tx, row, now)?;
+                adopted.deliveries += 1;
+            }
+        }
+        last = end;
+    }
+    meta::set_upload_log_seen(tx, last)?;
+    if deliver_missing {
+        deliver(tx, routes, folders, instruments, now, &mut adopted)?;
+    }
+    if !is_adopted(tx)? {
+        mark(tx, now)?;
+    }
+    Ok(adopted)
+}
+
+fn unknown_sessions(conn: &Connection) -> rusqlite::Result<Vec<(SessionId, String, String)>> {
+    let mut statement = conn.prepare(
+        "SELECT s.session_identifier, s.instrument, s.record_status FROM session_log s
+          WHERE s.id_session_log IN (
+                SELECT max(id_session_log) FROM session_log WHERE event_type = 'START' GROUP BY session_identifier)
+            AND NOT EXISTS (SELECT 1 FROM nexus_session n WHERE n.session_identifier = s.session_identifier)",
+    )?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+}
+
+/// Records of the peer that are still in the records folder are delivered as they are.
+fn deliver(
+    tx: &Transaction<'_>,
+    routes: &Routes,
+    folders: &Folders,
+    instruments: &Instruments,
+    now: DateTime<Utc>,
+    adopted: &mut Adopted,
+) -> Result<(), WriteError> {
+    for id in session::with_status(tx, RecordStatus::BuiltNotExported)? {
+        let Some(state) = SessionState::load(tx, &id)? else { continue };
+        if state.content_sha256.is_some() {
+            continue;
+        }
+        let Some(session) = session::load(tx, &id, instruments)? else {
+            adopted.records_missing.push(id);
+            continue;
+        };
+        let name = reserve_name(tx, &session)?;
+        let Some(bytes) = folders.find_record(&name).and_then(|path| fs::read(path).ok()) else {
+            adopted.records_missing.push(id);
+            continue;
+        };
+        let hash = sha256_hex(&bytes);
+        let facts = session_state::BuildFacts {
+            content_sha256: hash.clone(),
+            file_sha256: hash.clone(),
+            file_size: bytes.len() as u64,
+            file_count: 0,
+            built_at: UtcTime::new(now),
+            built_by: "NexusLIMS".to_owned(),
+        };
+        session_state::built(tx, &id, &facts)?;
+        for route in routes.destinations.iter() {
+            let known = table::load(tx, &id, &route.name)?;
+            let row = known.clone().unwrap_or_else(|| Delivery::new(id.clone(), route.name.clone(), now));
+            let (next, _) =
+                delivery::step(&row, Event::Wanted { content_sha256: hash.clone(), hold: None }, now);
+            table::put(tx, known.as_ref(), &next)?;
+        }
+        adopted.to_deliver += 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! What is to be built: sessions, their reservations, their files.
+//!
+//! Whatever can be settled without building is settled here. A scheduler or a storage that cannot be reached
+//! settles nothing: the session waits, with the reason.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Transaction;
+use uuid::Uuid;
+
+use super::reservations::{self, Answer};
+use super::{BuildReport, Builder, Job};
+use crate::ids::{HarvesterName, InstrumentPid, SessionId};
+use crate::session::{self, RecordStatus, Session};
+use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
+use crate::walk::{self, Walk, WalkError, Window};
+use crate::writer::WriteError;
+
+/// Record names reserved in one commit.
+const NAMES_AT_ONCE: usize = 500;
+
+pub(super) fn plan(builder: &Builder<'_>, report: &mut BuildReport) -> Result<Vec<Job>, WriteError> {
+    let (candidates, broken) = candidates(builder)?;
+    report.counts.planned = candidates.len() as u64;
+    report.counts.broken = broken.len() as u64;
+    report.needs_person.extend(broken);
+    let candidates = without_crashes(builder, candidates, report)?;
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let booked = with_reservations(builder, candidates, report)?;
+    with_files(builder, booked, report)
+}
+
+/// A session that may be built, and what is remembered of it.
+struct Candidate {
+    session: Session,
+    state: SessionState,
+    rebuild: bool,
+}
+
+fn candidates(builder: &Builder<'_>) -> Result<(Vec<Candidate>, Vec<String>), WriteError> {
+    let instruments = builder.instruments.clone();
+    builder.writer.run(move |tx| {
+        let found = session::sessions_to_build(tx, &instruments)?;
+        let rebuilds = session::sessions_to_rebuild(tx, &instruments)?;
+        let broken: Vec<String> =
+            found.broken.iter().chain(&rebuilds.broken).map(ToString::to_string).collect();
+        let mut candidates = Vec::with_capacity(found.sessions.len() + rebuilds.sessions.len());
+        for (sessions, rebuild) in [(found.sessions, false), (rebuilds.sessions, true)] {
+            for session in sessions {
+                let state = remembered(tx, &session)?;
+                candidates.push(Candidate { session, state, rebuild });
+            }
+        }
+        Ok((candidates, broken))
+    })
+}
+
+/// What is remembered of a session; one that another program harvested is met here for the first time.
+fn remembered(tx: &Transaction<'_>, session: &Session) -> Result<SessionState, WriteError> {
+    if let Some(state) = SessionState::load(tx, &session.identifier)? {
+        return Ok(state);
+    }
+    let new = NewSessionState {
+        session: session.identifier.clone(),
+        harvester: None,
+        external_id: None,
+        instrument: session.instrument.pid.clone(),
+        open_since: None,
+        seen_digest: None,
+    };
+    let state = new.insert(tx)?;
+    session_state::set_last_status(tx, &session.identifier, RecordStatus::ToBeBuilt)?;
+    Ok(state)
+}
+
+/// Sessions that ended the program twice are not tried a third time.
+fn without_crashes(
+    builder: &Builder<'_>,
+    candidates: Vec<Candidate>,
+    report: &mut BuildReport,
+) -> Result<Vec<Candidate>, WriteError> {
+    let (kept, crashed): (Vec<_>, Vec<_>) = candidates
+        .into_iter()
+        .partition(|candidate| candidate.state.attempts < CRASHES_UNTIL_ERROR || candidate.rebuild);
+    for candidate in crashed {
+        let text = format!(
+            "crashed the program {} times; `nexus sessions retry` tries it once more",
+            candidate.state.attempts
+        );
+        builder.settle(&candidate.session, RecordStatus::Error, "crashed", &text, report);
+    }
+    Ok(kept)
+}
+
+/// A session with its booking.
+struct Booked {
+    candidate: Candidate,
+    reservation: nexus_plugin_api::Reservation,
+}
+
+fn with_reservations(
+    builder: &Builder<'_>,
+    candidates: Vec<Candidate>,
+    report: &mut BuildReport,
+) -> Result<Vec<Booked>, WriteError> {
+    let sessions: Vec<Session> = candidates.iter().map(|candidate| candidate.session.clone()).collect();
+    let known: BTreeMap<SessionId, (HarvesterName, String)> = candidates
+        .iter()
+        .filter_map(|candidate| {
+            let state = &candidate.state;
+            Some((state.session.clone(), (state.harvester.clone()?, state.external_id.clone()?)))
+        })
+        .collect();
+    let external_id = |id: &SessionId, harvester: &HarvesterName| {
+        known.get(id).filter(|(name, _)| name == harvester).map(|(_, external_id)| external_id.clone())
+    };
+    let answers = reservations::ask(&sessions, builder.harvesters, &external_id);
+    let mut troubles: BTreeMap<String, u64> = BTreeMap::new();
+    let mut booked = Vec::with_capacity(candidates.len());
+    for (candidate, answer) in candidates.into_iter().zip(answers) {
+        let session = &candidate.session;
+        match answer {
+            Answer::Reservation(reservation) => booked.push(Booked { candidate, reservation: *reservation }),
+            // A record that exists is not taken back: somebody is told, the record stays.
+            Answer::NoConsent(reason) | Answer::NoReservation(reason) if candidate.rebuild => {
+                report
+                    .needs_person
+                    .push(format!("session {} was to be rebuilt: {reason}", session.identifier));
+                builder.wait(session, "rebuild refused", &reason, report);
+            }
+            Answer::NoConsent(reason) => {
+                builder.settle(session, RecordStatus::NoConsent, "no_consent", &reason, report);
+            }
+            Answer::NoReservation(reason) => {
+                builder.settle(session, RecordStatus::NoReservation, "no_reservation", &reason, report);
+            }
+            Answer::Gone => {
+                let detail =
+                    "its usage event is gone at its source; settled when the next complete answer agrees";
+                builder.wait(session, "usage event gone", detail, report);
+            }
+            Answer::Unanswered { reason, detail } => {
+                *troubles.entry(detail.clone()).or_default() += 1;
+                builder.wait(session, &reason, &detail, report);
+            }
+        }
+    }
+    report
+        .needs_person
+        .extend(troubles.into_iter().map(|(detail, count)| format!("{detail} ({count} sessions wait)")));
+    Ok(booked)
+}
+
+fn with_files(
+    builder: &Builder<'_>,
+    booked: Vec<Booked>,
+    report: &mut BuildReport,
+) -> Result<Vec<Job>, WriteError> {
+    let mut folders: BTreeMap<InstrumentPid, Vec<Booked>> = BTreeMap::new();
+    for one in booked {
+        folders.entry(one.candidate.session.instrument.pid.clone()).or_default().push(one);
+    }
+    let mut jobs = Vec::new();
+    for members in folders.into_values() {
+        let Some(first) = members.first() else { continue };
+        let root = builder.folders.instrument(&first.candidate.session.instrument.filestore_path);
+        let windows: Vec<Window> = members.iter().map(|one| window(&one.candidate.session)).collect();
+        match walk::walk(&root, &windows, builder.selection) {
+            Ok(walk) => {
+                for problem in &walk.problems {
+                    tracing::warn!("{}: {}", problem.path.display(), problem.reason);
+                }
+                for one in members {
+                    jobs.extend(with_slice(builder, one, &walk, &root, report));
+                }
+            }
+            Err(error) => storage_away(builder, members, &error, report),
+        }
+    }
+    reserve_names(builder, &mut jobs)?;
+    jobs.sort_by(|a, b| {
+        a.session
+            .ended_at()
+            .cmp(&b.session.ended_at())
+            .then_with(|| a.session.identifier.cmp(&b.session.identifier))
+    });
+    Ok(jobs)
+}
+
+fn window(session: &Session) -> Window {
+    Window { from: session.started_at().into(), to: session.ended_at().into() }
+}
+
+fn storage_away(builder: &Builder<'_>, members: Vec<Booked>, error: &WalkError, report: &mut BuildReport) {
+    let detail = super::with_causes(error);
+    report.needs_person.push(format!("{detail} ({} sessions wait)", members.len()));
+    for one in members {
+        builder.wait(&one.candidate.session, "storage cannot be read", &detail, report);
+    }
+}
+
+fn with_slice(
+    builder: &Builder<'_>,
+    booked: Booked,
+    walk: &Walk,
+    root: &std::path::Path,
+    report: &mut BuildReport,
+) -> Option<Job> {
+    let Booked { candidate, reservation } = booked;
+    let session = candidate.session;
+    let files = walk.slice(window(&session));
+    if files.is_empty() {
+        no_files(builder, &session, candidate.rebuild, walk, root, report);
+        return None;
+    }
+    Some(Job {
+        record_key: record_key(&candidate.state),
+        record_name: candidate.state.record_name.unwrap_or_default(),
+        rebuild: candidate.rebuild,
+        suspect: candidate.state.attempts > 0,
+        reservation,
+        files: files.to_vec(),
+        session,
+    })
+}
+
+/// Reserves the name of every record that has none yet, before anything is written under it.
+fn reserve_names(builder: &Builder<'_>, jobs: &mut [Job]) -> Result<(), WriteError> {
+    for page in jobs.chunks_mut(NAMES_AT_ONCE) {
+        let sessions: Vec<Session> =
+            page.iter().filter(|job| job.record_name.is_empty()).map(|job| job.session.clone()).collect();
+        if sessions.is_empty() {
+            continue;
+        }
+        let names = builder.writer.run(move |tx| {
+            sessions.iter().map(|session| reserve_name(tx, session)).collect::<Result<Vec<_>, _>>()
+        })?;
+        for (job, name) in page.iter_mut().filter(|job| job.record_name.is_empty()).zip(names) {
+            job.record_name = name;
+        }
+    }
+    Ok(())
+}
+
+/// The name of a session's record: its date is that of the start as stored, in its own offset.
+pub(crate) fn reserve_name(tx: &Transaction<'_>, session: &Session) -> Result<String, WriteError> {
+    let date = session.start.naive_local().date();
+    Ok(session_state::reserve_record_name(tx, &session.identifier, date)?)
+}
+
+/// The key as a number; a row that somebody edited still gets the key it should have.
+fn record_key(state: &SessionState) -> Uuid {
+    state.record_key.parse().unwrap_or_else(|_| {
+        Uuid::new_v5(&session_state::RECORD_KEY_NAMESPACE, state.session.as_str().as_bytes())
+    })
+}
+
+fn no_files(
+    builder: &Builder<'_>,
+    session: &Session,
+    rebuild: bool,
+    walk: &Walk,
+    root: &std::path::Path,
+    report: &mut BuildReport,
+) {
+    let root = root.display();
+    if !walk.holds_files {
+        let detail = format!("`{root}` holds no file at all: is the storage mounted?");
+        if !report.needs_person.contains(&detail) {
+            report.needs_person.push(detail.clone());
+        }
+        builder.wait(session, "storage looks empty", &detail, report);
+    } else if rebuild {
+        report
+            .needs_person
+            .push(format!("session {} was to be rebuilt: its files are gone", session.identifier));
+        builder.wait(session, "rebuild without files", "no files in its window any more", report);
+    } else if session.delay_over(builder.file_delay, builder.clock.now()) {
+        let text = format!("no file below `{root}` was written during the session, and the delay is over");
+        builder.settle(session, RecordStatus::NoFilesFound, "no_files", &text, report);
+    } else {
+        builder.wait(session, "no files yet", "no files yet; they may still arrive", report);
+    }
+}

@@ -1,0 +1,17 @@
+CREATE TABLE "instruments" (
+    instrument_pid VARCHAR(100) NOT NULL,
+    api_url VARCHAR NOT NULL,
+    calendar_url VARCHAR NOT NULL,
+    location VARCHAR(100) NOT NULL,
+    schema_name VARCHAR NOT NULL,
+    property_tag VARCHAR(20) NOT NULL,
+    filestore_path VARCHAR NOT NULL,
+    harvester VARCHAR NOT NULL,
+    timezone VARCHAR NOT NULL,
+    computer_name VARCHAR,
+    computer_ip VARCHAR(15),
+    computer_mount VARCHAR,
+    calendar_name VARCHAR,
+    PRIMARY KEY (instrument_pid),
+    UNIQUE (api_url)
+);

@@ -1,0 +1,234 @@
+//! Record → destinations: each with its own workers and its own pace.
+//!
+//! A worker claims deliveries that are due (one commit: `in_flight`, with the moment of intent), asks the
+//! destination what it holds, delivers in steps (each checkpoint committed), and commits the outcome with its
+//! upload log row and the session's status. The queue is the table; nothing is remembered elsewhere.
+
+mod attempt;
+mod bell;
+mod context;
+mod outcome;
+mod queue;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+pub use bell::Bell;
+pub use outcome::{Route, Routes, settle_session};
+
+use crate::clock::Clock;
+use crate::delivery::{Class, TargetFacts};
+use crate::folders::Folders;
+use crate::ids::SessionId;
+use crate::instrument::Instruments;
+use crate::journal::Journal;
+use crate::plugins::DestinationInstance;
+use crate::report::ExportCounts;
+use crate::stop::StopFlag;
+use crate::writer::{WriteError, Writer};
+
+/// Workers of a destination that can tell what it holds.
+const WORKERS: usize = 4;
+/// Deliveries claimed at once from such a destination.
+const PAGE: usize = 8;
+/// Failures of the destination as a whole after which it is left alone until the next run.
+const FAILURES_BEFORE_PAUSE: u32 = 3;
+
+/// Everything the export of one run needs.
+pub struct Exporter<'a> {
+    /// Where rows are read and saved.
+    pub writer: &'a Writer,
+    /// The clock.
+    pub clock: &'a dyn Clock,
+    /// Where records are.
+    pub folders: &'a Folders,
+    /// The instruments, read once.
+    pub instruments: &'a Instruments,
+    /// The destinations and the strategy, as the transactions need them.
+    pub routes: Routes,
+    /// The destinations themselves, by falling priority.
+    pub destinations: &'a [DestinationInstance],
+    /// Rung when there may be something to do.
+    pub bell: &'a Bell,
+    /// Set when the run is asked to stop.
+    pub stop: &'a StopFlag,
+    /// When the time budget ends; `None`: no limit.
+    pub until: Option<DateTime<Utc>>,
+    /// The journal of the run.
+    pub journal: Arc<Journal>,
+}
+
+/// What one destination did, and what somebody should look at.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Counts for the report.
+    pub counts: ExportCounts,
+    /// What needs a person.
+    pub needs_person: Vec<String>,
+    /// Sessions whose record must be built again.
+    pub rebuild: Vec<SessionId>,
+}
+
+/// One destination during one run.
+struct Desk<'a> {
+    exporter: &'a Exporter<'a>,
+    destination: &'a DestinationInstance,
+    target: TargetFacts,
+    tally: Mutex<Tally>,
+    failures_in_a_row: AtomicU32,
+}
+
+impl Exporter<'_> {
+    /// Works through the deliveries of one destination until nothing more can become due in this run.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn work(&self, destination: &DestinationInstance) -> Result<Tally, WriteError> {
+        let worked = self.work_inner(destination);
+        self.bell.ended(&destination.name);
+        worked
+    }
+
+    fn work_inner(&self, destination: &DestinationInstance) -> Result<Tally, WriteError> {
+        let target = match destination.target() {
+            Ok(target) => TargetFacts::from(&target),
+            Err(error) => {
+                queue::note_destination(self, &destination.name, None, Some(error.to_string()))?;
+                let mut tally = Tally::default();
+                tally.counts.paused = Some(error.to_string());
+                tally
+                    .needs_person
+                    .push(format!("destination `{}` cannot be used: {error}", destination.name));
+                self.leftovers(destination, &mut tally)?;
+                return Ok(tally);
+            }
+        };
+        queue::wake(self, destination, &target)?;
+        let desk = Desk {
+            exporter: self,
+            destination,
+            target,
+            tally: Mutex::default(),
+            failures_in_a_row: AtomicU32::new(0),
+        };
+        let workers = if desk.target.can_find { WORKERS } else { 1 };
+        let ended = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(|| desk.serve())).collect();
+            let mut ended = desk.serve();
+            for other in others {
+                let joined = other.join().unwrap_or_else(|_| Err(WriteError::Closed));
+                ended = ended.and(joined);
+            }
+            ended
+        });
+        let mut tally = desk.tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ended?;
+        queue::note_destination(
+            self,
+            &destination.name,
+            Some(desk.target.id.clone()),
+            tally.counts.paused.clone(),
+        )?;
+        self.leftovers(destination, &mut tally)?;
+        Ok(tally)
+    }
+
+    /// Lets go of what waited for this destination, and counts what is left of its own.
+    fn leftovers(&self, destination: &DestinationInstance, tally: &mut Tally) -> Result<(), WriteError> {
+        let (due, stuck) = queue::left(self, &destination.name)?;
+        tally.counts.due = due;
+        tally.counts.stuck = stuck;
+        Ok(())
+    }
+
+    fn time_is_up(&self) -> bool {
+        self.stop.is_set() || self.until.is_some_and(|until| self.clock.now() >= until)
+    }
+}
+
+impl Desk<'_> {
+    /// One worker: claims, attempts, until nothing is left or somebody said stop.
+    fn serve(&self) -> Result<(), WriteError> {
+        let exporter = self.exporter;
+        loop {
+            if exporter.time_is_up() || self.destination.is_off() || self.is_paused() {
+                return Ok(());
+            }
+            let seen = exporter.bell.rings();
+            let quiet = exporter.bell.quiet(&self.destination.after);
+            if quiet && !self.destination.after.is_empty() {
+                queue::release_all(exporter, &self.destination.name)?;
+            }
+            let page = if self.target.can_find { PAGE } else { 1 };
+            let claimed = queue::claim(exporter, self.destination, &self.target, page)?;
+            if !claimed.is_empty() {
+                for claim in claimed {
+                    self.attempt(claim)?;
+                }
+                continue;
+            }
+            if !quiet {
+                exporter.bell.wait(seen);
+            } else if !self.wait_for_question()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until a delivery whose end is unclear may be asked for; false if there is none worth waiting for.
+    fn wait_for_question(&self) -> Result<bool, WriteError> {
+        let exporter = self.exporter;
+        let longest = exporter.clock.now() + self.target.settle + TimeDelta::minutes(1);
+        let limit = exporter.until.map_or(longest, |until| until.min(longest));
+        match queue::next_question(exporter, &self.destination.name)? {
+            Some(at) if at <= limit => {
+                tracing::info!(destination = %self.destination.name, "waiting until {at} to ask how a delivery ended");
+                exporter.clock.wait_until(at, &|| exporter.stop.is_set());
+                Ok(!exporter.stop.is_set())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn with_tally(&self, change: impl FnOnce(&mut Tally)) {
+        change(&mut self.tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    fn is_paused(&self) -> bool {
+        self.tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner).counts.paused.is_some()
+    }
+
+    fn worked(&self) {
+        self.failures_in_a_row.store(0, Ordering::Relaxed);
+    }
+
+    fn count_against(&self, class: Class) {
+        let failures = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        if failures >= FAILURES_BEFORE_PAUSE {
+            self.pause(format!("{failures} failures in a row ({class}); it is tried again by the next run"));
+        }
+    }
+
+    fn pause(&self, why: String) {
+        self.with_tally(|tally| {
+            if tally.counts.paused.is_none() {
+                tally
+                    .needs_person
+                    .push(format!("destination `{}` was left alone: {why}", self.destination.name));
+                tally.counts.paused = Some(why);
+            }
+        });
+        // The other workers may be waiting for the bell.
+        self.exporter.bell.ring();
+    }
+}
+
+/// A delivery in the hands of a worker.
+pub(crate) struct Claim {
+    delivery: crate::delivery::Delivery,
+    effects: Vec<crate::delivery::Effect>,
+    facts: context::Facts,
+}

@@ -1,0 +1,177 @@
+//! Saving an outcome: the delivery's row, its upload log row, its events and the session's status go into one
+//! transaction.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, FixedOffset, Utc};
+use rusqlite::Transaction;
+
+use crate::delivery::table::DeliveryError;
+use crate::delivery::{
+    self, Delivery, DeliverySummary, Effect, Event, Hold, SessionOutcome, State, Strategy, session_outcome,
+    table,
+};
+use crate::ids::{DestinationName, SessionId};
+use crate::journal::Journal;
+use crate::session::{self, RecordStatus};
+use crate::session_state;
+use crate::upload_log::NewUpload;
+use crate::writer::WriteError;
+
+/// A configured destination, as far as transactions care.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Its name.
+    pub name: DestinationName,
+    /// Destinations whose first attempt it waits for.
+    pub after: Vec<DestinationName>,
+}
+
+/// The configured destinations, by falling priority, and when a session counts as delivered.
+#[derive(Debug, Clone)]
+pub struct Routes {
+    /// The destinations.
+    pub destinations: Arc<[Route]>,
+    /// The strategy.
+    pub strategy: Strategy,
+}
+
+impl Routes {
+    /// Whether the configuration names this destination.
+    pub fn has(&self, name: &DestinationName) -> bool {
+        self.destinations.iter().any(|route| route.name == *name)
+    }
+}
+
+/// An event on its way into the database.
+pub(super) struct Saving {
+    pub row: Delivery,
+    /// The row as it stands in the database.
+    pub saved: Delivery,
+    pub event: Event,
+    pub record_key: String,
+    pub rebuild: bool,
+    pub now: DateTime<Utc>,
+    pub now_local: DateTime<FixedOffset>,
+    pub journal: Arc<Journal>,
+    pub routes: Routes,
+}
+
+/// What was saved.
+pub(super) struct Saved {
+    pub delivery: Delivery,
+    pub effects: Vec<Effect>,
+    /// Whether another destination may begin.
+    pub released: bool,
+}
+
+/// Another program changed the delivery since it was claimed: nothing of the outcome may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the delivery was changed by another program meanwhile")]
+pub(super) struct TakenOver;
+
+/// Saves an event's outcome.
+pub(super) fn save(tx: &Transaction<'_>, saving: &Saving) -> Result<Saved, WriteError> {
+    let (mut next, effects) = delivery::step(&saving.row, saving.event.clone(), saving.now);
+    for effect in &effects {
+        match effect {
+            Effect::WriteUploadLog(entry) => {
+                let row = NewUpload {
+                    session_identifier: next.session.clone(),
+                    destination: next.destination.clone(),
+                    success: entry.success,
+                    timestamp: saving.now_local,
+                    record_id: entry.record_id.clone(),
+                    record_url: entry.record_url.clone(),
+                    error_message: entry.error_message.clone(),
+                    metadata: serde_json::from_str(&entry.metadata_json(&saving.record_key)).ok(),
+                }
+                .insert(tx)?;
+                next.upload_log_id = Some(row);
+            }
+            Effect::NoteEvent { kind, text } => {
+                saving.journal.note(tx, &next.session, saving.now, kind, text)?;
+            }
+            _ => {}
+        }
+    }
+    match table::save(tx, &saving.saved, &next) {
+        Ok(()) => {}
+        Err(DeliveryError::Stale { .. }) => return Err(WriteError::job(TakenOver)),
+        Err(error) => return Err(error.into()),
+    }
+    if saving.rebuild {
+        session_state::request_rebuild(tx, &next.session)?;
+    }
+    let released = release(tx, &next, &saving.routes, saving.now)?;
+    settle_session(tx, &next.session, &saving.routes, saving.now)?;
+    Ok(Saved { delivery: next, effects, released })
+}
+
+/// Lets go of deliveries that waited for this one's first attempt.
+fn release(
+    tx: &Transaction<'_>,
+    row: &Delivery,
+    routes: &Routes,
+    now: DateTime<Utc>,
+) -> Result<bool, WriteError> {
+    if row.state == State::InFlight {
+        return Ok(false);
+    }
+    let waiting = routes.destinations.iter().filter(|route| route.after.contains(&row.destination));
+    let mut released = false;
+    for route in waiting {
+        let all = table::of_session(tx, &row.session)?;
+        let state = |name: &DestinationName| all.iter().find(|delivery| delivery.destination == *name);
+        let tried = |name: &DestinationName| {
+            state(name).is_none_or(|delivery| match delivery.state {
+                State::Held | State::InFlight => false,
+                State::Due => delivery.attempt > 0,
+                _ => true,
+            })
+        };
+        if let Some(held) = state(&route.name)
+            && held.held_for == Some(Hold::After)
+            && route.after.iter().all(tried)
+        {
+            let (next, _) = delivery::step(held, Event::Released { from: Hold::After }, now);
+            table::save(tx, held, &next)?;
+            released = true;
+        }
+    }
+    Ok(released)
+}
+
+/// Moves the session on when the strategy is met.
+///
+/// Used wherever deliveries change: after an attempt, when the peer delivered, when a rebuild changed nothing.
+pub fn settle_session(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    routes: &Routes,
+    now: DateTime<Utc>,
+) -> Result<Option<SessionOutcome>, WriteError> {
+    let all = table::of_session(tx, id)?;
+    let summaries: Vec<DeliverySummary> = all
+        .iter()
+        .map(|delivery| DeliverySummary {
+            configured: routes.has(&delivery.destination),
+            state: delivery.state,
+        })
+        .collect();
+    let outcome = session_outcome(routes.strategy, &summaries);
+    if !outcome.is_completed() {
+        return Ok(Some(outcome));
+    }
+    // Any other status is no business of the deliveries.
+    let _ = session::move_status(tx, id, RecordStatus::BuiltNotExported, RecordStatus::Completed)?;
+    if routes.strategy == Strategy::FirstSuccess {
+        for other in
+            all.iter().filter(|other| matches!(other.state, State::Due | State::Held | State::Failed))
+        {
+            let (next, _) = delivery::step(other, Event::NotWanted, now);
+            table::save(tx, other, &next)?;
+        }
+    }
+    Ok(Some(outcome))
+}

@@ -1,0 +1,159 @@
+//! The queue is the table: what may be tried now, what was let go, what is left.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use nexus_plugin_api as api;
+use rusqlite::Transaction;
+
+use super::context::Facts;
+use super::{Claim, Exporter};
+use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
+use crate::ids::DestinationName;
+use crate::instrument::{Instruments, instrument_ref};
+use crate::plugins::DestinationInstance;
+use crate::session_state::SessionState;
+use crate::writer::WriteError;
+use crate::{destination_state, external_user, session};
+
+/// Takes up to `limit` deliveries that are due, in one commit.
+pub(super) fn claim(
+    exporter: &Exporter<'_>,
+    destination: &DestinationInstance,
+    target: &TargetFacts,
+    limit: usize,
+) -> Result<Vec<Claim>, WriteError> {
+    let (name, target, digest) =
+        (destination.name.clone(), target.clone(), destination.config_digest.clone());
+    let (now, instruments) = (exporter.clock.now(), exporter.instruments.clone());
+    exporter.writer.run(move |tx| {
+        let mut claims = Vec::new();
+        for row in table::due_page(tx, &name, now, None, limit)?.rows {
+            let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
+            let (next, effects) = delivery::step(&row, event, now);
+            if next.state != State::InFlight {
+                if let Some(Effect::Refused { why }) = effects.first() {
+                    tracing::debug!(session = %row.session, destination = %name, "not claimed: {why}");
+                }
+                table::save(tx, &row, &next)?;
+                continue;
+            }
+            let Some(facts) = facts(tx, &row, &instruments)? else {
+                tracing::warn!(session = %row.session, destination = %name, "its session is gone from the session log");
+                continue;
+            };
+            table::save(tx, &row, &next)?;
+            claims.push(Claim { delivery: next, effects, facts });
+        }
+        Ok(claims)
+    })
+}
+
+/// What is known of the session behind a delivery; `None` if its rows or its record are gone.
+fn facts(
+    tx: &Transaction<'_>,
+    row: &delivery::Delivery,
+    instruments: &Instruments,
+) -> Result<Option<Facts>, WriteError> {
+    let Some(state) = SessionState::load(tx, &row.session)? else { return Ok(None) };
+    let Some(session) = session::load(tx, &row.session, instruments)? else { return Ok(None) };
+    let (Some(record_name), Some(content_sha256), Some(file_sha256)) =
+        (state.record_name, state.content_sha256, state.file_sha256)
+    else {
+        return Ok(None);
+    };
+    let external_ids = match &session.user {
+        Some(user) => external_user::all_of(tx, user)?
+            .into_iter()
+            .map(|(system, id)| (system.to_string(), id))
+            .collect(),
+        None => BTreeMap::new(),
+    };
+    Ok(Some(Facts {
+        record_name,
+        record_key: state.record_key,
+        content_sha256,
+        file_sha256,
+        session: api::SessionFacts {
+            identifier: row.session.to_string(),
+            start: session.start.in_zone(session.zone),
+            end: session.end.in_zone(session.zone),
+            instrument: instrument_ref(&session.instrument),
+            user: session.user,
+        },
+        reservation: state.reservation.and_then(|value| serde_json::from_value(value).ok()),
+        external_ids,
+        deliveries: table::of_session(tx, &row.session)?,
+    }))
+}
+
+/// Tells deliveries that wait for a change what configuration and target are now.
+pub(super) fn wake(
+    exporter: &Exporter<'_>,
+    destination: &DestinationInstance,
+    target: &TargetFacts,
+) -> Result<(), WriteError> {
+    let (name, target, digest) =
+        (destination.name.clone(), target.clone(), destination.config_digest.clone());
+    let now = exporter.clock.now();
+    exporter.writer.run(move |tx| {
+        for row in table::touched_by_change(tx, &name, &target.id, &digest)? {
+            let (next, _) = delivery::step(&row, Event::TargetChanged { target: target.clone() }, now);
+            let (next, _) = delivery::step(&next, Event::ConfigChanged { digest: digest.clone() }, now);
+            table::save(tx, &row, &next)?;
+        }
+        Ok(())
+    })
+}
+
+/// Lets go of everything that waited for destinations which have done all they can in this run.
+pub(super) fn release_all(exporter: &Exporter<'_>, name: &DestinationName) -> Result<(), WriteError> {
+    let (name, now) = (name.clone(), exporter.clock.now());
+    exporter.writer.run(move |tx| {
+        for row in table::in_state(tx, &name, State::Held)? {
+            let (next, _) = delivery::step(&row, Event::Released { from: Hold::After }, now);
+            table::save(tx, &row, &next)?;
+        }
+        Ok(())
+    })
+}
+
+/// When the next delivery with an open question may be asked for.
+pub(super) fn next_question(
+    exporter: &Exporter<'_>,
+    name: &DestinationName,
+) -> Result<Option<DateTime<Utc>>, WriteError> {
+    let name = name.clone();
+    exporter.writer.run(move |tx| Ok(table::next_question(tx, &name)?))
+}
+
+/// How many deliveries of a destination are due later, and how many wait for a change or a person.
+pub(super) fn left(exporter: &Exporter<'_>, name: &DestinationName) -> Result<(u64, u64), WriteError> {
+    let name = name.clone();
+    exporter.writer.run(move |tx| {
+        let counts = table::counts(tx, &name)?;
+        let of = |states: &[State]| {
+            counts.iter().filter(|(state, _)| states.contains(state)).map(|(_, count)| count).sum()
+        };
+        Ok((of(&[State::Due, State::Held, State::InFlight]), of(&[State::Failed, State::Unknown])))
+    })
+}
+
+/// Remembers where a destination delivers to, or what was wrong with it.
+pub(super) fn note_destination(
+    exporter: &Exporter<'_>,
+    name: &DestinationName,
+    target: Option<String>,
+    error: Option<String>,
+) -> Result<(), WriteError> {
+    let name = name.clone();
+    exporter.writer.run(move |tx| {
+        if let Some(target) = target {
+            destination_state::set_target(tx, &name, &target)?;
+        }
+        if let Some(error) = error {
+            destination_state::failed(tx, &name, &error)?;
+        }
+        Ok(())
+    })
+}

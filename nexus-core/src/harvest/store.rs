@@ -1,0 +1,237 @@
+//! One page of usage events, stored in one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use nexus_plugin_api::{HarvestPage, MetUser, RejectedRow, UsageEvent};
+use rusqlite::Transaction;
+
+use crate::clock::ManualClock;
+use crate::cursor::Cursor;
+use crate::external_user::{ExternalSystem, NewIdentifier};
+use crate::ids::{HarvesterName, InstrumentPid, SessionId};
+use crate::instrument::Instruments;
+use crate::journal::Journal;
+use crate::report::HarvestCounts;
+use crate::session::{self, RecordStatus};
+use crate::session_log::{NewSession, Stored};
+use crate::session_state::{self, NewSessionState, SessionState};
+use crate::timestamp::{Timestamp, UtcTime};
+use crate::writer::WriteError;
+
+/// A page on its way into the database.
+pub(super) struct Page {
+    pub harvester: HarvesterName,
+    pub page: HarvestPage,
+    /// The instruments that were asked for, and their zones.
+    pub known: BTreeMap<InstrumentPid, Tz>,
+    pub now: DateTime<Utc>,
+    pub journal: Arc<Journal>,
+    pub user_system: Option<ExternalSystem>,
+}
+
+pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCounts, WriteError> {
+    let mut counts = HarvestCounts {
+        outside: std::mem::take(&mut page.page.outside),
+        rejected: std::mem::take(&mut page.page.rejected),
+        ..HarvestCounts::default()
+    };
+    for event in &page.page.events {
+        counts.events += 1;
+        if page.known.contains_key(&InstrumentPid::from(event.instrument_pid.as_str())) {
+            one(tx, &page, event, &mut counts)?;
+        } else {
+            counts.rejected.push(RejectedRow {
+                place: format!("usage event {}", event.external_id),
+                reason: format!("instrument `{}` was not asked for", event.instrument_pid),
+            });
+        }
+    }
+    for step in &page.page.instruments {
+        Cursor {
+            harvester: page.harvester.clone(),
+            instrument: step.instrument_pid.as_str().into(),
+            cursor: step.cursor.clone(),
+            covered_from: step.covered_from.map(UtcTime::new),
+            covered_to: step.covered_to.map(UtcTime::new),
+            checked_at: UtcTime::new(page.now),
+        }
+        .save(tx)?;
+    }
+    for user in &page.page.users {
+        if let Some(system) = user.system.parse().ok().filter(|system| Some(*system) == page.user_system) {
+            identify(tx, user, system, page.now);
+        }
+    }
+    Ok(counts)
+}
+
+/// A conflict of identifiers is a matter for a person, not a reason to lose a page of events.
+fn identify(tx: &Transaction<'_>, user: &MetUser, system: ExternalSystem, now: DateTime<Utc>) {
+    let new = NewIdentifier {
+        user: &user.username,
+        system,
+        external_id: &user.external_id,
+        email: user.email.as_deref(),
+        notes: None,
+    };
+    if let Err(error) = new.store(tx, &ManualClock::at(now)) {
+        tracing::warn!("{error}");
+    }
+}
+
+fn one(
+    tx: &Transaction<'_>,
+    page: &Page,
+    event: &UsageEvent,
+    counts: &mut HarvestCounts,
+) -> Result<(), WriteError> {
+    let state = known_or_new(tx, page, event)?;
+    let id = &state.session;
+    if state.gone_since.is_some() {
+        session_state::gone(tx, id, None)?;
+    }
+    let note = |kind: &str, text: &str| page.journal.note(tx, id, page.now, kind, text);
+    if event.cancelled {
+        session_state::close(tx, id)?;
+        let gone =
+            settle_gone(tx, id, page.now, &page.journal, "event_cancelled", "the usage event was cancelled")?;
+        *(if gone { &mut counts.gone } else { &mut counts.unchanged }) += 1;
+        return Ok(());
+    }
+    let Some(end) = event.end else {
+        counts.open += 1;
+        if state.open_since.is_none() && session::status_of(tx, id)?.is_none() {
+            counts.opened += 1;
+            let zone = page.known.get(&state.instrument).copied().unwrap_or(Tz::UTC);
+            let start = UtcTime::new(Timestamp::from(event.start).instant(zone));
+            session_state::revise(tx, id, Some(&digest(event)), Some(start))?;
+        }
+        return Ok(());
+    };
+    let new = NewSession {
+        identifier: id.clone(),
+        instrument: event.instrument_pid.as_str().into(),
+        user: event.user.clone(),
+        start: Timestamp::from(event.start),
+        end: Timestamp::from(end),
+    };
+    let digest = digest(event);
+    match new.insert(tx)? {
+        Stored::Inserted => {
+            counts.new += 1;
+            session_state::set_last_status(tx, id, RecordStatus::ToBeBuilt)?;
+            note("harvested", &format!("from {}", page.harvester))?;
+        }
+        Stored::Revised => {
+            counts.revised += 1;
+            session_state::set_last_status(tx, id, RecordStatus::ToBeBuilt)?;
+            note("revised", &digest)?;
+        }
+        // Said once per revision, not once per run.
+        Stored::Kept if state.pending_revision.as_deref() != Some(&digest) => {
+            counts.revised_late += 1;
+            session_state::set_pending_revision(tx, id, Some(&digest))?;
+            note("revised_after_build", &digest)?;
+        }
+        Stored::AlreadyThere | Stored::Kept => counts.unchanged += 1,
+    }
+    if state.open_since.is_some() || state.seen_digest.as_deref() != Some(&digest) {
+        session_state::revise(tx, id, Some(&digest), None)?;
+    }
+    Ok(())
+}
+
+/// The session an event belongs to: by its id at the source first, since the identifier of a moved server's
+/// session stays what it was; then by its identifier, whoever brought it.
+fn known_or_new(tx: &Transaction<'_>, page: &Page, event: &UsageEvent) -> Result<SessionState, WriteError> {
+    if let Some(state) = SessionState::of_event(tx, &page.harvester, &event.external_id)? {
+        return Ok(state);
+    }
+    let id = SessionId::from(event.session_identifier.as_str());
+    if let Some(state) = SessionState::load(tx, &id)?.filter(|state| state.harvester.is_some()) {
+        return Ok(state);
+    }
+    let new = NewSessionState {
+        session: id.clone(),
+        instrument: event.instrument_pid.as_str().into(),
+        harvester: Some(page.harvester.clone()),
+        external_id: Some(event.external_id.clone()),
+        open_since: None,
+        seen_digest: None,
+    };
+    let state = new.insert(tx)?;
+    if let (None, Some(status)) = (state.last_status, session::status_of(tx, &id)?) {
+        session_state::set_last_status(tx, &id, status)?;
+    }
+    Ok(state)
+}
+
+/// What was seen of an event; a difference is a revision.
+fn digest(event: &UsageEvent) -> String {
+    let end = event.end.map(|end| end.to_string()).unwrap_or_default();
+    format!("{} {} {} {end}", event.instrument_pid, event.user.as_deref().unwrap_or("-"), event.start)
+}
+
+/// Settles a session whose event did not take place, if no record of it can exist.
+fn settle_gone(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    now: DateTime<Utc>,
+    journal: &Journal,
+    code: &str,
+    text: &str,
+) -> Result<bool, WriteError> {
+    if session::status_of(tx, id)? != Some(RecordStatus::ToBeBuilt) || session::record_may_exist(tx, id)? {
+        return Ok(false);
+    }
+    let moved =
+        session::move_status(tx, id, RecordStatus::ToBeBuilt, RecordStatus::NoReservation)?.is_moved();
+    if moved {
+        session_state::settle(tx, id, code, text)?;
+        journal.note(tx, id, now, code, text)?;
+    }
+    Ok(moved)
+}
+
+/// A complete answer, to be held against what is known.
+pub(super) struct Vanished {
+    pub harvester: HarvesterName,
+    pub instrument: InstrumentPid,
+    pub seen: BTreeSet<String>,
+    pub covered: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    pub instruments: Instruments,
+    pub now: DateTime<Utc>,
+    pub journal: Arc<Journal>,
+}
+
+/// Marks sessions that are missing from a complete answer, and settles those that were missing from the one
+/// before as well.
+pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<u64, WriteError> {
+    let mut gone = 0;
+    for known in session_state::known_events(tx, &check.harvester, &check.instrument)? {
+        let id = &known.session;
+        if check.seen.contains(&known.external_id) || !within(tx, id, check)? {
+            continue;
+        }
+        if !known.is_gone {
+            session_state::gone(tx, id, Some(UtcTime::new(check.now)))?;
+        } else if known.is_open {
+            session_state::close(tx, id)?;
+            gone += 1;
+        } else {
+            let text = "its usage event is no longer at its source (two complete answers)";
+            gone += u64::from(settle_gone(tx, id, check.now, &check.journal, "event_gone", text)?);
+        }
+    }
+    Ok(gone)
+}
+
+/// Whether the session's end lies in the covered span; an open event's does.
+fn within(tx: &Transaction<'_>, id: &SessionId, check: &Vanished) -> Result<bool, WriteError> {
+    let Some(ended) = session::ended_at(tx, id, &check.instruments)? else { return Ok(true) };
+    let (from, to) = check.covered;
+    Ok(from.is_none_or(|from| ended >= from) && to.is_none_or(|to| ended < to))
+}

@@ -1,0 +1,297 @@
+//! The steps in order; the only room that knows them all.
+//!
+//! ```text
+//! lock → recover → reconcile → harvest → plan → build ⇄ export → report
+//! ```
+//!
+//! Records are exported as soon as they are built. One thread writes; see [`crate::writer`].
+
+mod facility;
+mod recover;
+mod tidy;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+pub use crate::stop::StopFlag;
+pub use facility::{Facility, PipelineError, folders, routes};
+
+use crate::build::Builder;
+use crate::db::{Access, Database};
+use crate::export::{Bell, Exporter, Tally};
+use crate::external_user::ExternalSystem;
+use crate::harvest::Harvest;
+use crate::ids::HarvesterName;
+use crate::instrument::{Instruments, instrument_ref};
+use crate::journal::Journal;
+use crate::lock::{DatabaseLock, RunLock};
+use crate::meta;
+use crate::plugins::{HarvesterInstance, harvester_of};
+use crate::reconcile;
+use crate::report::{HarvestCounts, RunReport, SessionResult};
+use crate::timestamp::UtcTime;
+use crate::writer::{WriteError, Writer};
+
+/// How long a run waits for a command that writes to the database.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which steps a run makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steps {
+    /// Bring sessions.
+    pub harvest: bool,
+    /// Make records.
+    pub build: bool,
+    /// Deliver them.
+    pub export: bool,
+}
+
+impl Steps {
+    /// All of them.
+    pub const ALL: Self = Self { harvest: true, build: true, export: true };
+}
+
+/// Makes the steps, holding both locks.
+///
+/// # Errors
+/// The run could not begin, or the database failed under it. Everything else is in the report.
+pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError> {
+    let config = &facility.config;
+    facility.check_storage()?;
+    let _run_lock = RunLock::try_acquire(&config.storage.data)?;
+    let _database_lock = DatabaseLock::acquire(&config.database.path, LOCK_PATIENCE)?;
+    let mut database = Database::open(&config.database.path, Access::Write)?;
+    database.require_head()?;
+    facility.require_adopted(&mut database)?;
+    let instruments = Instruments::load(database.read())?;
+    let journal = Journal::open(database.read(), facility.clock.as_ref()).map_err(WriteError::from)?;
+    let writer = Writer::start(database);
+    let run = Run { facility, writer: &writer, instruments: &instruments, journal: Arc::new(journal) };
+    let report = run.steps(steps);
+    // What was answered is committed; a failure to close loses nothing.
+    drop(writer);
+    report
+}
+
+struct Run<'a> {
+    facility: &'a Facility,
+    writer: &'a Writer,
+    instruments: &'a Instruments,
+    journal: Arc<Journal>,
+}
+
+impl Run<'_> {
+    fn steps(&self, steps: Steps) -> Result<RunReport, PipelineError> {
+        let mut report = RunReport::default();
+        tidy::sweep(self.facility, &mut report);
+        self.recover(&mut report)?;
+        if steps.harvest {
+            self.harvest(&mut report)?;
+        }
+        if steps.build || steps.export {
+            self.build_and_export(steps, &mut report)?;
+        }
+        report.interrupted = self.facility.stop.is_set();
+        tidy::put_away(self.facility, self.writer, &mut report)?;
+        self.finish(&mut report)?;
+        Ok(report)
+    }
+
+    fn recover(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let (now, routes, journal) =
+            (self.facility.clock.now(), self.facility.routes.clone(), Arc::clone(&self.journal));
+        let longest_call = self.facility.longest_call();
+        let foreign = self.writer.run(move |tx| {
+            recover::in_flight(tx, longest_call, &journal, &routes, now)?;
+            reconcile::reconcile(tx, &routes, &journal, now)
+        })?;
+        if foreign.uploads + foreign.moves > 0 {
+            tracing::info!(
+                "another program delivered {} records and moved {} sessions",
+                foreign.uploads,
+                foreign.moves
+            );
+        }
+        if !foreign.built_not_exported.is_empty() {
+            report.needs_person.push(format!(
+                "{} sessions were built by NexusLIMS and not exported: `nexus adopt --deliver-missing` delivers them",
+                foreign.built_not_exported.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Harvesters in parallel, each with the instruments it serves.
+    fn harvest(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let harvesters = &self.facility.plugins.harvesters;
+        let mut served: Vec<Vec<_>> = harvesters.iter().map(|_| Vec::new()).collect();
+        for instrument in self.instruments.iter() {
+            match harvester_of(&instrument.pid, &instrument.harvester, &instrument.api_url, harvesters) {
+                Ok(found) => {
+                    let at = harvesters.iter().position(|harvester| harvester.name == found.name);
+                    if let Some(list) = at.and_then(|at| served.get_mut(at)) {
+                        list.push(instrument_ref(instrument));
+                    }
+                }
+                Err(none) => report.needs_person.push(none.to_string()),
+            }
+        }
+        let results: Vec<(HarvesterName, Result<HarvestCounts, WriteError>)> = std::thread::scope(|scope| {
+            let running: Vec<_> = harvesters
+                .iter()
+                .zip(&served)
+                .filter(|(_, instruments)| !instruments.is_empty())
+                .map(|(harvester, instruments)| {
+                    (harvester.name.clone(), scope.spawn(move || self.harvest_one(harvester, instruments)))
+                })
+                .collect();
+            running
+                .into_iter()
+                .map(|(name, thread)| (name, thread.join().unwrap_or_else(|_| Err(WriteError::Closed))))
+                .collect()
+        });
+        for (name, counts) in results {
+            let counts = counts?;
+            if let Some(why) = &counts.failed {
+                report.needs_person.push(format!("harvester `{name}` did not finish: {why}"));
+            }
+            if !counts.rejected.is_empty() {
+                report
+                    .needs_person
+                    .push(format!("harvester `{name}`: {} rows cannot be read", counts.rejected.len()));
+            }
+            if counts.revised_late > 0 {
+                report.needs_person.push(format!(
+                    "harvester `{name}`: {} usage events changed after their record was built",
+                    counts.revised_late
+                ));
+            }
+            report.harvest.insert(name, counts);
+        }
+        Ok(())
+    }
+
+    fn harvest_one(
+        &self,
+        harvester: &HarvesterInstance,
+        instruments: &[nexus_plugin_api::InstrumentRef],
+    ) -> Result<HarvestCounts, WriteError> {
+        let harvest = Harvest {
+            writer: self.writer,
+            clock: self.facility.clock.as_ref(),
+            instruments: self.instruments,
+            stop: &self.facility.stop,
+            journal: Arc::clone(&self.journal),
+            user_system: harvester.plugin.parse::<ExternalSystem>().ok(),
+        };
+        harvest.run(harvester, instruments)
+    }
+
+    /// Builds, while every destination takes what is ready.
+    fn build_and_export(&self, steps: Steps, report: &mut RunReport) -> Result<(), PipelineError> {
+        let facility = self.facility;
+        let bell = Bell::default();
+        let until = TimeDelta::from_std(facility.config.export.time_budget)
+            .ok()
+            .and_then(|budget| facility.clock.now().checked_add_signed(budget));
+        let exporter = Exporter {
+            writer: self.writer,
+            clock: facility.clock.as_ref(),
+            folders: &facility.folders,
+            instruments: self.instruments,
+            routes: facility.routes.clone(),
+            destinations: &facility.plugins.destinations,
+            bell: &bell,
+            stop: &facility.stop,
+            until,
+            journal: Arc::clone(&self.journal),
+        };
+        let progress = |line: &SessionResult| (facility.progress)(line);
+        let failed: Mutex<Option<WriteError>> = Mutex::new(None);
+        std::thread::scope(|scope| {
+            let exporter = &exporter;
+            let exports: Vec<_> = facility
+                .plugins
+                .destinations
+                .iter()
+                .filter(|_| steps.export)
+                .map(|destination| (destination, scope.spawn(move || exporter.work(destination))))
+                .collect();
+            let built = if steps.build { self.build(&bell, &progress, report) } else { Ok(()) };
+            bell.close();
+            let mut problems: Vec<WriteError> = built.err().into_iter().collect();
+            for (destination, export) in exports {
+                match export.join().unwrap_or_else(|_| Err(WriteError::Closed)) {
+                    Ok(tally) => note(report, destination.name.clone(), tally),
+                    Err(error) => problems.push(error),
+                }
+            }
+            if let Ok(mut slot) = failed.lock() {
+                *slot = problems.into_iter().next();
+            }
+        });
+        match failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn build(
+        &self,
+        bell: &Bell,
+        progress: &(dyn Fn(&SessionResult) + Sync),
+        report: &mut RunReport,
+    ) -> Result<(), WriteError> {
+        let facility = self.facility;
+        let builder = Builder {
+            writer: self.writer,
+            clock: facility.clock.as_ref(),
+            folders: &facility.folders,
+            instruments: self.instruments,
+            harvesters: &facility.plugins.harvesters,
+            routes: facility.routes.clone(),
+            selection: &facility.selection,
+            file_delay: TimeDelta::from_std(facility.config.build.file_delay).unwrap_or(TimeDelta::MAX),
+            pool: &facility.pool,
+            bell,
+            stop: &facility.stop,
+            version: env!("CARGO_PKG_VERSION"),
+            journal: Arc::clone(&self.journal),
+            progress,
+        };
+        let built = builder.run()?;
+        report.build = built.counts;
+        report.sessions = built.sessions;
+        report.needs_person.extend(built.needs_person);
+        Ok(())
+    }
+
+    /// The heartbeat, and the row of a run that changed something.
+    fn finish(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let now = self.facility.clock.now();
+        let changed = report.changed_something();
+        if changed {
+            report.run_id = Some(self.journal.run.0);
+        }
+        let exit_code = if report.needs_person.is_empty() { 0 } else { 4 };
+        let counts = serde_json::json!({
+            "harvest": report.harvest, "build": report.build, "export": report.export, "interrupted": report.interrupted,
+        });
+        let (journal, keep) = (Arc::clone(&self.journal), self.facility.config.history.keep);
+        self.writer.run(move |tx| {
+            if changed {
+                journal.close(tx, now, exit_code, &counts, keep)?;
+            }
+            Ok(meta::heartbeat(tx, UtcTime::new(now))?)
+        })?;
+        Ok(())
+    }
+}
+
+fn note(report: &mut RunReport, name: crate::ids::DestinationName, tally: Tally) {
+    report.needs_person.extend(tally.needs_person);
+    report.export.insert(name, tally.counts);
+}

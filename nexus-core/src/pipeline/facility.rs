@@ -1,0 +1,184 @@
+//! A facility, ready to be run: settings, plugins, folders, the pool.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::adopt;
+use crate::clock::Clock;
+use crate::config::{Config, ExportStrategy, FileStrategy};
+use crate::db::{Database, DbError};
+use crate::delivery::Strategy;
+use crate::durable::{self, DurableError};
+use crate::export::{Route, Routes};
+use crate::folders::Folders;
+use crate::instrument::InstrumentError;
+use crate::lock::LockError;
+use crate::plugins::{Catalogue, Limits, OpenError, Plugins};
+use crate::report::SessionResult;
+use crate::secret::Redactor;
+use crate::stop::StopFlag;
+use crate::walk::Selection;
+use crate::writer::WriteError;
+
+/// A run that could not begin, or ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// A folder that must exist does not.
+    #[error("{what} `{}` is not a folder: is the storage mounted? (see [storage] in the configuration)", path.display())]
+    Storage {
+        /// Which.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
+    /// Another run, or another program, is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The table of instruments cannot be read.
+    #[error(transparent)]
+    Instruments(#[from] InstrumentError),
+    /// Plugins cannot be used as configured.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Plugins(Vec<OpenError>),
+    /// An ignore pattern is none.
+    #[error("[build] ignore holds a pattern that cannot be read")]
+    Pattern(#[from] globset::Error),
+    /// The pool of threads could not be made.
+    #[error("failed to start the threads that build records")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The database has history, and nobody said that nexus may go on with it.
+    #[error(
+        "the database holds {sessions} sessions of another program, and was not adopted: nothing was changed"
+    )]
+    NotAdopted {
+        /// How many.
+        sessions: u64,
+    },
+    /// A file of our own cannot be written.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// The database failed during the run. What was answered before is committed.
+    #[error("the run ended early")]
+    Write(#[from] WriteError),
+}
+
+/// Everything a run needs, read and checked once.
+pub struct Facility {
+    /// The settings.
+    pub config: Config,
+    /// The plugin instances.
+    pub plugins: Plugins,
+    /// Where things are.
+    pub folders: Folders,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Set when the run is asked to stop.
+    pub stop: StopFlag,
+    /// Told after every session of the build.
+    pub progress: Box<dyn Fn(&SessionResult) + Send + Sync>,
+    pub(super) routes: Routes,
+    pub(super) selection: Selection,
+    pub(super) pool: rayon::ThreadPool,
+}
+
+/// The folders of a configuration.
+pub fn folders(config: &Config) -> Folders {
+    Folders {
+        instrument_data: config.storage.instrument_data.clone(),
+        data: config.storage.data.clone(),
+        records: config.storage.records.clone(),
+    }
+}
+
+/// Destinations and strategy of a configuration, as transactions need them.
+pub fn routes(config: &Config) -> Routes {
+    let mut destinations: Vec<_> = config.destinations.iter().collect();
+    destinations.sort_by_key(|destination| std::cmp::Reverse(destination.priority));
+    Routes {
+        destinations: destinations
+            .into_iter()
+            .map(|destination| Route { name: destination.name.clone(), after: destination.after.clone() })
+            .collect(),
+        strategy: match config.export.strategy {
+            ExportStrategy::BestEffort => Strategy::BestEffort,
+            ExportStrategy::All => Strategy::All,
+            ExportStrategy::FirstSuccess => Strategy::FirstSuccess,
+        },
+    }
+}
+
+impl Facility {
+    /// Makes the plugin instances and checks what can be checked without touching anything.
+    ///
+    /// # Errors
+    /// The plugins cannot be used as configured.
+    pub fn open(
+        config: &Config,
+        catalogue: &Catalogue,
+        clock: Arc<dyn Clock>,
+        stop: StopFlag,
+    ) -> Result<Self, PipelineError> {
+        let folders = folders(config);
+        let redactor = Redactor::default();
+        let plugins =
+            catalogue.open(config, &folders.scratch(), &redactor).map_err(PipelineError::Plugins)?;
+        let build = &config.build;
+        let suffixes = match build.file_strategy {
+            FileStrategy::Exclusive => Some(build.exclusive_suffixes.as_slice()),
+            FileStrategy::Inclusive => None,
+        };
+        let selection = Selection::new(suffixes, &build.ignore)?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(build.threads)
+            .thread_name(|index| format!("build {index}"))
+            .build()?;
+        Ok(Self {
+            routes: routes(config),
+            config: config.clone(),
+            plugins,
+            folders,
+            clock,
+            stop,
+            progress: Box::new(|_| {}),
+            selection,
+            pool,
+        })
+    }
+
+    /// The longest time one call of a destination may take.
+    pub(super) fn longest_call(&self) -> TimeDelta {
+        let limits = Limits::default();
+        TimeDelta::from_std(limits.ask.max(limits.deliver) + limits.grace).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// The storage must be there before anything is done; our own folders are made.
+    pub(super) fn check_storage(&self) -> Result<(), PipelineError> {
+        for (what, path) in
+            [("instrument data", &self.folders.instrument_data), ("data folder", &self.folders.data)]
+        {
+            if !path.is_dir() {
+                return Err(PipelineError::Storage { what, path: path.clone() });
+            }
+        }
+        Ok(durable::create_dir_all_durable(&self.folders.scratch())?)
+    }
+
+    /// A database with history is left alone until somebody says so; an empty one is ours from the start.
+    pub(super) fn require_adopted(&self, database: &mut Database) -> Result<(), PipelineError> {
+        if adopt::is_adopted(database.read())? {
+            return Ok(());
+        }
+        if adopt::is_new(database.read())? {
+            let tx = database.transaction()?;
+            adopt::mark(&tx, self.clock.now())?;
+            return Ok(tx.commit().map_err(WriteError::from)?);
+        }
+        let found = adopt::inspect(database.read(), &self.routes)?;
+        Err(PipelineError::NotAdopted { sessions: found.sessions.values().sum() })
+    }
+}

@@ -1,0 +1,19 @@
+//! The plugin host: which plugins there are, which instances the configuration makes of them, and how they
+//! are called.
+//!
+//! ```text
+//! catalogue (linked plugins)  ┐
+//! shared libraries            ┴→ instance per [harvesters.x] / [destinations.x] → called within a deadline
+//! ```
+
+mod call;
+mod catalogue;
+mod destination;
+mod harvester;
+mod matching;
+
+pub use call::{CallError, Limits};
+pub use catalogue::{Catalogue, OpenError, Plugins};
+pub use destination::DestinationInstance;
+pub use harvester::HarvesterInstance;
+pub use matching::{NoHarvester, harvester_of};

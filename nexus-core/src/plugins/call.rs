@@ -1,0 +1,201 @@
+//! One call of a plugin, within a deadline.
+//!
+//! The call runs on a thread of its own, so that a plugin that hangs costs its caller the deadline and no
+//! more. An overdue call is told to stop, given a moment, and then left behind: its end will not be seen,
+//! and its instance is not called again in this run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use nexus_plugin_api::{Call, Cancel, LogLevel, PluginError};
+
+use crate::secret::Redactor;
+
+/// How long the calls of an instance may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Asking: target, find, check, reservations, a page of events.
+    pub ask: Duration,
+    /// One step of a delivery.
+    pub deliver: Duration,
+    /// After the deadline: how long a cancelled call may still take to end by itself.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ask: Duration::from_secs(120),
+            deliver: Duration::from_secs(300),
+            grace: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Why a call gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The plugin says that it did not work.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// It did not answer in time and was left behind.
+    #[error(
+        "plugin `{plugin}` did not answer `{method}` within {limit:?} and is not asked again in this run"
+    )]
+    Overdue {
+        /// The instance.
+        plugin: String,
+        /// What was asked.
+        method: &'static str,
+        /// The time it was given.
+        limit: Duration,
+    },
+    /// An earlier call is overdue.
+    #[error("plugin `{plugin}` is off for this run, because an earlier call never ended")]
+    Off {
+        /// The instance.
+        plugin: String,
+    },
+}
+
+/// What every call of one instance has in common.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub name: String,
+    pub scratch: PathBuf,
+    pub limits: Limits,
+    pub redactor: Redactor,
+    off: AtomicBool,
+}
+
+impl Caller {
+    pub fn new(name: String, scratch: PathBuf, limits: Limits, redactor: Redactor) -> Self {
+        Self { name, scratch, limits, redactor, off: AtomicBool::new(false) }
+    }
+
+    pub fn is_off(&self) -> bool {
+        self.off.load(Ordering::Acquire)
+    }
+
+    /// Runs `ask` within `limit`. A panic in it is an error that may have left something behind.
+    pub fn within<T: Send + 'static>(
+        &self,
+        method: &'static str,
+        limit: Duration,
+        ask: impl FnOnce(&Call) -> Result<T, PluginError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        if self.is_off() {
+            return Err(CallError::Off { plugin: self.name.clone() });
+        }
+        let cancel = Cancel::new();
+        let call = Call::new(Some(Instant::now() + limit), cancel.clone(), self.scratch.clone(), self.log());
+        let (answer, answered) = mpsc::sync_channel(1);
+        std::thread::Builder::new()
+            .name(format!("plugin {}", self.name))
+            .spawn(move || {
+                // Nobody listening any more means that the call was left behind.
+                let _ = answer.send(ask(&call));
+            })
+            .map_err(|error| {
+                PluginError::transient(format!("no thread for plugin `{}`: {error}", self.name))
+            })?;
+        let first = answered.recv_timeout(limit);
+        let result = match first {
+            Err(RecvTimeoutError::Timeout) => {
+                cancel.cancel();
+                answered.recv_timeout(self.limits.grace)
+            }
+            other => other,
+        };
+        match result {
+            Ok(answer) => Ok(answer.map_err(|error| self.masked(error))?),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(PluginError::permanent(format!("plugin `{}` panicked in `{method}`", self.name))
+                    .maybe_done()
+                    .with_hint("tell its author; the lines above show where")
+                    .into())
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                self.off.store(true, Ordering::Release);
+                Err(CallError::Overdue { plugin: self.name.clone(), method, limit })
+            }
+        }
+    }
+
+    fn masked(&self, mut error: PluginError) -> PluginError {
+        error.message = self.redactor.mask(&error.message).into_owned();
+        error.hint = error.hint.map(|hint| self.redactor.mask(&hint).into_owned());
+        error
+    }
+
+    fn log(&self) -> nexus_plugin_api::call::LogSink {
+        let (name, redactor) = (self.name.clone(), self.redactor.clone());
+        Arc::new(move |level, message| {
+            let message = redactor.mask(message);
+            match level {
+                LogLevel::Error => tracing::error!(plugin = %name, "{message}"),
+                LogLevel::Warn => tracing::warn!(plugin = %name, "{message}"),
+                LogLevel::Info => tracing::info!(plugin = %name, "{message}"),
+                LogLevel::Debug => tracing::debug!(plugin = %name, "{message}"),
+                LogLevel::Trace => tracing::trace!(plugin = %name, "{message}"),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(grace: Duration) -> Caller {
+        let limits = Limits { ask: Duration::from_secs(60), deliver: Duration::from_secs(60), grace };
+        Caller::new("x".into(), "/nowhere".into(), limits, Redactor::default())
+    }
+
+    #[test]
+    fn an_answer_in_time_is_the_answer() {
+        let answer = caller(Duration::ZERO).within("ask", Duration::from_secs(60), |_| Ok(7));
+        assert_eq!(answer.unwrap(), 7);
+    }
+
+    #[test]
+    fn a_panic_is_an_error_that_may_have_left_something_behind() {
+        let caller = caller(Duration::ZERO);
+        let error = caller.within::<()>("deliver", Duration::from_secs(60), |_| panic!("boom")).unwrap_err();
+        let CallError::Plugin(error) = error else { panic!("{error}") };
+        assert_eq!(error.effect, nexus_plugin_api::Effect::Maybe);
+        assert!(error.message.contains("panicked in `deliver`"), "{error}");
+        assert!(!caller.is_off());
+    }
+
+    #[test]
+    fn an_overdue_call_is_cancelled_and_the_instance_is_off() {
+        let caller = caller(Duration::ZERO);
+        let (release, released) = mpsc::channel::<()>();
+        let error = caller
+            .within("find", Duration::ZERO, move |_| {
+                let _ = released.recv();
+                Ok(())
+            })
+            .unwrap_err();
+        assert!(matches!(error, CallError::Overdue { method: "find", .. }), "{error}");
+        assert!(matches!(caller.within("find", Duration::ZERO, |_| Ok(())), Err(CallError::Off { .. })));
+        drop(release);
+    }
+
+    #[test]
+    fn a_call_that_heeds_the_cancel_flag_ends_by_itself() {
+        let caller = caller(Duration::from_secs(60));
+        let answer = caller.within("find", Duration::ZERO, |call| {
+            while !call.cancel.is_cancelled() {
+                std::thread::yield_now();
+            }
+            Err::<(), _>(PluginError::transient("gave up when asked to"))
+        });
+        assert!(matches!(answer, Err(CallError::Plugin(_))));
+        assert!(!caller.is_off());
+    }
+}

@@ -1,0 +1,77 @@
+//! A destination as the configuration names it.
+
+use std::sync::Arc;
+
+use nexus_plugin_api::{CheckReport, Delivery, Destination, Found, Step, Target};
+
+use super::call::{CallError, Caller};
+use crate::ids::DestinationName;
+
+/// One `[destinations.NAME]` table, ready to take records.
+pub struct DestinationInstance {
+    /// Its name in the configuration.
+    pub name: DestinationName,
+    /// The plugin's own name.
+    pub plugin: String,
+    /// Higher is tried first.
+    pub priority: i32,
+    /// Destinations whose first attempt of the run it waits for.
+    pub after: Vec<DestinationName>,
+    /// Digest of its settings: a change wakes deliveries that wait for one.
+    pub config_digest: String,
+    pub(super) caller: Caller,
+    pub(super) destination: Arc<dyn Destination>,
+}
+
+impl DestinationInstance {
+    /// Whether a call of it never ended, so that it is not asked again in this run.
+    pub fn is_off(&self) -> bool {
+        self.caller.is_off()
+    }
+
+    /// Where it delivers to.
+    ///
+    /// # Errors
+    /// What the plugin says, or that it did not answer in time.
+    pub fn target(&self) -> Result<Target, CallError> {
+        let destination = Arc::clone(&self.destination);
+        self.caller.within("target", self.caller.limits.ask, move |call| destination.target(call))
+    }
+
+    /// Looks for what an earlier attempt may have made.
+    ///
+    /// # Errors
+    /// What the plugin says, or that it did not answer in time.
+    pub fn find(&self, delivery: &Delivery) -> Result<Found, CallError> {
+        let (destination, delivery) = (Arc::clone(&self.destination), delivery.clone());
+        self.caller.within("find", self.caller.limits.ask, move |call| destination.find(call, &delivery))
+    }
+
+    /// One step of a delivery.
+    ///
+    /// # Errors
+    /// What the plugin says, or that it did not answer in time.
+    pub fn deliver(&self, delivery: &Delivery) -> Result<Step, CallError> {
+        let (destination, delivery) = (Arc::clone(&self.destination), delivery.clone());
+        self.caller
+            .within("deliver", self.caller.limits.deliver, move |call| destination.deliver(call, &delivery))
+    }
+
+    /// Whether a delivery would work now.
+    ///
+    /// # Errors
+    /// What the plugin says, or that it did not answer in time.
+    pub fn check(&self) -> Result<CheckReport, CallError> {
+        let destination = Arc::clone(&self.destination);
+        self.caller.within("check", self.caller.limits.ask, move |call| destination.check(call))
+    }
+}
+
+impl std::fmt::Debug for DestinationInstance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DestinationInstance")
+            .field("name", &self.name)
+            .field("plugin", &self.plugin)
+            .finish_non_exhaustive()
+    }
+}

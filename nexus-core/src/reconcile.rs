@@ -1,0 +1,142 @@
+//! What another program did to the shared tables since our last run.
+//!
+//! Every run begins here. Upload log rows that are not ours become deliveries (origin `peer`); a status other
+//! than the one we wrote last is a foreign move:
+//!
+//! | found | what we do |
+//! |---|---|
+//! | COMPLETED | accept; deliveries of ours that are still due stay due, and ask before they create |
+//! | BUILT_NOT_EXPORTED | accept, and tell: `nexus adopt --deliver-missing` delivers its record |
+//! | TO_BE_BUILT | build it again; a record that exists is updated, never doubled, for its deliveries are known |
+//! | any other | accept: it is settled without a record |
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Transaction};
+
+use crate::delivery::{self, Delivery, Event, PeerUpload, table};
+use crate::export::{Routes, settle_session};
+use crate::ids::SessionId;
+use crate::journal::Journal;
+use crate::session::RecordStatus;
+use crate::upload_log::UploadLog;
+use crate::writer::WriteError;
+use crate::{meta, session_state};
+
+/// Upload log rows looked at in one step.
+const PAGE: u32 = 1000;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Foreign {
+    /// Records that another program delivered.
+    pub uploads: u64,
+    /// Sessions that another program moved.
+    pub moves: u64,
+    /// Sessions that it built and could not export.
+    pub built_not_exported: Vec<SessionId>,
+}
+
+/// Takes note of everything another program did.
+///
+/// # Errors
+/// The database cannot be read or written.
+pub fn reconcile(
+    tx: &Transaction<'_>,
+    routes: &Routes,
+    journal: &Journal,
+    now: DateTime<Utc>,
+) -> Result<Foreign, WriteError> {
+    let mut foreign = Foreign::default();
+    uploads(tx, routes, journal, now, &mut foreign)?;
+    moves(tx, journal, now, &mut foreign)?;
+    Ok(foreign)
+}
+
+fn uploads(
+    tx: &Transaction<'_>,
+    routes: &Routes,
+    journal: &Journal,
+    now: DateTime<Utc>,
+    foreign: &mut Foreign,
+) -> Result<(), WriteError> {
+    let start = meta::upload_log_seen(tx)?;
+    let mut seen = start;
+    loop {
+        let page = UploadLog::after(tx, seen, PAGE)?;
+        let Some(last) = page.rows.last().map(|row| row.id) else { break };
+        for row in &page.rows {
+            if row.success && !is_ours(row) {
+                adopt_upload(tx, row, now)?;
+                settle_session(tx, &row.session_identifier, routes, now)?;
+                let text = format!("{} ({})", row.destination, row.record_id.as_deref().unwrap_or("no id"));
+                journal.note(tx, &row.session_identifier, now, "delivered_by_peer", &text)?;
+                foreign.uploads += 1;
+            }
+        }
+        seen = last;
+    }
+    if seen != start {
+        meta::set_upload_log_seen(tx, seen)?;
+    }
+    Ok(())
+}
+
+/// Our rows carry the session's key in their metadata; the peer's carry none.
+fn is_ours(row: &UploadLog) -> bool {
+    row.metadata.as_ref().is_some_and(|metadata| metadata.get("key").is_some())
+}
+
+/// A success of the peer becomes a delivery.
+pub(crate) fn adopt_upload(
+    tx: &Transaction<'_>,
+    row: &UploadLog,
+    now: DateTime<Utc>,
+) -> Result<(), WriteError> {
+    let id = &row.session_identifier;
+    let known = table::load(tx, id, &row.destination)?;
+    let delivery = known.clone().unwrap_or_else(|| Delivery::new(id.clone(), row.destination.clone(), now));
+    let upload = PeerUpload {
+        remote_id: row.record_id.clone(),
+        remote_url: row.record_url.clone(),
+        upload_log_id: row.id,
+        target: None,
+    };
+    let (next, _) = delivery::step(&delivery, Event::PeerUploaded(upload), now);
+    table::put(tx, known.as_ref(), &next)?;
+    Ok(())
+}
+
+fn moves(
+    tx: &Transaction<'_>,
+    journal: &Journal,
+    now: DateTime<Utc>,
+    foreign: &mut Foreign,
+) -> Result<(), WriteError> {
+    for (id, from, to) in moved(tx)? {
+        foreign.moves += 1;
+        session_state::set_last_status(tx, &id, to)?;
+        let from = from.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
+        journal.note(tx, &id, now, "moved_by_another_program", &format!("{from} to {to}"))?;
+        if to == RecordStatus::BuiltNotExported {
+            foreign.built_not_exported.push(id);
+        }
+    }
+    Ok(())
+}
+
+/// Sessions whose status is not the one we wrote last.
+fn moved(conn: &Connection) -> Result<Vec<(SessionId, Option<RecordStatus>, RecordStatus)>, WriteError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT n.session_identifier, n.last_status, s.record_status
+           FROM nexus_session n
+           JOIN session_log s ON s.session_identifier = n.session_identifier AND s.event_type = 'START'
+          WHERE n.last_status IS NOT s.record_status
+          GROUP BY n.session_identifier HAVING s.id_session_log = max(s.id_session_log)",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let last: Option<String> = row.get(1)?;
+        Ok((row.get(0)?, last.and_then(|text| text.parse().ok()), row.get(2)?))
+    })?;
+    // A status that is no word of ours is reported with its row when the session is paired.
+    Ok(rows.filter_map(Result::ok).collect())
+}

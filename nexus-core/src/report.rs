@@ -1,0 +1,143 @@
+//! What a run did: counts that add up, what needs a person.
+
+use std::collections::BTreeMap;
+
+use nexus_plugin_api::{OutsideEvents, RejectedRow};
+use serde::Serialize;
+
+use crate::ids::{DestinationName, HarvesterName, SessionId};
+
+/// Everything a run has to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RunReport {
+    /// Number of the run in `nexus_run`; `None` if it changed nothing.
+    pub run_id: Option<i64>,
+    /// Harvesters, by name.
+    pub harvest: BTreeMap<HarvesterName, HarvestCounts>,
+    /// What became of the sessions that were to be built.
+    pub build: BuildCounts,
+    /// Destinations, by name.
+    pub export: BTreeMap<DestinationName, ExportCounts>,
+    /// One line per session that was looked at, in the order of their end.
+    pub sessions: Vec<SessionResult>,
+    /// What somebody should look at: each names the thing, says why, and what to do.
+    pub needs_person: Vec<String>,
+    /// Whether the run was asked to stop before it was through.
+    pub interrupted: bool,
+}
+
+impl RunReport {
+    /// Whether the run changed anything beside its heartbeat.
+    pub fn changed_something(&self) -> bool {
+        self.harvest.values().any(|counts| counts.new + counts.revised + counts.opened + counts.gone > 0)
+            || self.build.settled() > 0
+            || self.export.values().any(|counts| counts.attempts() > 0)
+    }
+}
+
+/// What one harvester brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct HarvestCounts {
+    /// Usage events seen.
+    pub events: u64,
+    /// Sessions that are new.
+    pub new: u64,
+    /// Sessions whose times, user or instrument changed before they were built.
+    pub revised: u64,
+    /// Events that changed after their session was built: reported, nothing else.
+    pub revised_late: u64,
+    /// Events newly in use.
+    pub opened: u64,
+    /// Events still in use.
+    pub open: u64,
+    /// Events that were cancelled or vanished.
+    pub gone: u64,
+    /// Events that were known and unchanged.
+    pub unchanged: u64,
+    /// Events of tools that are no instrument here.
+    pub outside: Vec<OutsideEvents>,
+    /// What could not be read.
+    pub rejected: Vec<RejectedRow>,
+    /// Why the harvest ended early, if it did.
+    pub failed: Option<String>,
+}
+
+/// What became of the sessions that were to be built.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct BuildCounts {
+    /// Sessions that were to be built.
+    pub planned: u64,
+    /// Built: a record is on disk, and in the database.
+    pub built: u64,
+    /// Consent was refused or not given.
+    pub no_consent: u64,
+    /// No reservation belongs to them.
+    pub no_reservation: u64,
+    /// No files, and the delay is over.
+    pub no_files: u64,
+    /// They cannot be built.
+    pub error: u64,
+    /// They wait, by reason.
+    pub waiting: BTreeMap<String, u64>,
+    /// Log rows that cannot be read or paired: their sessions are left alone.
+    pub broken: u64,
+    /// Not reached before the run was asked to stop.
+    pub not_reached: u64,
+}
+
+impl BuildCounts {
+    /// Sessions whose status moved.
+    pub fn settled(&self) -> u64 {
+        self.built + self.no_consent + self.no_reservation + self.no_files + self.error
+    }
+
+    /// Sessions accounted for; equal to `planned` at the end of a run.
+    pub fn accounted(&self) -> u64 {
+        self.settled() + self.waiting.values().sum::<u64>() + self.not_reached
+    }
+}
+
+/// What one destination did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ExportCounts {
+    /// Records it newly holds.
+    pub delivered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Attempts whose end nobody can tell.
+    pub unknown: u64,
+    /// Deliveries that are due later.
+    pub due: u64,
+    /// Deliveries that wait for a change or a person.
+    pub stuck: u64,
+    /// Why it was left alone for the rest of the run, if it was.
+    pub paused: Option<String>,
+}
+
+impl ExportCounts {
+    /// Attempts made.
+    pub fn attempts(&self) -> u64 {
+        self.delivered + self.failed + self.unknown
+    }
+}
+
+/// What became of one session in the build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionResult {
+    /// The session.
+    pub session: SessionId,
+    /// Its instrument.
+    pub instrument: String,
+    /// Its user, if known.
+    pub user: Option<String>,
+    /// Start of the session, in the instrument's zone.
+    pub start: String,
+    /// End of the session, in the instrument's zone.
+    pub end: String,
+    /// The record status it has now, or `WAITING`.
+    pub result: String,
+    /// Why, or the record's name.
+    pub detail: String,
+    /// Files in its record.
+    pub files: u64,
+}

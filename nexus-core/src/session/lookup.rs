@@ -1,0 +1,97 @@
+//! One session, by its identifier.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::{BrokenSession, EventType, RecordStatus, Session, SessionError, ToBuild, WhyBroken};
+use crate::ids::{InstrumentPid, SessionId};
+use crate::instrument::Instruments;
+use crate::session_log::{SessionLog, SessionLogError};
+
+/// The status of a session: that of its START row with the largest number, else of any of its rows. `None` if
+/// the session log does not know it.
+pub fn status_of(connection: &Connection, session: &SessionId) -> Result<Option<RecordStatus>, SessionError> {
+    connection
+        .prepare_cached(
+            "SELECT record_status FROM session_log WHERE session_identifier = ?1
+              ORDER BY event_type = 'START' DESC, id_session_log DESC LIMIT 1",
+        )
+        .and_then(|mut statement| statement.query_row([session], |row| row.get(0)).optional())
+        .map_err(SessionError::database(format!("read the status of session `{session}`")))
+}
+
+/// All sessions of a status, by identifier.
+pub fn with_status(connection: &Connection, status: RecordStatus) -> Result<Vec<SessionId>, SessionError> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT session_identifier FROM session_log
+              WHERE event_type = 'START' AND record_status = ?1 ORDER BY session_identifier",
+        )
+        .and_then(|mut statement| statement.query_map([status], |row| row.get(0))?.collect())
+        .map_err(SessionError::database(format!("read the sessions that are {status}")))
+}
+
+/// A session, whatever its status: `None` if its rows do not make one (no START, no END, an unreadable time,
+/// an unknown instrument or zone).
+pub fn load(
+    connection: &Connection,
+    session: &SessionId,
+    instruments: &Instruments,
+) -> Result<Option<Session>, SessionLogError> {
+    let logs = SessionLog::of_session(connection, instruments, session)?;
+    let last =
+        |event: EventType| logs.rows.iter().filter(|log| log.event_type == event).max_by_key(|log| log.id);
+    let (Some(start), Some(end)) = (last(EventType::Start), last(EventType::End)) else { return Ok(None) };
+    let Some(instrument) = instruments.get(&start.instrument) else { return Ok(None) };
+    let Ok(zone) = instrument.timezone() else { return Ok(None) };
+    Ok(Some(Session {
+        identifier: session.clone(),
+        instrument: instrument.clone(),
+        zone,
+        user: start.user.clone().or_else(|| end.user.clone()),
+        start: start.timestamp,
+        end: end.timestamp,
+    }))
+}
+
+/// The instant a session ended; `None` if the session log has no END row of it that can be read.
+pub fn ended_at(
+    connection: &Connection,
+    session: &SessionId,
+    instruments: &Instruments,
+) -> Result<Option<DateTime<Utc>>, SessionLogError> {
+    Ok(load(connection, session, instruments)?.map(|session| session.ended_at()))
+}
+
+/// Sessions that have a record and for which somebody asked for a new one.
+///
+/// Their status stays what it is until the new record is committed.
+pub fn sessions_to_rebuild(
+    connection: &Connection,
+    instruments: &Instruments,
+) -> Result<ToBuild, SessionLogError> {
+    let asked: Vec<(SessionId, InstrumentPid)> = connection
+        .prepare_cached(
+            "SELECT session_identifier, instrument_pid FROM nexus_session n
+              WHERE rebuild_requested <> 0
+                AND EXISTS (SELECT 1 FROM session_log s WHERE s.session_identifier = n.session_identifier
+                             AND s.record_status IN ('COMPLETED', 'BUILT_NOT_EXPORTED'))
+              ORDER BY session_identifier",
+        )
+        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .map_err(SessionError::database("read the sessions that are to be rebuilt"))?;
+    let mut found = ToBuild::default();
+    for (identifier, instrument) in asked {
+        match load(connection, &identifier, instruments)? {
+            Some(session) => found.sessions.push(session),
+            None => {
+                found.broken.push(BrokenSession {
+                    identifier,
+                    instrument,
+                    why: WhyBroken::Missing(EventType::Start),
+                });
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,11 @@
+//! nexus beside NexusLIMS itself, on one database and one data folder.
+//!
+//! `cargo test -p nexus-tests --features real`; see `nexus_tests::peer` for where NexusLIMS comes from.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+#[path = "real_peer/backlog.rs"]
+mod backlog;
+#[path = "real_peer/facility.rs"]
+mod facility;
+#[path = "real_peer/lock.rs"]
+mod lock;
