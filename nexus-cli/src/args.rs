@@ -65,4 +65,6 @@ pub enum Command {
     Users(commands::users::UsersArgs),
     /// Create, inspect, migrate and back up the database.
     Db(commands::db::DbArgs),
+    /// Make a small facility in a folder, run over it, and show what happened.
+    Demo(commands::demo::DemoArgs),
 }

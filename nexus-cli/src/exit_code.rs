@@ -67,3 +67,48 @@ impl<T, E: Into<anyhow::Error>> OrStop<T> for Result<T, E> {
         self.map_err(|error| Stop::new(code, error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ExitCode;
+
+    /// A code that is missing here does not compile.
+    fn name(code: ExitCode) -> &'static str {
+        match code {
+            ExitCode::Done => "Done",
+            ExitCode::Failed => "Failed",
+            ExitCode::Usage => "Usage",
+            ExitCode::Configuration => "Configuration",
+            ExitCode::NeedsPerson => "NeedsPerson",
+            ExitCode::Locked => "Locked",
+            ExitCode::CannotStart => "CannotStart",
+        }
+    }
+
+    #[test]
+    fn the_page_lists_these_codes_and_no_others() {
+        let page = include_str!("../../docs/exit-codes.md");
+        let source = include_str!("exit_code.rs");
+        let listed: Vec<&str> =
+            page.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+        let all = [
+            ExitCode::Done,
+            ExitCode::Failed,
+            ExitCode::Usage,
+            ExitCode::Configuration,
+            ExitCode::NeedsPerson,
+            ExitCode::Locked,
+            ExitCode::CannotStart,
+        ];
+        let expected: Vec<String> = all
+            .into_iter()
+            .map(|code| {
+                // Its meaning is the comment above it.
+                let place = source.find(&format!("    {} = {},", name(code), code as u8)).unwrap();
+                let about = source[..place].trim_end().rsplit('\n').next().unwrap();
+                format!("| {} | `{}` | {} |", code as u8, name(code), about.trim().trim_start_matches("/// "))
+            })
+            .collect();
+        assert_eq!(listed, expected);
+    }
+}

@@ -10,6 +10,7 @@ mod check;
 mod digest;
 mod effective;
 pub mod keys;
+mod model;
 mod pieces;
 mod plugin;
 mod problem;
@@ -31,6 +32,10 @@ use crate::ids::{DestinationName, HarvesterName, InstrumentPid};
 
 pub use check::check_settings;
 pub use effective::{Effective, Origin};
+pub use model::{
+    BuildConfig, Carrier, Config, DatabaseConfig, DestinationConfig, ExportConfig, ExportStrategy,
+    FileStrategy, HarvesterConfig, HistoryConfig, Isolation, StorageConfig,
+};
 pub use plugin::{Environment, PluginSettings, SecretError, SecretSource, process_environment};
 pub use problem::{ConfigError, Problem};
 pub use sample::reference;
@@ -38,180 +43,6 @@ pub use schema::json_schema;
 
 use read::Checked;
 use value::Value;
-
-/// The settings of a facility. All paths are absolute.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The file they were read from, as it was named.
-    pub file: PathBuf,
-    /// Its folder: relative paths start here, and so do plugins that are programs.
-    pub folder: PathBuf,
-    /// `[database]`
-    pub database: DatabaseConfig,
-    /// `[storage]`
-    pub storage: StorageConfig,
-    /// `[build]`
-    pub build: BuildConfig,
-    /// `[export]`
-    pub export: ExportConfig,
-    /// `[history]`
-    pub history: HistoryConfig,
-    /// `[harvesters.…]`, in the order of the file.
-    pub harvesters: Vec<HarvesterConfig>,
-    /// `[destinations.…]`, in the order of the file.
-    pub destinations: Vec<DestinationConfig>,
-    effective: Vec<Effective>,
-}
-
-/// Where the sessions are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatabaseConfig {
-    /// The SQLite file.
-    pub path: PathBuf,
-}
-
-/// Where files are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StorageConfig {
-    /// The instruments' files; never written.
-    pub instrument_data: PathBuf,
-    /// All that nexus makes; also holds the run lock.
-    pub data: PathBuf,
-    /// Records; below `data` unless set apart.
-    pub records: PathBuf,
-    /// Log files; below `data` unless set apart.
-    pub logs: PathBuf,
-}
-
-/// Which of a session's files belong to its record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileStrategy {
-    /// Only those with a suffix of the list.
-    Exclusive,
-    /// Every file.
-    Inclusive,
-}
-
-/// How a session becomes a record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BuildConfig {
-    /// Which files belong to a record.
-    pub file_strategy: FileStrategy,
-    /// Lower case, without the dot.
-    pub exclusive_suffixes: Vec<String>,
-    /// Patterns of file names; each compiles as a glob and holds no `/`.
-    pub ignore: Vec<String>,
-    /// How long after a session's end its files may still arrive.
-    pub file_delay: Duration,
-    /// Zero or more; 1 is usual.
-    pub clustering_sensitivity: f64,
-    /// Sessions built at the same time; 0 is one per core.
-    pub threads: usize,
-}
-
-/// When a session counts as exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExportStrategy {
-    /// Once one destination has the record; the others stay due.
-    BestEffort,
-    /// Once every destination has it.
-    All,
-    /// Once one has it; the others are not asked.
-    FirstSuccess,
-}
-
-/// How records reach their destinations.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportConfig {
-    /// When a session is COMPLETED.
-    pub strategy: ExportStrategy,
-    /// How long a run goes on delivering.
-    pub time_budget: Duration,
-}
-
-/// What is remembered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryConfig {
-    /// How long events and runs are kept.
-    pub keep: Duration,
-}
-
-/// Where a library plugin runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
-    /// In a process of its own.
-    Process,
-    /// Inside this one.
-    None,
-}
-
-/// Where a plugin's code is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Carrier {
-    /// Linked into the program.
-    Linked {
-        /// The name in its manifest.
-        plugin: String,
-    },
-    /// In a shared library.
-    Library {
-        /// The file.
-        path: PathBuf,
-        /// What its SHA-256 must be (lower-case hexadecimal).
-        sha256: Option<String>,
-        /// Where it runs.
-        isolation: Isolation,
-    },
-    /// A program.
-    Command {
-        /// The program and its arguments; never empty.
-        words: Vec<String>,
-    },
-}
-
-impl std::fmt::Display for Carrier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Linked { plugin } => write!(f, "plugin {plugin}"),
-            Self::Library { path, .. } => write!(f, "library {}", path.display()),
-            Self::Command { words } => write!(f, "command {}", words.join(" ")),
-        }
-    }
-}
-
-/// Where sessions come from.
-#[derive(Debug, Clone)]
-pub struct HarvesterConfig {
-    /// Its name in the file.
-    pub name: HarvesterName,
-    /// Where its plugin is.
-    pub carrier: Carrier,
-    /// The instruments it is asked about; `None`: those whose address begins with `address` or an alias.
-    pub instruments: Option<Vec<InstrumentPid>>,
-    /// Address of the source; also in `settings`.
-    pub address: Option<String>,
-    /// Earlier addresses of the same source.
-    pub aliases: Vec<String>,
-    /// Another harvester that knows the reservations of its sessions.
-    pub reservations_from: Option<HarvesterName>,
-    /// The plugin's own keys.
-    pub settings: PluginSettings,
-}
-
-/// Where records go.
-#[derive(Debug, Clone)]
-pub struct DestinationConfig {
-    /// Its name in the file; stored with every delivery.
-    pub name: DestinationName,
-    /// Where its plugin is.
-    pub carrier: Carrier,
-    /// Higher is served first.
-    pub priority: i32,
-    /// Destinations whose first attempt of the run it waits for. Without cycles.
-    pub after: Vec<DestinationName>,
-    /// The plugin's own keys.
-    pub settings: PluginSettings,
-}
 
 impl Config {
     /// Reads and checks a file. Relative paths in it start at its folder. Neither the paths nor the

@@ -235,6 +235,15 @@ pub fn sweep(folder: &Path) -> Result<usize, DurableError> {
     Ok(removed)
 }
 
+/// Proves that files can be written into a folder, by writing one and removing it.
+pub fn check_writable(folder: &Path) -> Result<(), DurableError> {
+    let (path, mut file) = create_temporary(folder, MODE_PRIVATE)?;
+    let written = file.write_all(b"x").and_then(|()| file.sync_all());
+    drop(file);
+    let removed = fs::remove_file(&path);
+    written.and(removed).map_err(|source| DurableError::new("write into", folder, source))
+}
+
 /// The folder that holds this name; `.` for a bare name.
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
@@ -411,6 +420,14 @@ mod tests {
         assert!(!from.exists());
         assert_eq!(fs::read(&to).unwrap(), b"content");
         assert_eq!(names(other.path()), ["b"]);
+    }
+
+    #[test]
+    fn a_folder_is_proved_writable_without_a_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        check_writable(folder.path()).unwrap();
+        assert!(names(folder.path()).is_empty());
+        assert!(matches!(check_writable(&folder.path().join("gone")), Err(DurableError::Missing { .. })));
     }
 
     #[test]

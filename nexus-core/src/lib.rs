@@ -23,6 +23,7 @@ pub mod export;
 pub mod external_user;
 pub mod extract;
 pub mod folders;
+pub mod guide;
 pub mod harvest;
 pub mod ids;
 pub mod instrument;

@@ -189,6 +189,23 @@ impl DatabaseLock {
     }
 }
 
+/// Proves that locks work in a folder, on a file of its own: no run is kept from starting meanwhile.
+pub fn check_supported(folder: &Path) -> Result<(), LockError> {
+    let path = folder.join(format!("{}lock-{}", crate::durable::TEMPORARY_PREFIX, std::process::id()));
+    let tried = OpenOptions::new().write(true).create(true).truncate(false).open(&path).and_then(|file| {
+        file.try_lock().or_else(|error| match error {
+            TryLockError::WouldBlock => Ok(()),
+            TryLockError::Error(error) => Err(error),
+        })
+    });
+    let _ = fs::remove_file(&path);
+    match tried {
+        Ok(()) => Ok(()),
+        Err(source) if is_unsupported(&source) => Err(LockError::Unsupported { path, source }),
+        Err(source) => Err(LockError::Io { path, source }),
+    }
+}
+
 /// An open, locked file.
 #[derive(Debug)]
 struct Held {

@@ -46,6 +46,9 @@ pub struct SessionLog {
 /// A session log that could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionLogError {
+    /// Rows without an identifier would all be one session.
+    #[error("a session of instrument `{0}` was not stored: its identifier is empty")]
+    NoIdentifier(InstrumentPid),
     /// A session needs an instrument that is known.
     #[error(
         "session `{session}` was not stored: instrument `{instrument}` is not in the table of instruments; add it first"

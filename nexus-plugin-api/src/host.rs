@@ -19,7 +19,7 @@ mod guarded;
 mod proxy;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{LoadError, Origin};
@@ -84,7 +84,7 @@ fn check_manifest(manifest: &Manifest, origin: &Origin) -> Result<(), LoadError>
 impl LoadedPlugin {
     /// The library it came from, if it came from one.
     #[must_use]
-    pub fn file(&self) -> Option<&PathBuf> {
+    pub fn file(&self) -> Option<&Path> {
         match &self.origin {
             Origin::File(path) => Some(path),
             Origin::Linked => None,

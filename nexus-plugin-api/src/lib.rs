@@ -1,15 +1,4 @@
-//! What a nexus plugin author needs, and nothing more.
-//!
-//! A plugin is one of three kinds:
-//!
-//! * a [`Harvester`] answers *which sessions happened, and what reservation belongs to each?*
-//! * a [`Destination`] takes a finished record and says where it went,
-//! * an [`Extractor`] reads one instrument file and returns its metadata.
-//!
-//! The same Rust value runs linked into the host, or behind a C entry symbol in a shared library;
-//! both give the host the same answers. Everything that crosses is one of the serialisable types
-//! of this crate.
-
+#![doc = include_str!("../README.md")]
 // Unsafe code lives in the three rooms of the boundary, and each use is argued.
 #![deny(unsafe_code)]
 

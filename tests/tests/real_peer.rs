@@ -5,6 +5,8 @@
 
 #[path = "real_peer/backlog.rs"]
 mod backlog;
+#[path = "real_peer/db.rs"]
+mod db;
 #[path = "real_peer/facility.rs"]
 mod facility;
 #[path = "real_peer/lock.rs"]

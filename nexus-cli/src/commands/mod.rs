@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod config;
 pub mod db;
+pub mod demo;
 pub mod init;
 pub mod instruments;
 pub mod run;
@@ -34,5 +35,6 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Instruments(args) => instruments::run(global, args),
         Command::Users(args) => users::run(global, args),
         Command::Db(args) => db::run(global, args),
+        Command::Demo(args) => demo::run(global, &args),
     }
 }

@@ -21,7 +21,14 @@ pub fn open(global: &Global) -> Result<Database, Stop> {
     let config = Config::read(&global.config).or_stop(ExitCode::Configuration)?;
     let database = Database::open(&config.database.path, Access::Read).or_stop(ExitCode::CannotStart)?;
     database.require_head().or_stop(ExitCode::CannotStart)?;
-    database.require_own_tables().or_stop(ExitCode::CannotStart)?;
+    if !database.has_own_tables().or_stop(ExitCode::CannotStart)? {
+        let path = config.database.path.display();
+        return Err(Stop::new(
+            ExitCode::CannotStart,
+            anyhow::anyhow!("nexus has not worked on `{path}` yet"),
+        )
+        .with_hint("`nexus adopt --dry-run` shows what it holds; `nexus run` begins"));
+    }
     Ok(database)
 }
 

@@ -12,7 +12,7 @@ use super::suggest::nearest;
 /// Compares the settings of a plugin with the JSON Schema of its manifest; empty when they fit.
 ///
 /// It understands `properties`, `required`, `additionalProperties`, `type`, `enum`, `minimum`, `maximum`,
-/// `items`, and `"secret": true`, which wants `{ env = … }`, `{ file = … }` or `{ value = … }`; other
+/// `minLength`, `items`, and `"secret": true`, which wants `{ env = … }`, `{ file = … }` or `{ value = … }`; other
 /// words of JSON Schema are left to the plugin. Keys that the schema does not name are mistakes, unless
 /// it has `additionalProperties` other than `false`.
 pub fn check_settings(settings: &PluginSettings, schema: &Json) -> Vec<Problem> {
@@ -94,17 +94,20 @@ impl Checker<'_> {
             return;
         }
         if let Some(choices) = schema["enum"].as_array()
-            && let Setting::Text(text) = setting
-            && !choices.iter().any(|choice| choice == text)
+            && !choices.iter().any(|choice| is_choice(setting, choice))
         {
-            let words: Vec<&str> = choices.iter().filter_map(Json::as_str).collect();
-            let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+            let list = choices.iter().map(written).collect::<Vec<_>>().join(", ");
             let message = format!("`{path}` must be one of {list}");
             let problem = self.source.problem_showing(span, message, shown);
-            self.problems.push(match nearest(text, words) {
+            let near = match setting {
+                Setting::Text(text) => nearest(text, choices.iter().filter_map(Json::as_str)),
+                _ => None,
+            };
+            self.problems.push(match near {
                 Some(near) => problem.with_help(format!("did you mean \"{near}\"?")),
                 None => problem,
             });
+            return;
         }
         if let Some(message) = outside(setting, schema) {
             self.problems.push(self.source.problem_showing(span, format!("`{path}` {message}"), shown));
@@ -177,7 +180,35 @@ fn describe(setting: &Setting) -> &'static str {
     }
 }
 
+fn is_choice(setting: &Setting, choice: &Json) -> bool {
+    match setting {
+        // What it holds is not known yet: for the plugin to judge.
+        Setting::Secret(_) => true,
+        Setting::Text(text) => choice == text,
+        Setting::Integer(number) => choice == number,
+        Setting::Float(number) => choice == number,
+        Setting::Boolean(flag) => choice == flag,
+        Setting::List(_) | Setting::Table(_) => false,
+    }
+}
+
+/// A choice as it would be written in the file.
+fn written(choice: &Json) -> String {
+    match choice {
+        Json::String(text) => format!("`{text}`"),
+        other => other.to_string(),
+    }
+}
+
 fn outside(setting: &Setting, schema: &Json) -> Option<String> {
+    if let Setting::Text(text) = setting {
+        let wanted = schema["minLength"].as_u64().unwrap_or(0);
+        let short = (text.chars().count() as u64) < wanted;
+        return short.then(|| match wanted {
+            1 => "must not be empty".to_owned(),
+            _ => format!("must have {wanted} characters or more"),
+        });
+    }
     #[allow(clippy::cast_precision_loss, reason = "a bound is compared, and no bound is near 2^53")]
     let number = match setting {
         Setting::Integer(number) => *number as f64,

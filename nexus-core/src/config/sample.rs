@@ -6,8 +6,9 @@ use super::keys::{Absent, Key, Kind, TABLES, TableSpec};
 const WIDTH: usize = 98;
 
 const HEAD: &str = "\
-# The settings of nexus. A line that begins with # is a comment; a key that is commented out shows its default.
-# Relative paths start at the folder of this file. `nexus config check` says whether everything is right.
+# The settings of nexus. A line that begins with # is a comment; a key that is commented out shows its default,
+# or an example where it has none. Relative paths start at the folder of this file.
+# `nexus config check` says whether everything is right.
 ";
 
 const PLUGIN_EXAMPLES: &[(&str, &str)] = &[

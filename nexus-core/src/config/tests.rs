@@ -595,6 +595,8 @@ fn schema() -> serde_json::Value {
             "tags": {"type": "array", "items": {"type": "string"}},
             "page": {"type": "object", "properties": {"title": {"type": "string"}}},
             "either": {"type": ["string", "integer"]},
+            "level": {"enum": [1, 2, "all"]},
+            "name": {"type": "string", "minLength": 1},
         },
         "required": ["url"],
     })
@@ -602,7 +604,7 @@ fn schema() -> serde_json::Value {
 
 #[test]
 fn settings_that_fit_have_no_problems() {
-    let table = "url = \"u\"\ntoken = { env = \"X\" }\nformat = \"csv\"\nretries = 9\ntags = [\"a\"]\npage.title = \"t\"\neither = 1\n";
+    let table = "url = \"u\"\ntoken = { env = \"X\" }\nformat = \"csv\"\nretries = 9\ntags = [\"a\"]\npage.title = \"t\"\neither = 1\nlevel = 2\n";
     assert!(checked(table, &schema()).is_empty(), "{:?}", checked(table, &schema()));
     assert!(checked("anything = 1\n", &json!({"additionalProperties": true})).is_empty());
 }
@@ -633,6 +635,10 @@ fn settings_that_do_not_fit_are_pointed_at() {
         ("retries = \"3\"\n", "`destinations.a.retries` must be a whole number, not text"),
         ("either = 1.5\n", "`destinations.a.either` must be text or a whole number, not a number"),
         ("format = \"cvs\"\n", "`destinations.a.format` must be one of `csv`, `jsonl`"),
+        ("format = 3\n", "`destinations.a.format` must be text, not a whole number"),
+        ("level = 3\n", "`destinations.a.level` must be one of 1, 2, `all`"),
+        ("level = \"al\"\n", "did you mean \"all\"?"),
+        ("name = \"\"\n", "`destinations.a.name` must not be empty"),
         ("tags = [1]\n", "`destinations.a.tags[0]` must be text, not a whole number"),
         ("page.titel = \"t\"\n", "unknown key `titel` in [destinations.a.page]"),
         ("tags = { env = \"X\" }\n", "`destinations.a.tags` must be a list, not a secret"),

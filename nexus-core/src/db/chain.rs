@@ -117,10 +117,16 @@ impl Chain {
     }
 
     /// Runs what is pending up to the number. The connection must be in a transaction, which is left open.
-    pub(super) fn run(&'static self, within: &Connection, target: Target) -> Result<(), refinery::Error> {
+    pub(super) fn run(&'static self, within: &Connection, target: Target) -> Result<(), ChainError> {
         let mut runner = Runner::new(&self.migrations).set_grouped(true).set_target(target);
         runner.set_migration_table_name(self.history);
-        runner.run(&mut Within { connection: within, chain: self }).map(drop)
+        runner.run(&mut Within { connection: within, chain: self }).map(drop).map_err(|error| {
+            match error.kind() {
+                // Our own words, without refinery's around them.
+                refinery::error::Kind::Connection(_, inner) => ChainError::Sqlite(inner.to_string()),
+                _ => ChainError::Refinery(error),
+            }
+        })
     }
 }
 
@@ -137,19 +143,38 @@ struct Within<'a> {
     chain: &'static Chain,
 }
 
-/// What refinery is told.
+/// Why a migration file could not be run.
 #[derive(Debug, thiserror::Error)]
-enum WithinError {
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+pub(super) enum ChainError {
+    /// SQLite's words, without the text of the whole file that rusqlite adds.
+    #[error("{0}")]
+    Sqlite(String),
+    /// Our own history is that of another program.
     #[error("applied migration {0} differs from this program's ({1})")]
     Divergent(i64, String),
+    /// Refinery's words.
+    #[error(transparent)]
+    Refinery(#[from] refinery::Error),
+}
+
+impl From<rusqlite::Error> for ChainError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(words(&error))
+    }
+}
+
+/// SQLite's words alone.
+pub(super) fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl Transaction for Within<'_> {
-    type Error = WithinError;
+    type Error = ChainError;
 
-    fn execute<'a, T: Iterator<Item = &'a str>>(&mut self, queries: T) -> Result<usize, WithinError> {
+    fn execute<'a, T: Iterator<Item = &'a str>>(&mut self, queries: T) -> Result<usize, ChainError> {
         let mut count = 0;
         for query in queries {
             self.connection.execute_batch(query)?;
@@ -160,11 +185,11 @@ impl Transaction for Within<'_> {
 }
 
 impl Query<Vec<Migration>> for Within<'_> {
-    fn query(&mut self, _query: &str) -> Result<Vec<Migration>, WithinError> {
+    fn query(&mut self, _query: &str) -> Result<Vec<Migration>, ChainError> {
         let mut found = Vec::new();
         for row in self.chain.applied(self.connection)? {
             if let Some(reason) = self.chain.divergence(&row) {
-                return Err(WithinError::Divergent(row.version, reason));
+                return Err(ChainError::Divergent(row.version, reason));
             }
             if let Some(mut ours) = self.chain.find(row.version).cloned() {
                 ours.set_applied();

@@ -177,6 +177,15 @@ impl Database {
         peer::standing(&self.connection)
     }
 
+    /// Whether our own tables are there. A command that opens the file for writing makes them.
+    pub fn has_own_tables(&self) -> Result<bool, DbError> {
+        self.query(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'nexus_session')",
+            &[],
+        )
+        .map(|found| found.rows.first().and_then(|row| row.first()) == Some(&Value::Integer(1)))
+    }
+
     /// Refuses anything but the newest shared revision: what every step of a run needs.
     pub fn require_head(&self) -> Result<(), DbError> {
         match self.standing()? {

@@ -123,6 +123,14 @@ fn a_file_system_without_locks_is_refused() {
 }
 
 #[test]
+fn locks_are_tried_without_a_trace() {
+    let data = tempfile::tempdir().unwrap();
+    check_supported(data.path()).unwrap();
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
+    assert!(matches!(check_supported(&data.path().join("gone")), Err(LockError::Io { .. })));
+}
+
+#[test]
 fn python_and_nexus_exclude_each_other() {
     let data = tempfile::tempdir().unwrap();
     let Some(child) = python_holding(&data.path().join(".builder.lock")) else {

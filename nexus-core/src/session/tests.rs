@@ -455,6 +455,65 @@ fn a_broken_session_is_reported_and_blocks_only_itself() {
     assert_eq!(said.len(), 9);
 }
 
+/// A copy of a database that NexusLIMS 2.8.0 made.
+fn fixture(name: &str) -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/testdata/db").join(name);
+    let copy = folder.path().join(name);
+    std::fs::copy(source, &copy).unwrap();
+    let db = Database::open(&copy, crate::db::Access::Write).unwrap();
+    (folder, db)
+}
+
+fn short(identifier: &SessionId) -> &str {
+    identifier.as_str().rsplit(['=', '-']).next().unwrap()
+}
+
+#[test]
+fn rows_of_the_other_program_are_paired() {
+    let (_folder, db) = fixture("v2_5_0b.sqlite");
+    let found = to_build(db.read());
+    let order: Vec<_> = found.sessions.iter().map(|session| short(&session.identifier)).collect();
+    assert_eq!(order, ["0a1d5a0c0006", "0a1d5a0c0007", "110", "109", "120", "123", "125"]);
+    assert_eq!(found.sessions[4].end.to_string(), "2026-05-01T11:00:00-04:00");
+    let broken: Vec<_> =
+        found.broken.iter().map(|session| (short(&session.identifier), &session.why)).collect();
+    assert_eq!(broken.len(), 4);
+    assert_eq!(broken[0], ("121", &WhyBroken::Missing(EventType::End)));
+    assert_eq!(broken[1], ("122", &WhyBroken::Missing(EventType::Start)));
+    assert_eq!(broken[2], ("124", &WhyBroken::UnknownInstrument("Gone-SEM-999999".into())));
+    assert!(matches!(broken[3], ("126", WhyBroken::EndsBeforeStart { start_row: 1053, end_row: 1054, .. })));
+
+    let instruments = Instruments::load(db.read()).unwrap();
+    let all = SessionLog::all(db.read(), &instruments).unwrap();
+    assert_eq!((all.rows.len(), all.unreadable.len()), (54, 0));
+    assert!(all.rows.is_sorted_by_key(|log| log.instant(&instruments)));
+    let waiting = SessionLog::waiting_for_end(db.read(), &instruments).unwrap();
+    assert_eq!(waiting.rows.iter().map(|log| log.id).collect::<Vec<_>>(), [Some(13)]);
+}
+
+#[test]
+fn rows_that_the_other_program_cannot_load_block_only_their_sessions() {
+    let (_folder, db) = fixture("broken_rows.sqlite");
+    let found = to_build(db.read());
+    let order: Vec<_> = found.sessions.iter().map(|session| short(&session.identifier)).collect();
+    assert_eq!(order, ["206"]);
+    let said: Vec<_> = found.broken.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 6, "{said:#?}");
+    assert_eq!(
+        said[0],
+        "session `` cannot be built: rows 14 and 15 of session_log have an empty session identifier; give each \
+         session its own"
+    );
+    let parts = ["row 1 of", "row 4 of", "row 5 of", "row 7 of", "row 17 of"];
+    for (said, part) in said[1..].iter().zip(parts) {
+        assert!(said.contains(part) && said.contains("cannot be read"), "{said}");
+    }
+    let all = SessionLog::all(db.read(), &Instruments::load(db.read()).unwrap()).unwrap();
+    let unreadable: Vec<_> = all.unreadable.iter().map(|row| row.row).collect();
+    assert_eq!(unreadable, [1, 4, 5, 7, 8, 10, 11, 16, 17]);
+}
+
 #[test]
 fn nothing_to_build_is_no_error() {
     let db = Database::in_memory().unwrap();

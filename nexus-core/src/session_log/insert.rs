@@ -56,7 +56,7 @@ pub struct NewSession {
     pub end: Timestamp,
 }
 
-/// A row as stored; its time may be unreadable, and is then revised like any other.
+/// A row as stored; its time or its user may be unreadable, and is then revised like any other.
 struct Existing {
     instrument: InstrumentPid,
     time: Option<Timestamp>,
@@ -82,7 +82,7 @@ impl NewSession {
             if record_may_exist(tx, &self.identifier)? {
                 return Ok(self.keep("its rows are gone, but a record of it may exist"));
             }
-            require_instrument(tx, &self.identifier, &self.instrument)?;
+            require_names(tx, &self.identifier, &self.instrument)?;
             self.add(tx, EventType::Start, RecordStatus::ToBeBuilt)?;
             self.add(tx, EventType::End, RecordStatus::ToBeBuilt)?;
             return Ok(Stored::Inserted);
@@ -101,7 +101,7 @@ impl NewSession {
         if waiting && record_may_exist(tx, &self.identifier)? {
             return Ok(self.keep("a record of it may exist"));
         }
-        require_instrument(tx, &self.identifier, &self.instrument)?;
+        require_names(tx, &self.identifier, &self.instrument)?;
         tracing::warn!(session = %self.identifier, "session was stored already: its rows are revised");
         let status = if waiting { RecordStatus::WaitingForEnd } else { RecordStatus::ToBeBuilt };
         for (event, row) in [(EventType::Start, start), (EventType::End, end)] {
@@ -204,7 +204,7 @@ impl SessionLog {
             if settled {
                 return Ok(self.keep("the session is settled"));
             }
-            require_instrument(tx, &self.session_identifier, &self.instrument)?;
+            require_names(tx, &self.session_identifier, &self.instrument)?;
             tracing::warn!(session = %self.session_identifier, "{} row is revised", self.event_type);
             revise_session(tx, &self.session_identifier, &self.instrument, self.user.as_deref())?;
             revise_time(tx, &self.session_identifier, self.event_type, &self.timestamp)?;
@@ -216,7 +216,7 @@ impl SessionLog {
         if self.record_status.is_open() && record_may_exist(tx, &self.session_identifier)? {
             return Ok(self.keep("a record of it may exist"));
         }
-        require_instrument(tx, &self.session_identifier, &self.instrument)?;
+        require_names(tx, &self.session_identifier, &self.instrument)?;
         self.add(tx)?;
         if !rows.is_empty() {
             let user = self.user.as_deref().or(user_of(&rows));
@@ -297,7 +297,7 @@ impl Existing {
             time: row.get(1).ok(),
             event: row.get(2)?,
             status: row.get(3)?,
-            user: row.get(4)?,
+            user: row.get(4).unwrap_or_default(),
         })
     }
 
@@ -340,11 +340,14 @@ fn user_of(rows: &[Existing]) -> Option<&str> {
     user(EventType::Start).or_else(|| user(EventType::End))
 }
 
-fn require_instrument(
+fn require_names(
     tx: &Transaction<'_>,
     session: &SessionId,
     instrument: &InstrumentPid,
 ) -> Result<(), SessionLogError> {
+    if session.as_str().trim().is_empty() {
+        return Err(SessionLogError::NoIdentifier(instrument.clone()));
+    }
     let known = tx
         .prepare_cached("SELECT 1 FROM instruments WHERE instrument_pid = ?1")
         .and_then(|mut statement| statement.exists([instrument]))

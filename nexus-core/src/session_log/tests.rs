@@ -245,7 +245,7 @@ fn one_row_at_a_time_follows_the_same_rules() {
 }
 
 #[test]
-fn an_unknown_instrument_is_refused_by_name() {
+fn an_unknown_instrument_and_an_empty_identifier_are_refused() {
     let mut db = database();
     let tx = db.transaction().unwrap();
     let lost = NewSession { instrument: "XRD".into(), ..new("s") };
@@ -257,6 +257,10 @@ fn an_unknown_instrument_is_refused_by_name() {
         ..log("s", EventType::Start, "2024-03-05", RecordStatus::ToBeBuilt)
     };
     assert_eq!(start.insert(&tx).unwrap_err().to_string(), message);
+    assert_eq!(
+        new(" ").insert(&tx).unwrap_err().to_string(),
+        "a session of instrument `TITAN-1` was not stored: its identifier is empty"
+    );
     assert!(rows(&tx, "s").is_empty());
     new("s").insert(&tx).unwrap();
     assert_eq!(lost.insert(&tx).unwrap_err().to_string(), message);

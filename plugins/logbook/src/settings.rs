@@ -125,13 +125,14 @@ pub fn schema() -> Value {
         COLUMNS.iter().map(|(_, name, meaning)| format!("{name}: {meaning}")).collect();
     json!({
         "type": "object",
+        "description": format!("Sessions from a usage log. Its columns: {}.", columns.join("; ")),
         "required": ["path"],
         "additionalProperties": false,
         "properties": {
             "path": {
                 "type": "string",
                 "format": "path",
-                "description": format!("The usage log. Its columns: {}.", columns.join("; "))
+                "description": "The usage log: a CSV or JSON-lines file with a row for every use."
             },
             "format": {
                 "enum": ["csv", "jsonl"],

@@ -1,14 +1,17 @@
 //! A small facility: two instruments, five usage events with their files, a database, NEMO and CDCS beside it; and both
 //! programs configured for it.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use chrono_tz::Tz;
+use nexus_core::db::Database;
 use nexus_tests::fake_cdcs::{self, FakeCdcs};
 use nexus_tests::fake_nemo::{self, FakeNemo, Person, Reservation, UsageEvent, questions};
+use nexus_tests::nexus_bin::nexus;
 use nexus_tests::peer::Peer;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -78,6 +81,73 @@ impl Facility {
         assert!(output.status.success(), "{output:?}");
         facility.add_instruments();
         facility
+    }
+
+    /// The same with a database that nexus made.
+    pub fn with_our_database(peer: &Peer) -> Self {
+        let facility = Self::new(peer);
+        Database::create(&facility.path("nexus.db")).unwrap();
+        facility.add_instruments();
+        facility
+    }
+
+    /// Settings of nexus for the same facility. The logbook tells what NEMO knows, under NEMO's session identifiers;
+    /// its times are in the instruments' zones, NEMO's in the server's. Records go into the folder `tree`.
+    pub fn configure_nexus(&self) {
+        std::fs::create_dir_all(self.path("tree")).unwrap();
+        let settings = format!(
+            "[database]\npath = \"nexus.db\"\n\
+             [storage]\ninstrument_data = \"files\"\ndata = \"data\"\n\
+             [build]\nfile_strategy = \"inclusive\"\n\
+             [harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = [\"{TEM}\", \"{SEM}\"]\n\
+             [destinations.tree]\nplugin = \"folder\"\npath = \"tree\"\n"
+        );
+        std::fs::write(self.path("nexus.toml"), settings).unwrap();
+        let mut log = String::from("id,instrument,user,start,end,title,consent,session\n");
+        for (id, tool, start, _) in events() {
+            let (pid, zone) =
+                if tool == 1 { (TEM, Tz::America__New_York) } else { (SEM, Tz::Europe__Berlin) };
+            let [from, to] = [start, start + LENGTH].map(|time| time.with_timezone(&zone).to_rfc3339());
+            let consent = if id == 4 { "no" } else { "yes" };
+            let session = self.nemo.session(id);
+            writeln!(log, "{id},{pid},k.ito,{from},{to},Grain size {id},{consent},{session}").unwrap();
+        }
+        std::fs::write(self.path("usage.csv"), log).unwrap();
+    }
+
+    /// `nexus` in this facility.
+    pub fn nexus(&self, arguments: &[&str]) -> Command {
+        let mut command = nexus(self.folder.path());
+        command.args(arguments);
+        command
+    }
+
+    /// Runs `nexus`, which must end with one of these codes; returns what it printed.
+    pub fn nexus_ends(&self, arguments: &[&str], codes: &[i32]) -> String {
+        let output = self.nexus(arguments).output().unwrap();
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let code = output.status.code().unwrap();
+        assert!(codes.contains(&code), "nexus {} ended with {code}:\n{text}", arguments.join(" "));
+        text
+    }
+
+    /// Names of the records in the folder `tree`, sorted.
+    pub fn delivered_by_nexus(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut folders = vec![self.path("tree")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|suffix| suffix == "xml") {
+                    names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        names.sort();
+        names
     }
 
     fn put_event(&self, id: u64, tool: u64, start: DateTime<Utc>) {
@@ -210,12 +280,15 @@ impl Facility {
         assert_eq!(self.statuses(), expected);
     }
 
+    /// Names of the records of the completed sessions, sorted.
+    pub fn record_names() -> [String; 3] {
+        [format!("2024-03-05_{TEM}_1"), format!("2024-03-05_{TEM}_2"), format!("2024-03-06_{SEM}_3")]
+    }
+
     /// CDCS holds one record for every completed session, and nothing else.
     pub fn assert_one_record_each_at_cdcs(&self) {
         let mut titles: Vec<_> = self.cdcs.records().into_iter().map(|record| record.title).collect();
         titles.sort();
-        let expected =
-            [format!("2024-03-05_{TEM}_1"), format!("2024-03-05_{TEM}_2"), format!("2024-03-06_{SEM}_3")];
-        assert_eq!(titles, expected);
+        assert_eq!(titles, Self::record_names());
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::Revision;
 use super::census::{Census, values_in};
 use super::standing::{Standing, standing};
-use crate::db::chain::{Chain, PEER, has_table};
+use crate::db::chain::{Chain, PEER, has_table, words};
 use crate::db::error::{DbError, name_of, sqlite};
 
 /// A step between two neighbours.
@@ -91,7 +91,7 @@ impl Step {
                 PEER.run(within, Target::Version(revision.version()))
                     .map_err(|error| failed(error.into()))?;
             }
-            Self::Down(revision) => undo(within, revision).map_err(|error| failed(error.into()))?,
+            Self::Down(revision) => undo(within, revision).map_err(|error| failed(words(&error).into()))?,
         }
         for (name, sql) in extras {
             within.execute_batch(&sql).map_err(|error| {

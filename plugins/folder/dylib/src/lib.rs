@@ -1,1 +1,3 @@
 //! The loadable form of the folder plugin.
+
+nexus_plugin_api::export_plugin!(nexus_plugin_folder::Folder);

@@ -1,7 +1,9 @@
 //! The migration files themselves.
 
+use crate::db::Database;
 use crate::db::chain::{MigrationFile, OWN, PEER};
 use crate::db::peer::Revision;
+use crate::db::schema::snapshot;
 
 /// The statements of a file, without comments.
 fn statements(sql: &str) -> Vec<String> {
@@ -76,4 +78,23 @@ fn our_own_chain_is_numbered_from_one_and_touches_no_table_but_ours() {
             }
         }
     }
+}
+
+#[test]
+fn our_own_chain_goes_up_down_and_up_again() {
+    let mut database = Database::in_memory().unwrap();
+    let own =
+        |database: &Database| snapshot(database.read()).unwrap().only(|name| name.starts_with("nexus_"));
+    let shape = own(&database);
+    let transaction = database.transaction().unwrap();
+    for file in OWN.files.iter().rev() {
+        transaction.execute_batch(file.down.unwrap_or_else(|| panic!("{} has no undo", file.stem))).unwrap();
+    }
+    transaction.commit().unwrap();
+    assert_eq!(own(&database).tables.keys().collect::<Vec<_>>(), ["nexus_schema_history"]);
+    database.read().execute("DELETE FROM nexus_schema_history", []).unwrap();
+    let transaction = database.transaction().unwrap();
+    crate::db::own::apply(&transaction).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(own(&database), shape);
 }

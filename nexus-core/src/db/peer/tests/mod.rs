@@ -3,6 +3,7 @@
 mod adoption;
 mod backups;
 mod files;
+mod integrity;
 mod moves;
 mod refusals;
 mod samples;
