@@ -311,8 +311,11 @@ impl Run<'_> {
             "harvest": report.harvest, "build": report.build, "export": report.export, "interrupted": report.interrupted,
         });
         let (journal, keep) = (Arc::clone(&self.journal), self.facility.config.history.keep);
+        let routes = self.facility.routes.clone();
         self.writer.run(move |tx| {
             if changed {
+                // Else the next run would have to write that it has seen this one's rows.
+                reconcile::uploads(tx, &routes, &journal, now, &mut reconcile::Foreign::default())?;
                 journal.close(tx, now, exit_code, &counts, keep)?;
             }
             Ok(meta::heartbeat(tx, UtcTime::new(now))?)

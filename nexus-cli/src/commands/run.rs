@@ -10,7 +10,7 @@ use nexus_core::report::RunReport;
 
 use crate::args::Global;
 use crate::commands::config;
-use crate::exit_code::{ExitCode, OrStop as _, Stop};
+use crate::exit_code::{ExitCode, Stop};
 use crate::{first_party, interrupt, output};
 
 /// Arguments of `nexus run`, `harvest`, `build` and `export`.

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use nexus_plugin_api::{HarvestPage, MetUser, RejectedRow, UsageEvent};
 use rusqlite::Transaction;
 
+use super::covers_nothing;
 use crate::clock::ManualClock;
 use crate::cursor::Cursor;
 use crate::external_user::{ExternalSystem, NewIdentifier};
@@ -49,10 +50,17 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
             });
         }
     }
+    let stored = Cursor::of_harvester(tx, &page.harvester)?;
     for step in &page.answer.instruments {
+        let instrument = InstrumentPid::from(step.instrument_pid.as_str());
+        // Nothing new since this cursor was saved: what it covers still holds.
+        let stands = stored.get(&instrument).is_some_and(|stored| stored.cursor == step.cursor);
+        if stands && covers_nothing((step.covered_from, step.covered_to)) {
+            continue;
+        }
         Cursor {
             harvester: page.harvester.clone(),
-            instrument: step.instrument_pid.as_str().into(),
+            instrument,
             cursor: step.cursor.clone(),
             covered_from: step.covered_from.map(UtcTime::new),
             covered_to: step.covered_to.map(UtcTime::new),
