@@ -252,7 +252,7 @@ impl Builder<'_> {
         match outcome {
             Outcome::Built { job, record } => {
                 let mut line =
-                    self.line(&job.session, RecordStatus::BuiltNotExported.to_string(), &job.record_name);
+                    line(&job.session, RecordStatus::BuiltNotExported.to_string(), &job.record_name);
                 line.files = record.file_count;
                 let built = save::Built {
                     session: job.session,
@@ -268,7 +268,7 @@ impl Builder<'_> {
                 (line, self.writer.submit(move |tx| save::built(tx, &built)))
             }
             Outcome::Waiting { job, reason } => {
-                let line = self.line(&job.session, "WAITING".to_owned(), &reason);
+                let line = line(&job.session, "WAITING".to_owned(), &reason);
                 let (id, now) = (job.session.identifier, self.clock.now());
                 (line, self.writer.submit(move |tx| save::waiting(tx, &id, &reason, now)))
             }
@@ -311,7 +311,7 @@ impl Builder<'_> {
         text: &str,
         report: &mut BuildReport,
     ) {
-        let line = self.line(session, status.to_string(), text);
+        let line = line(session, status.to_string(), text);
         let settled = save::Settled {
             session: session.clone(),
             status,
@@ -326,7 +326,7 @@ impl Builder<'_> {
 
     /// Leaves a session as it is, with the reason. Saved together with others; see [`Self::drain`].
     fn wait(&self, session: &Session, reason: &str, detail: &str, report: &mut BuildReport) {
-        let line = self.line(session, "WAITING".to_owned(), detail);
+        let line = line(session, "WAITING".to_owned(), detail);
         let (id, reason, now) = (session.identifier.clone(), reason.to_owned(), self.clock.now());
         report.pending.push((line, self.writer.submit(move |tx| save::waiting(tx, &id, &reason, now))));
     }
@@ -353,19 +353,19 @@ impl Builder<'_> {
         self.drain(&mut report)?;
         Ok(report)
     }
+}
 
-    fn line(&self, session: &Session, result: String, detail: &str) -> SessionResult {
-        let local = |time: &Timestamp| Timestamp::from_fixed(time.in_zone(session.zone)).to_string();
-        SessionResult {
-            session: session.identifier.clone(),
-            instrument: session.instrument.pid.to_string(),
-            user: session.user.clone(),
-            start: local(&session.start),
-            end: local(&session.end),
-            result,
-            detail: detail.to_owned(),
-            files: 0,
-        }
+fn line(session: &Session, result: String, detail: &str) -> SessionResult {
+    let local = |time: &Timestamp| Timestamp::from_fixed(time.in_zone(session.zone)).to_string();
+    SessionResult {
+        session: session.identifier.clone(),
+        instrument: session.instrument.pid.to_string(),
+        user: session.user.clone(),
+        start: local(&session.start),
+        end: local(&session.end),
+        result,
+        detail: detail.to_owned(),
+        files: 0,
     }
 }
 

@@ -85,7 +85,7 @@ impl Harvest<'_> {
             let more = page.more.clone();
             let stored = store::Page {
                 harvester: harvester.name.clone(),
-                page,
+                answer: page,
                 known: known.clone(),
                 now: self.clock.now(),
                 journal: Arc::clone(&self.journal),

@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(next.run, RunId(2));
         let tx = database.transaction().unwrap();
         let later = clock.now() + TimeDelta::days(2);
-        next.close(&tx, later, 0, &Value::Null, Duration::from_secs(86_400)).unwrap();
+        next.close(&tx, later, 0, &Value::Null, Duration::from_hours(24)).unwrap();
         tx.commit().unwrap();
         assert!(event::of_session(database.read(), &SessionId::from("s")).unwrap().is_empty());
     }

@@ -10,6 +10,7 @@ mod facility;
 mod recover;
 mod tidy;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::db::{Access, Database};
 use crate::export::{Bell, Exporter, Tally};
 use crate::external_user::ExternalSystem;
 use crate::harvest::Harvest;
-use crate::ids::HarvesterName;
+use crate::ids::{HarvesterName, SessionId};
 use crate::instrument::{Instruments, instrument_ref};
 use crate::journal::Journal;
 use crate::lock::{DatabaseLock, RunLock};
@@ -32,6 +33,7 @@ use crate::meta;
 use crate::plugins::{HarvesterInstance, harvester_of};
 use crate::reconcile;
 use crate::report::{HarvestCounts, RunReport, SessionResult};
+use crate::session::{self, RecordStatus};
 use crate::timestamp::UtcTime;
 use crate::writer::{WriteError, Writer};
 
@@ -95,6 +97,7 @@ impl Run<'_> {
             self.build_and_export(steps, &mut report)?;
         }
         report.interrupted = self.facility.stop.is_set();
+        self.final_status(&mut report)?;
         tidy::put_away(self.facility, self.writer, &mut report)?;
         self.finish(&mut report)?;
         Ok(report)
@@ -103,7 +106,7 @@ impl Run<'_> {
     fn recover(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let (now, routes, journal) =
             (self.facility.clock.now(), self.facility.routes.clone(), Arc::clone(&self.journal));
-        let longest_call = self.facility.longest_call();
+        let longest_call = Facility::longest_call();
         let foreign = self.writer.run(move |tx| {
             recover::in_flight(tx, longest_call, &journal, &routes, now)?;
             reconcile::reconcile(tx, &routes, &journal, now)
@@ -266,6 +269,33 @@ impl Run<'_> {
         report.build = built.counts;
         report.sessions = built.sessions;
         report.needs_person.extend(built.needs_person);
+        Ok(())
+    }
+
+    /// What was built when its line was written may be delivered by now.
+    fn final_status(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let built = RecordStatus::BuiltNotExported.to_string();
+        let ids: Vec<SessionId> = report
+            .sessions
+            .iter()
+            .filter(|line| line.result == built)
+            .map(|line| line.session.clone())
+            .collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let done: BTreeSet<SessionId> = self.writer.run(move |tx| {
+            let mut done = BTreeSet::new();
+            for id in ids {
+                if session::status_of(tx, &id)? == Some(RecordStatus::Completed) {
+                    done.insert(id);
+                }
+            }
+            Ok(done)
+        })?;
+        for line in report.sessions.iter_mut().filter(|line| done.contains(&line.session)) {
+            line.result = RecordStatus::Completed.to_string();
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use nexus_core::pipeline::{self, Facility, PipelineError, Steps};
 use nexus_core::report::RunReport;
 
 use crate::args::Global;
+use crate::commands::config;
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::{first_party, interrupt, output};
 
@@ -30,7 +31,7 @@ pub struct RunArgs {
 
 /// Runs the given steps.
 pub fn run(global: &Global, args: &RunArgs, steps: Steps) -> Result<ExitCode, Stop> {
-    let config = Config::read(&global.config).or_stop(ExitCode::Configuration)?;
+    let config = config::load(global)?;
     let report = execute(&config, steps)?;
     if global.json {
         output::json(&report)?;

@@ -24,11 +24,11 @@ pub(super) fn plan(builder: &Builder<'_>, report: &mut BuildReport) -> Result<Ve
     report.counts.planned = candidates.len() as u64;
     report.counts.broken = broken.len() as u64;
     report.needs_person.extend(broken);
-    let candidates = without_crashes(builder, candidates, report)?;
+    let candidates = without_crashes(builder, candidates, report);
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let booked = with_reservations(builder, candidates, report)?;
+    let booked = with_reservations(builder, candidates, report);
     with_files(builder, booked, report)
 }
 
@@ -80,7 +80,7 @@ fn without_crashes(
     builder: &Builder<'_>,
     candidates: Vec<Candidate>,
     report: &mut BuildReport,
-) -> Result<Vec<Candidate>, WriteError> {
+) -> Vec<Candidate> {
     let (kept, crashed): (Vec<_>, Vec<_>) = candidates
         .into_iter()
         .partition(|candidate| candidate.state.attempts < CRASHES_UNTIL_ERROR || candidate.rebuild);
@@ -91,7 +91,7 @@ fn without_crashes(
         );
         builder.settle(&candidate.session, RecordStatus::Error, "crashed", &text, report);
     }
-    Ok(kept)
+    kept
 }
 
 /// A session with its booking.
@@ -104,7 +104,7 @@ fn with_reservations(
     builder: &Builder<'_>,
     candidates: Vec<Candidate>,
     report: &mut BuildReport,
-) -> Result<Vec<Booked>, WriteError> {
+) -> Vec<Booked> {
     let sessions: Vec<Session> = candidates.iter().map(|candidate| candidate.session.clone()).collect();
     let known: BTreeMap<SessionId, (HarvesterName, String)> = candidates
         .iter()
@@ -150,7 +150,7 @@ fn with_reservations(
     report
         .needs_person
         .extend(troubles.into_iter().map(|(detail, count)| format!("{detail} ({count} sessions wait)")));
-    Ok(booked)
+    booked
 }
 
 fn with_files(

@@ -25,7 +25,7 @@ use crate::writer::WriteError;
 /// A page on its way into the database.
 pub(super) struct Page {
     pub harvester: HarvesterName,
-    pub page: HarvestPage,
+    pub answer: HarvestPage,
     /// The instruments that were asked for, and their zones.
     pub known: BTreeMap<InstrumentPid, Tz>,
     pub now: DateTime<Utc>,
@@ -35,11 +35,11 @@ pub(super) struct Page {
 
 pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCounts, WriteError> {
     let mut counts = HarvestCounts {
-        outside: std::mem::take(&mut page.page.outside),
-        rejected: std::mem::take(&mut page.page.rejected),
+        outside: std::mem::take(&mut page.answer.outside),
+        rejected: std::mem::take(&mut page.answer.rejected),
         ..HarvestCounts::default()
     };
-    for event in &page.page.events {
+    for event in &page.answer.events {
         counts.events += 1;
         if page.known.contains_key(&InstrumentPid::from(event.instrument_pid.as_str())) {
             one(tx, &page, event, &mut counts)?;
@@ -51,7 +51,7 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
         }
     }
     let stored = Cursor::of_harvester(tx, &page.harvester)?;
-    for step in &page.page.instruments {
+    for step in &page.answer.instruments {
         let instrument = InstrumentPid::from(step.instrument_pid.as_str());
         // Nothing new since this cursor was saved: what it covers still holds.
         let stands = stored.get(&instrument).is_some_and(|stored| stored.cursor == step.cursor);
@@ -68,7 +68,7 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
         }
         .save(tx)?;
     }
-    for user in &page.page.users {
+    for user in &page.answer.users {
         if let Some(system) = user.system.parse().ok().filter(|system| Some(*system) == page.user_system) {
             identify(tx, user, system, page.now);
         }

@@ -151,7 +151,7 @@ impl Facility {
     }
 
     /// The longest time one call of a destination may take.
-    pub(super) fn longest_call(&self) -> TimeDelta {
+    pub(super) fn longest_call() -> TimeDelta {
         let limits = Limits::default();
         TimeDelta::from_std(limits.ask.max(limits.deliver) + limits.grace).unwrap_or(TimeDelta::MAX)
     }

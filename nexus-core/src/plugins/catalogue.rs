@@ -148,7 +148,7 @@ impl Catalogue {
                     harvester: Arc::from(harvester),
                 }),
                 Ok((plugin, other)) => {
-                    errors.push(other_kind(&table.settings, plugin, &other, PluginKind::Harvester))
+                    errors.push(other_kind(&table.settings, plugin, &other, PluginKind::Harvester));
                 }
                 Err(error) => errors.push(error),
             }
@@ -171,10 +171,10 @@ impl Catalogue {
                         config_digest: digest,
                         caller: caller(table.name.as_str()),
                         destination: Arc::from(destination),
-                    })
+                    });
                 }
                 Ok((plugin, other)) => {
-                    errors.push(other_kind(&table.settings, plugin, &other, PluginKind::Destination))
+                    errors.push(other_kind(&table.settings, plugin, &other, PluginKind::Destination));
                 }
                 Err(error) => errors.push(error),
             }
@@ -218,12 +218,19 @@ impl Catalogue {
     fn plugin(&self, carrier: &Carrier, table: &str, kind: PluginKind) -> Result<Arc<dyn Plugin>, OpenError> {
         let table = table.to_owned();
         match carrier {
-            Carrier::Linked { plugin } => self.find(plugin, kind).ok_or_else(|| OpenError::Unknown {
-                table,
-                kind,
-                plugin: plugin.clone(),
-                known: self.names(kind),
-            }),
+            Carrier::Linked { plugin } => {
+                let found = self.find(plugin, kind).ok_or_else(|| OpenError::Unknown {
+                    table: table.clone(),
+                    kind,
+                    plugin: plugin.clone(),
+                    known: self.names(kind),
+                })?;
+                // A panic in a linked plugin ends its call, not the run.
+                match host::Guarded::new(found) {
+                    Ok(guarded) => Ok(Arc::new(guarded)),
+                    Err(error) => Err(OpenError::Load { table, error }),
+                }
+            }
             Carrier::Library { isolation: Isolation::Process, .. } => Err(OpenError::Carrier {
                 table,
                 what: "a library in a process of its own: to load it into this one, where a crash of the plugin is a \
@@ -245,13 +252,8 @@ impl Catalogue {
     }
 
     fn names(&self, kind: PluginKind) -> String {
-        let names: Vec<String> = self
-            .linked
-            .iter()
-            .map(|plugin| plugin.manifest())
-            .filter(|m| m.kind == kind)
-            .map(|m| m.name)
-            .collect();
+        let names: Vec<String> =
+            self.linked.iter().map(Plugin::manifest).filter(|m| m.kind == kind).map(|m| m.name).collect();
         names.join(", ")
     }
 }

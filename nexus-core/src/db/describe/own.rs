@@ -102,7 +102,11 @@ const SESSION: Table = Table {
         Column::new("built_by", "TEXT", "Program and version that built it.").nullable(),
     ],
     unique: &[&["record_key"], &["record_name"], &["harvester", "external_id"]],
-    indexes: &[],
+    indexes: &[
+        Index { name: "nexus_session_open", columns: &["harvester", "open_since"] },
+        Index { name: "nexus_session_rebuild", columns: &["session_identifier"] },
+        Index { name: "nexus_session_in_hand", columns: &["session_identifier"] },
+    ],
     references: &[
         Reference {
             column: "session_identifier",
@@ -134,6 +138,13 @@ const DELIVERY: Table = Table {
              under the same target. Null before the first try.",
         )
         .nullable(),
+        Column::new("can_find", "INTEGER", "Whether that target could be asked for the object, 1 or 0.").default("0"),
+        Column::new(
+            "settle_seconds",
+            "INTEGER",
+            "How long after the client gave up a request may still take effect there.",
+        )
+        .default("120"),
         Column::new(
             "state",
             "TEXT",
@@ -141,8 +152,16 @@ const DELIVERY: Table = Table {
              given up until something changes, unclear whether it arrived, or not for this destination.",
         )
         .checked(&["held", "due", "in_flight", "delivered", "failed", "unknown", "not_wanted"]),
+        Column::new(
+            "held_for",
+            "TEXT",
+            "What one that is kept back waits for: the destinations that go first, the adoption of old records, \
+             or a person, since it was delivered to a former target. Null in every other state.",
+        )
+        .nullable()
+        .checked(&["after", "adoption", "moved"]),
         Column::new("wanted_sha256", "TEXT", "Content hash of the record that shall be there.").nullable(),
-        Column::new("delivered_sha256", "TEXT", "Content hash of the record that is there. Null if none is.")
+        Column::new("delivered_sha256", "TEXT", "Content hash of the record that is there. Null if none is, or if nobody can tell.")
             .nullable(),
         Column::new("remote_id", "TEXT", "The destination's own id of the object.").nullable(),
         Column::new("remote_url", "TEXT", "A link to it that a person can open.").nullable(),
@@ -152,6 +171,8 @@ const DELIVERY: Table = Table {
             "How far a delivery of several steps has come, as the destination's own JSON.",
         )
         .nullable(),
+        Column::new("checkpoint_sha256", "TEXT", "Content hash of the record that the checkpoint belongs to.")
+            .nullable(),
         Column::new("attempt", "INTEGER", "How many tries were begun for what is wanted now.").default("0"),
         Column::new("intent_at", "TEXT", "When the last try was begun (UTC), stored before the request is sent.")
             .nullable(),
@@ -163,7 +184,7 @@ const DELIVERY: Table = Table {
         .nullable(),
         Column::new("failure_class", "TEXT", "What kind of failure the last try met. Null if none.")
             .nullable()
-            .written(&["permanent", "transient", "rate_limited", "auth"]),
+            .written(&["permanent", "transient", "rate_limited", "auth", "unknown"]),
         Column::new(
             "failure_effect",
             "TEXT",
@@ -187,10 +208,13 @@ const DELIVERY: Table = Table {
         Column::new("updated_at", "TEXT", "When this row was last changed (UTC)."),
     ],
     unique: &[],
-    indexes: &[Index {
-        name: "nexus_delivery_queue",
-        columns: &["destination", "state", "not_before"],
-    }],
+    indexes: &[
+        Index {
+            name: "nexus_delivery_queue",
+            columns: &["destination", "state", "not_before", "session_identifier"],
+        },
+        Index { name: "nexus_delivery_unsettled", columns: &["session_identifier", "destination"] },
+    ],
     references: &[
         Reference {
             column: "session_identifier",
