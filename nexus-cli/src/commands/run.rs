@@ -68,6 +68,14 @@ pub fn stopped(error: PipelineError) -> Stop {
     }
 }
 
+/// `2024-10-21T09:00:00-06:00` as `2024-10-21 09:00 -06:00`: a listing needs no seconds.
+fn minutes(time: &str) -> String {
+    match (time.get(..10), time.get(11..16), time.rfind(['+', '-']).and_then(|at| time.get(at..))) {
+        (Some(day), Some(clock), Some(offset)) => format!("{day} {clock} {offset}"),
+        _ => time.to_owned(),
+    }
+}
+
 /// The report for a person.
 pub fn print(report: &RunReport, brief: bool) {
     if !brief && !report.sessions.is_empty() {
@@ -78,10 +86,11 @@ pub fn print(report: &RunReport, brief: bool) {
                     line.session.to_string(),
                     line.instrument.clone(),
                     line.user.clone().unwrap_or_default(),
-                    line.start.clone(),
+                    minutes(&line.start),
                     line.result.clone(),
                     if line.files == 0 { String::new() } else { line.files.to_string() },
-                    line.detail.clone(),
+                    // The name of a record says nothing new beside its session.
+                    if line.files > 0 { String::new() } else { line.detail.clone() },
                 ]
             }),
         );

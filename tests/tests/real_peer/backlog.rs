@@ -19,7 +19,7 @@ fn nexuslims_builds_what_nexus_harvested() {
     let Some(peer) = Peer::find() else { return };
     let facility = Facility::with_our_database(&peer);
     facility.configure_nexus();
-    facility.nexus_ends(&["harvest"], &[0]);
+    facility.nexus_ends(&["harvest"], 0);
     let harvested = facility.session_log();
     assert_eq!(harvested.len(), 10);
     assert!(facility.statuses().iter().all(|(_, status)| status == "TO_BE_BUILT"));
@@ -33,10 +33,9 @@ fn nexuslims_builds_what_nexus_harvested() {
     let times = |rows: &[LogRow]| rows.iter().take(10).map(|row| row.2.clone()).collect::<Vec<_>>();
     assert_eq!(times(&built), times(&harvested));
 
-    // 4: nexus may want to tell what the other program did.
     let uploads = facility.upload_log();
     for _ in 0..2 {
-        facility.nexus_ends(&["run"], &[0, 4]);
+        facility.nexus_ends(&["run"], 0);
         assert_eq!(facility.session_log(), built);
         assert_eq!(facility.upload_log(), uploads);
         assert_eq!(facility.delivered_by_nexus(), Vec::<String>::new());
@@ -56,9 +55,9 @@ fn nexus_builds_what_nexuslims_harvested() {
     assert_eq!(facility.cdcs.server.requests().len(), 0);
 
     facility.configure_nexus();
-    facility.nexus_ends(&["adopt"], &[0]);
+    facility.nexus_ends(&["adopt"], 0);
     assert_eq!(facility.session_log(), harvested, "taking a database on changes nothing in it");
-    facility.nexus_ends(&["run"], &[0, 4]);
+    facility.nexus_ends(&["run"], 0);
     facility.assert_outcomes();
     assert_eq!(facility.delivered_by_nexus(), Facility::record_names());
     let mut uploads = facility.upload_log();
@@ -74,7 +73,7 @@ fn nexus_builds_what_nexuslims_harvested() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("No 'TO_BE_BUILT' sessions were found"), "{text}");
     assert_eq!(facility.cdcs.records().len(), 0);
-    facility.nexus_ends(&["run"], &[0, 4]);
+    facility.nexus_ends(&["run"], 0);
     assert_eq!(facility.session_log(), settled);
     assert_eq!(facility.delivered_by_nexus(), Facility::record_names());
 }
