@@ -8,7 +8,7 @@ use crate::commands;
 
 /// Turns the usage sessions of a facility's instruments into records, and delivers them.
 #[derive(Debug, Parser)]
-#[command(name = "nexus", version, about, propagate_version = true)]
+#[command(name = "nexus", version, propagate_version = true)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
