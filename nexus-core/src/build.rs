@@ -8,6 +8,7 @@ mod plan;
 mod reservations;
 mod save;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
@@ -34,7 +35,7 @@ use crate::session::{RecordStatus, Session};
 use crate::session_state;
 use crate::stop::StopFlag;
 use crate::timestamp::Timestamp;
-use crate::walk::{FoundFile, Selection};
+use crate::walk::{Selection, Walk};
 use crate::writer::{Ticket, WriteError, Writer};
 use permits::Permits;
 
@@ -99,7 +100,10 @@ struct Job {
     /// It was in hand when an earlier run ended before its time.
     suspect: bool,
     reservation: Reservation,
-    files: Vec<FoundFile>,
+    /// The walk of its instrument's folder, shared by all its sessions.
+    walk: Arc<Walk>,
+    /// Its files in that walk.
+    files: Range<usize>,
 }
 
 /// How a session ended, before it is saved.
@@ -212,7 +216,7 @@ impl Builder<'_> {
             zone: job.session.zone,
             start: job.session.start.in_zone(job.session.zone),
             reservation: job.reservation.clone(),
-            files: job.files.clone(),
+            files: job.walk.files().get(job.files.clone()).unwrap_or_default().to_vec(),
             instrument_data: self.folders.instrument_data.clone(),
             data: self.folders.data.clone(),
             stamp: Stamp { date: self.clock.now_local(), version: self.version.to_owned() },

@@ -32,8 +32,6 @@ use crate::writer::{WriteError, Writer};
 
 /// Workers of a destination that can tell what it holds.
 const WORKERS: usize = 4;
-/// Deliveries claimed at once from such a destination.
-const PAGE: usize = 8;
 /// Failures of the destination as a whole after which it is left alone until the next run.
 const FAILURES_BEFORE_PAUSE: u32 = 3;
 
@@ -93,6 +91,11 @@ impl Exporter<'_> {
     }
 
     fn work_inner(&self, destination: &DestinationInstance) -> Result<Tally, WriteError> {
+        if let Some(until) = queue::paused_until(self, &destination.name)? {
+            let mut tally = Tally::default();
+            tally.counts.paused = Some(format!("it asked to be left alone until {until}"));
+            return Ok(tally);
+        }
         let target = match destination.target() {
             Ok(target) => TargetFacts::from(&target),
             Err(error) => {
@@ -170,15 +173,9 @@ impl Desk<'_> {
             if quiet && !self.destination.after.is_empty() {
                 queue::release_all(exporter, &self.destination.name)?;
             }
-            let page = if self.target.can_find { PAGE } else { 1 };
-            let claimed = queue::claim(exporter, self.destination, &self.target, page)?;
-            if !claimed.is_empty() {
-                for claim in claimed {
-                    self.attempt(claim)?;
-                }
-                continue;
-            }
-            if !quiet {
+            if let Some(claim) = queue::claim(exporter, self.destination, &self.target)? {
+                self.attempt(claim)?;
+            } else if !quiet {
                 exporter.bell.wait(seen);
             } else if !self.wait_for_question()? {
                 return Ok(());

@@ -165,6 +165,7 @@ fn add(to: &mut HarvestCounts, page: HarvestCounts) {
     to.late.extend(page.late);
     to.opened += page.opened;
     to.open += page.open;
+    to.cancelled += page.cancelled;
     to.gone += page.gone;
     to.unchanged += page.unchanged;
     to.rejected.extend(page.rejected);

@@ -52,7 +52,9 @@ pub struct HarvestCounts {
     pub opened: u64,
     /// Events still in use.
     pub open: u64,
-    /// Events that were cancelled or vanished.
+    /// Events that did not take place, as their source says.
+    pub cancelled: u64,
+    /// Sessions settled because their event was cancelled or has vanished.
     pub gone: u64,
     /// Events that were known and unchanged.
     pub unchanged: u64,

@@ -102,9 +102,17 @@ pub fn print(report: &RunReport, brief: bool) {
     }
     for (name, counts) in &report.harvest {
         output::line(format!(
-            "harvest {name}: {} events, {} new, {} revised, {} in use, {} cancelled or gone, {} unchanged",
-            counts.events, counts.new, counts.revised, counts.open, counts.gone, counts.unchanged
+            "harvest {name}: {} events = {} new + {} revised + {} in use + {} cancelled + {} unchanged",
+            counts.events,
+            counts.new,
+            counts.revised + counts.revised_late,
+            counts.open,
+            counts.cancelled,
+            counts.unchanged
         ));
+        if counts.gone > 0 {
+            output::line(format!("  settled because their event was cancelled or is gone: {}", counts.gone));
+        }
         for outside in &counts.outside {
             output::line(format!("  not an instrument: `{}` ({} events)", outside.tool, outside.count));
         }

@@ -4,6 +4,7 @@
 //! settles nothing: the session waits, with the reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::Transaction;
 use uuid::Uuid;
@@ -180,6 +181,7 @@ fn with_files(
         let windows: Vec<Window> = members.iter().map(|one| window(&one.candidate.session)).collect();
         match walk::walk(&root, &windows, builder.selection) {
             Ok(walk) => {
+                let walk = Arc::new(walk);
                 for problem in &walk.problems {
                     tracing::warn!("{}: {}", problem.path.display(), problem.reason);
                 }
@@ -215,13 +217,13 @@ fn storage_away(builder: &Builder<'_>, members: Vec<Booked>, error: &WalkError, 
 fn with_slice(
     builder: &Builder<'_>,
     booked: Booked,
-    walk: &Walk,
+    walk: &Arc<Walk>,
     root: &std::path::Path,
     report: &mut BuildReport,
 ) -> Option<Job> {
     let Booked { candidate, reservation } = booked;
     let session = candidate.session;
-    let files = walk.slice(window(&session));
+    let files = walk.range(window(&session));
     if files.is_empty() {
         no_files(builder, &session, candidate.rebuild, walk, root, report);
         return None;
@@ -232,7 +234,8 @@ fn with_slice(
         rebuild: candidate.rebuild,
         suspect: candidate.state.attempts > 0,
         reservation,
-        files: files.to_vec(),
+        walk: Arc::clone(walk),
+        files,
         session,
     })
 }

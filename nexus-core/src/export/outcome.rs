@@ -14,9 +14,10 @@ use crate::delivery::{
 use crate::ids::{DestinationName, SessionId};
 use crate::journal::Journal;
 use crate::session::{self, RecordStatus};
-use crate::session_state;
+use crate::timestamp::UtcTime;
 use crate::upload_log::NewUpload;
 use crate::writer::WriteError;
+use crate::{destination_state, session_state};
 
 /// A configured destination, as far as transactions care.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +89,15 @@ pub(super) fn save(tx: &Transaction<'_>, saving: &Saving) -> Result<Saved, Write
                 }
                 .insert(tx)?;
                 next.upload_log_id = Some(row);
+                if entry.success {
+                    destination_state::succeeded(tx, &next.destination, UtcTime::new(saving.now))?;
+                }
             }
             Effect::NoteEvent { kind, text } => {
                 saving.journal.note(tx, &next.session, saving.now, kind, text)?;
+            }
+            Effect::PauseDestination { until, class } => {
+                destination_state::pause(tx, &next.destination, Some(UtcTime::new(*until)), *class)?;
             }
             _ => {}
         }

@@ -1,34 +1,42 @@
 //! The queue is the table: what may be tried now, what was let go, what is left.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use nexus_plugin_api as api;
 use rusqlite::Transaction;
 
 use super::context::Facts;
-use super::{Claim, Exporter};
+use super::{Claim, Exporter, outcome};
 use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
+use crate::destination_state::DestinationState;
 use crate::ids::DestinationName;
 use crate::instrument::{Instruments, instrument_ref};
 use crate::plugins::DestinationInstance;
 use crate::session_state::SessionState;
+use crate::timestamp::UtcTime;
 use crate::writer::WriteError;
 use crate::{destination_state, external_user, session};
 
-/// Takes up to `limit` deliveries that are due, in one commit.
+/// Rows looked at for one that can be claimed.
+const LOOK_AHEAD: usize = 8;
+
+/// Takes the next delivery that is due; `None` if there is none now.
+///
+/// One at a time: a destination that turns out to be dead then holds up what is in hand, and no more.
 pub(super) fn claim(
     exporter: &Exporter<'_>,
     destination: &DestinationInstance,
     target: &TargetFacts,
-    limit: usize,
-) -> Result<Vec<Claim>, WriteError> {
+) -> Result<Option<Claim>, WriteError> {
     let (name, target, digest) =
         (destination.name.clone(), target.clone(), destination.config_digest.clone());
-    let (now, instruments) = (exporter.clock.now(), exporter.instruments.clone());
+    let (now, now_local) = (exporter.clock.now(), exporter.clock.now_local());
+    let (instruments, routes) = (exporter.instruments.clone(), exporter.routes.clone());
+    let journal = Arc::clone(&exporter.journal);
     exporter.writer.run(move |tx| {
-        let mut claims = Vec::new();
-        for row in table::due_page(tx, &name, now, None, limit)?.rows {
+        for row in table::due_page(tx, &name, now, None, LOOK_AHEAD)?.rows {
             let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
             let (next, effects) = delivery::step(&row, event, now);
             if next.state != State::InFlight {
@@ -38,14 +46,27 @@ pub(super) fn claim(
                 table::save(tx, &row, &next)?;
                 continue;
             }
-            let Some(facts) = facts(tx, &row, &instruments)? else {
-                tracing::warn!(session = %row.session, destination = %name, "its session is gone from the session log");
-                continue;
-            };
-            table::save(tx, &row, &next)?;
-            claims.push(Claim { delivery: next, effects, facts });
+            if let Some(facts) = facts(tx, &row, &instruments)? {
+                table::save(tx, &row, &next)?;
+                return Ok(Some(Claim { delivery: next, effects, facts }));
+            }
+            let why = "its session is gone from the session log, or its record from nexus_session";
+            outcome::save(
+                tx,
+                &outcome::Saving {
+                    row: next,
+                    saved: row,
+                    event: Event::DeliverFailed(api::PluginError::permanent(why)),
+                    record_key: String::new(),
+                    rebuild: false,
+                    now,
+                    now_local,
+                    journal: Arc::clone(&journal),
+                    routes: routes.clone(),
+                },
+            )?;
         }
-        Ok(claims)
+        Ok(None)
     })
 }
 
@@ -155,5 +176,17 @@ pub(super) fn note_destination(
             destination_state::failed(tx, &name, &error)?;
         }
         Ok(())
+    })
+}
+
+/// The end of a pause that the destination asked for, if it is not over.
+pub(super) fn paused_until(
+    exporter: &Exporter<'_>,
+    name: &DestinationName,
+) -> Result<Option<UtcTime>, WriteError> {
+    let (name, now) = (name.clone(), UtcTime::new(exporter.clock.now()));
+    exporter.writer.run(move |tx| {
+        let state = DestinationState::load(tx, &name)?;
+        Ok(state.and_then(|state| state.paused_until).filter(|until| now < *until))
     })
 }

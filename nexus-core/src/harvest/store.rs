@@ -104,10 +104,12 @@ fn one(
     let instrument = InstrumentPid::from(event.instrument_pid.as_str());
     let note = |kind: &str, text: &str| page.journal.note(tx, id, page.now, kind, text);
     if event.cancelled {
-        session_state::close(tx, id)?;
-        let gone =
-            settle_gone(tx, id, page.now, &page.journal, "event_cancelled", "the usage event was cancelled")?;
-        *(if gone { &mut counts.gone } else { &mut counts.unchanged }) += 1;
+        counts.cancelled += 1;
+        if state.open_since.is_some() {
+            session_state::close(tx, id)?;
+        }
+        let text = "the usage event was cancelled";
+        counts.gone += u64::from(settle_gone(tx, id, page.now, &page.journal, "event_cancelled", text)?);
         return Ok(());
     }
     let Some(end) = event.end else {

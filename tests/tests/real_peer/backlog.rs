@@ -5,16 +5,6 @@ use nexus_tests::peer::Peer;
 use crate::facility::{Facility, LogRow};
 
 #[test]
-fn the_facility_suits_nexuslims() {
-    let Some(peer) = Peer::find() else { return };
-    let facility = Facility::with_peer_database(&peer);
-    let output = facility.peer_builds().output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    facility.assert_outcomes();
-    facility.assert_one_record_each_at_cdcs();
-}
-
-#[test]
 fn nexuslims_builds_what_nexus_harvested() {
     let Some(peer) = Peer::find() else { return };
     let facility = Facility::with_our_database(&peer);
@@ -55,6 +45,8 @@ fn nexus_builds_what_nexuslims_harvested() {
     assert_eq!(facility.cdcs.server.requests().len(), 0);
 
     facility.configure_nexus();
+    let text = facility.nexus_ends(&["run"], 4);
+    assert!(text.contains("`nexus adopt`"), "{text}");
     facility.nexus_ends(&["adopt"], 0);
     assert_eq!(facility.session_log(), harvested, "taking a database on changes nothing in it");
     facility.nexus_ends(&["run"], 0);
@@ -76,4 +68,24 @@ fn nexus_builds_what_nexuslims_harvested() {
     facility.nexus_ends(&["run"], 0);
     assert_eq!(facility.session_log(), settled);
     assert_eq!(facility.delivered_by_nexus(), Facility::record_names());
+}
+
+#[test]
+fn what_nexuslims_delivered_is_not_delivered_by_nexus() {
+    let Some(peer) = Peer::find() else { return };
+    let facility = Facility::with_peer_database(&peer);
+    let output = facility.peer_builds().output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    facility.assert_outcomes();
+    facility.assert_one_record_each_at_cdcs();
+    let (built, uploads) = (facility.session_log(), facility.upload_log());
+    assert_eq!(uploads.len(), 3);
+
+    facility.configure_nexus();
+    facility.nexus_ends(&["run"], 4);
+    facility.nexus_ends(&["adopt", "--deliver-missing"], 0);
+    facility.nexus_ends(&["run"], 0);
+    assert_eq!(facility.session_log(), built);
+    assert_eq!(facility.upload_log(), uploads);
+    assert_eq!(facility.delivered_by_nexus(), Vec::<String>::new());
 }

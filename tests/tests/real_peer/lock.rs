@@ -61,8 +61,6 @@ fn nexus_is_kept_out_while_nexuslims_runs() {
     gate.open();
     assert!(running.0.wait().unwrap().success());
     facility.assert_outcomes();
-    facility.nexus_ends(&["run"], 0);
-    assert_eq!(facility.delivered_by_nexus(), Vec::<String>::new());
 }
 
 /// `nexuslims build-records` prints its note, ends with 0, and has asked nobody anything.
