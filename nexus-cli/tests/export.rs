@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 
-use common::facility::{Facility, needs_person};
+use common::facility::Facility;
 use serde_json::{Value, json};
 
 #[test]
