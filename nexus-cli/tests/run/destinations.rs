@@ -146,7 +146,10 @@ fn after_waits_for_the_first_attempt_of_another_whatever_became_of_it() {
                  [destinations.second]\nplugin = \"folder\"\npath = \"two\"\nafter = [\"first\"]\npriority = 900\n";
     let facility = Facility::with_two_sessions();
     facility.settings(after).folder("one").folder("two");
-    facility.run(0);
+    facility.step("harvest", 0);
+    facility.step("build", 0);
+    assert_eq!(states(&facility), json!({ "first": "due", "second": "held" }));
+    facility.step("export", 0);
     let order = "SELECT group_concat(destination_name) FROM (SELECT * FROM upload_log ORDER BY id) GROUP BY session_identifier";
     assert_eq!(facility.column(order), [json!("first,second"), json!("first,second")]);
 

@@ -67,6 +67,12 @@ fn a_revision_after_the_build_is_told_once_and_changes_nothing() {
     let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
     assert!(told.contains("changed after") && told.contains(ID), "{told}");
     assert_eq!(facility.run(0)["needs_person"], json!([]));
+    // Also when the log is read again, because another row is new.
+    let revised = "1,TEM,anna,2024-03-05 09:00,2024-03-05 11:45,Grains,yes,";
+    facility.log(&[revised, second, "3,SEM,bea,2024-03-07 10:00,,In use,yes,"]);
+    let report = facility.run(0);
+    assert_eq!(report["harvest"]["log"]["opened"], 1);
+    assert_eq!(report["harvest"]["log"]["unchanged"], 2);
     assert_eq!(facility.rows("SELECT * FROM session_log"), log);
     assert_eq!(facility.files("share"), tree);
     let story = facility.nexus(["sessions", "show", ID]).done();

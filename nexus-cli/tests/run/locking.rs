@@ -30,9 +30,10 @@ fn of_two_runs_at_once_one_runs_and_the_other_says_who_does() {
     let held = File::create(facility.sandbox.path("nexus.db.lock")).unwrap();
     held.lock().unwrap();
     let mut command = facility.sandbox.command(["run", "--json"]);
-    let first = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let holder = facility.sandbox.path("data/.builder.lock.holder");
     while !holder.exists() {
+        assert!(first.try_wait().unwrap().is_none(), "it ended without taking the data folder");
         std::thread::yield_now();
     }
     let process = first.id().to_string();
