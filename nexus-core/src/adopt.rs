@@ -55,6 +55,8 @@ pub struct Adopted {
     pub deliveries: u64,
     /// Records of the peer that will be delivered.
     pub to_deliver: u64,
+    /// Records of the peer that nobody asked to deliver.
+    pub undelivered: u64,
     /// Sessions built by the peer whose record file is not where it should be.
     pub records_missing: Vec<SessionId>,
 }
@@ -157,6 +159,11 @@ pub fn adopt(
     meta::set_upload_log_seen(tx, last)?;
     if deliver_missing {
         deliver(tx, routes, folders, instruments, now, &mut adopted)?;
+    } else {
+        for id in session::with_status(tx, RecordStatus::BuiltNotExported)? {
+            let ours = SessionState::load(tx, &id)?.is_some_and(|state| state.content_sha256.is_some());
+            adopted.undelivered += u64::from(!ours);
+        }
     }
     if !is_adopted(tx)? {
         mark(tx, now)?;

@@ -377,7 +377,8 @@ fn lock(report: &Mutex<BuildReport>) -> std::sync::MutexGuard<'_, BuildReport> {
     report.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// An error with everything behind it, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -100,13 +100,13 @@ impl Exporter<'_> {
         let target = match destination.target() {
             Ok(target) => TargetFacts::from(&target),
             Err(error) => {
-                queue::note_destination(self, &destination.name, None, Some(error.to_string()))?;
+                let error = error.told();
+                queue::note_destination(self, &destination.name, None, Some(error.clone()))?;
                 let mut tally = Tally::default();
-                tally.counts.paused = Some(error.to_string());
                 tally
                     .needs_person
                     .push(format!("destination `{}` cannot be used: {error}", destination.name));
-                self.leftovers(destination, &mut tally)?;
+                tally.counts.paused = Some(error);
                 return Ok(tally);
             }
         };
@@ -128,7 +128,7 @@ impl Exporter<'_> {
             }
             ended
         });
-        let mut tally = desk.tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tally = desk.tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         ended?;
         queue::note_destination(
             self,
@@ -136,15 +136,23 @@ impl Exporter<'_> {
             Some(desk.target.id.clone()),
             tally.counts.paused.clone(),
         )?;
-        self.leftovers(destination, &mut tally)?;
         Ok(tally)
     }
 
-    /// Counts what is left to deliver.
-    fn leftovers(&self, destination: &DestinationInstance, tally: &mut Tally) -> Result<(), WriteError> {
+    /// Counts what is left for a destination at the end of a run, and tells of what nobody goes on with.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn leftovers(&self, destination: &DestinationInstance, tally: &mut Tally) -> Result<(), WriteError> {
         let (due, stuck) = queue::left(self, &destination.name)?;
         tally.counts.due = due;
         tally.counts.stuck = stuck;
+        if stuck > 0 && tally.needs_person.is_empty() {
+            tally.needs_person.push(format!(
+                "destination `{}`: {stuck} deliveries wait for somebody; `nexus sessions show` tells why",
+                destination.name
+            ));
+        }
         Ok(())
     }
 

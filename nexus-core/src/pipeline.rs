@@ -65,6 +65,7 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     facility.check_storage()?;
     let _run_lock = RunLock::try_acquire(&config.storage.data)?;
     let _database_lock = DatabaseLock::acquire(&config.database.path, LOCK_PATIENCE)?;
+    facility.require_known()?;
     let mut database = Database::open(&config.database.path, Access::Write)?;
     database.require_head()?;
     facility.require_adopted(&mut database)?;
@@ -168,8 +169,9 @@ impl Run<'_> {
             }
             if counts.revised_late > 0 {
                 report.needs_person.push(format!(
-                    "harvester `{name}`: {} usage events changed after their record was built",
-                    counts.revised_late
+                    "harvester `{name}`: {} usage events changed after their session was settled, which stays as it is: {}",
+                    counts.revised_late,
+                    listed(&counts.late)
                 ));
             }
             report.harvest.insert(name, counts);
@@ -226,8 +228,18 @@ impl Run<'_> {
             let built = if steps.build { self.build(&bell, &progress, report) } else { Ok(()) };
             bell.close();
             let mut problems: Vec<WriteError> = built.err().into_iter().collect();
-            for (destination, export) in exports {
-                match export.join().unwrap_or_else(|_| Err(WriteError::Closed)) {
+            let ended: Vec<_> = exports
+                .into_iter()
+                .map(|(destination, export)| {
+                    (destination, export.join().unwrap_or_else(|_| Err(WriteError::Closed)))
+                })
+                .collect();
+            for (destination, worked) in ended {
+                let counted = worked.and_then(|mut tally| {
+                    exporter.leftovers(destination, &mut tally)?;
+                    Ok(tally)
+                });
+                match counted {
                     Ok(tally) => note(report, destination.name.clone(), tally),
                     Err(error) => problems.push(error),
                 }
@@ -322,6 +334,16 @@ impl Run<'_> {
         })?;
         Ok(())
     }
+}
+
+/// The first of many sessions by name.
+fn listed(ids: &[SessionId]) -> String {
+    const MOST: usize = 10;
+    let mut text: Vec<String> = ids.iter().take(MOST).map(|id| format!("`{id}`")).collect();
+    if ids.len() > MOST {
+        text.push(format!("and {} more", ids.len() - MOST));
+    }
+    text.join(", ")
 }
 
 fn note(report: &mut RunReport, name: crate::ids::DestinationName, tally: Tally) {

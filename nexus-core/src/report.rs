@@ -46,6 +46,8 @@ pub struct HarvestCounts {
     pub revised: u64,
     /// Events that changed after their session was built: reported, nothing else.
     pub revised_late: u64,
+    /// Their sessions.
+    pub late: Vec<SessionId>,
     /// Events newly in use.
     pub opened: u64,
     /// Events still in use.

@@ -20,9 +20,11 @@ use crate::{first_party, interrupt, output};
   nexus --config /etc/nexus.toml run --quiet
                                  the same from a timer
   nexus run --json               the whole report for a script
+  nexus harvest; nexus build; nexus export
+                                 the same as `nexus run`, step by step
 
-Exit code: 0 done (also when there was nothing to do), 4 finished but something needs a person,
-5 another run holds the lock, 6 could not start.")]
+Exit code: 0 done (also when there was nothing to do), 3 the configuration cannot be used, 4 finished but
+something needs a person, 5 another run holds the lock, 6 could not start.")]
 pub struct RunArgs {
     /// Show only the counts, not a line for every session.
     #[arg(long)]
@@ -55,7 +57,9 @@ pub fn stopped(error: PipelineError) -> Stop {
         PipelineError::Lock(lock) if lock.is_held() => {
             (ExitCode::Locked, Some("nothing was changed; it will be done by the next run"))
         }
-        PipelineError::Plugins(_) => (ExitCode::Configuration, Some("see `nexus config check`")),
+        PipelineError::Plugins(_) => {
+            (ExitCode::Configuration, Some("`nexus config check` checks everything that a run needs"))
+        }
         PipelineError::NotAdopted { .. } => {
             (ExitCode::NeedsPerson, Some("look at `nexus adopt --dry-run`, then run `nexus adopt`"))
         }
@@ -144,7 +148,7 @@ pub fn print(report: &RunReport, brief: bool) {
             counts.delivered, counts.failed, counts.unknown, counts.due, counts.stuck
         ));
     }
-    if report.harvest.is_empty() && build.planned == 0 && report.export.values().all(|c| c.attempts() == 0) {
+    if !report.changed_something() && build.planned == 0 {
         output::line("nothing to do");
     }
     if report.interrupted {

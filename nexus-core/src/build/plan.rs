@@ -137,6 +137,17 @@ fn with_reservations(
             Answer::NoReservation(reason) => {
                 builder.settle(session, RecordStatus::NoReservation, "no_reservation", &reason, report);
             }
+            // The second answer that does not know it, of another run than the first.
+            Answer::Gone
+                if !candidate.rebuild
+                    && candidate
+                        .state
+                        .gone_since
+                        .is_some_and(|since| since < builder.journal.started_at()) =>
+            {
+                let text = "its usage event is no longer at its source (two complete answers)";
+                builder.settle(session, RecordStatus::NoReservation, "event_gone", text, report);
+            }
             Answer::Gone => {
                 let detail =
                     "its usage event is gone at its source; settled when the next complete answer agrees";

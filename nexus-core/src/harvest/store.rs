@@ -101,6 +101,7 @@ fn one(
     if state.gone_since.is_some() {
         session_state::gone(tx, id, None)?;
     }
+    let instrument = InstrumentPid::from(event.instrument_pid.as_str());
     let note = |kind: &str, text: &str| page.journal.note(tx, id, page.now, kind, text);
     if event.cancelled {
         counts.cancelled += 1;
@@ -123,13 +124,17 @@ fn one(
     };
     let new = NewSession {
         identifier: id.clone(),
-        instrument: event.instrument_pid.as_str().into(),
+        instrument: instrument.clone(),
         user: event.user.clone(),
         start: Timestamp::from(event.start),
         end: Timestamp::from(end),
     };
     let digest = digest(event);
-    match new.insert(tx)? {
+    let stored = new.insert(tx)?;
+    if matches!(stored, Stored::Inserted | Stored::Revised) && state.instrument != instrument {
+        session_state::set_instrument(tx, id, &instrument)?;
+    }
+    match stored {
         Stored::Inserted => {
             counts.new += 1;
             session_state::set_last_status(tx, id, RecordStatus::ToBeBuilt)?;
@@ -143,6 +148,7 @@ fn one(
         // Said once per revision, not once per run.
         Stored::Kept if state.pending_revision.as_deref() != Some(&digest) => {
             counts.revised_late += 1;
+            counts.late.push(id.clone());
             session_state::set_pending_revision(tx, id, Some(&digest))?;
             note("revised_after_build", &digest)?;
         }
@@ -210,7 +216,8 @@ fn settle_gone(
 pub(super) struct Vanished {
     pub harvester: HarvesterName,
     pub instrument: InstrumentPid,
-    pub seen: BTreeSet<String>,
+    /// Events of all instruments: one that moved to another instrument is not gone.
+    pub seen: Arc<BTreeSet<String>>,
     pub covered: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
     pub instruments: Instruments,
     pub now: DateTime<Utc>,
