@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use crate::adopt;
 use crate::clock::Clock;
-use crate::config::{Config, ExportStrategy, FileStrategy};
+use crate::config::{Config, DestinationConfig, ExportStrategy, FileStrategy};
 use crate::db::{Database, DbError};
 use crate::delivery::Strategy;
 use crate::durable::{self, DurableError};
@@ -99,16 +99,34 @@ pub fn folders(config: &Config) -> Folders {
 pub fn routes(config: &Config) -> Routes {
     let mut destinations: Vec<_> = config.destinations.iter().collect();
     destinations.sort_by_key(|destination| std::cmp::Reverse(destination.priority));
-    Routes {
-        destinations: destinations
-            .into_iter()
-            .map(|destination| Route { name: destination.name.clone(), after: destination.after.clone() })
-            .collect(),
-        strategy: match config.export.strategy {
-            ExportStrategy::BestEffort => Strategy::BestEffort,
-            ExportStrategy::All => Strategy::All,
-            ExportStrategy::FirstSuccess => Strategy::FirstSuccess,
-        },
+    let strategy = match config.export.strategy {
+        ExportStrategy::BestEffort => Strategy::BestEffort,
+        ExportStrategy::All => Strategy::All,
+        ExportStrategy::FirstSuccess => Strategy::FirstSuccess,
+    };
+    let route = |destination: &DestinationConfig| Route {
+        name: destination.name.clone(),
+        after: destination.after.clone(),
+    };
+    let mut destinations: Vec<Route> = destinations.into_iter().map(route).collect();
+    if strategy == Strategy::FirstSuccess {
+        one_after_the_other(&mut destinations);
+    }
+    Routes { destinations: destinations.into(), strategy }
+}
+
+/// Makes every destination wait for all that come before it, so that one that is not needed is not tried:
+/// by falling priority, but never before those that it is to come after anyway.
+fn one_after_the_other(routes: &mut Vec<Route>) {
+    let mut left = std::mem::take(routes);
+    while !left.is_empty() {
+        let waits =
+            |route: &Route| route.after.iter().any(|name| left.iter().any(|other| other.name == *name));
+        // A circle is refused with the configuration; were there one, it would be cut here.
+        let next = left.iter().position(|route| !waits(route)).unwrap_or_default();
+        let mut route = left.remove(next);
+        route.after = routes.iter().map(|earlier| earlier.name.clone()).collect();
+        routes.push(route);
     }
 }
 
