@@ -178,22 +178,18 @@ fn what_find_says_decides() {
 
 #[test]
 fn several_objects_of_one_session_are_a_matter_for_a_person() {
-    let mut lab = Lab::with_destinations(&["a"]);
-    lab.limits = short_limits();
+    let lab = Lab::with_destinations(&["a"]);
     lab.sessions([1]);
-    let server = lab.servers.server("a");
-    server.on_deliver("lab-use-1", [Fault::LostAfterWrite]);
-    server.on_find("lab-use-1", [FindFault::Refuse(TRANSIENT)]);
-    // The first question fails, the second try writes and loses the answer, and rests.
     lab.run();
+    let server = lab.servers.server("a");
     server.duplicate("lab-use-1");
-    lab.clock.advance(TimeDelta::hours(1));
-    let report = lab.run();
-    let delivery = lab.delivery(1, "a").unwrap();
-    if delivery.state == State::Unknown {
-        assert!(report.needs_person.iter().any(|line| line.contains("2 objects found")), "{report:?}");
-    }
-    assert_eq!(server.counts().creates, 1);
+    lab.put_file(1, "second");
+    lab.sql("UPDATE nexus_session SET rebuild_requested = 1", &[]);
+    let report = lab.run_after(TimeDelta::days(1));
+    assert_eq!(lab.delivery(1, "a").unwrap().state, State::Unknown);
+    assert!(report.needs_person.iter().any(|line| line.contains("2 objects found")), "{report:?}");
+    assert_eq!(lab.uploads(1, "a"), ["ok", "unknown"]);
+    assert_eq!((server.counts().creates, server.counts().updates), (1, 0));
 }
 
 #[test]
