@@ -7,5 +7,7 @@ mod carriers;
 mod crashing;
 #[path = "pipeline/foreign.rs"]
 mod foreign;
+#[path = "pipeline/interrupted.rs"]
+mod interrupted;
 #[path = "pipeline/lifecycle.rs"]
 mod lifecycle;

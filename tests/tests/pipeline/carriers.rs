@@ -33,8 +33,7 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
 
 #[test]
 fn linked_and_loaded_deliver_the_same_records_and_log_the_same() {
-    let loaded =
-        format!("library = \"{}\"\nisolation = \"none\"", library("nexus_folder").display());
+    let loaded = format!("library = \"{}\"\nisolation = \"none\"", library("nexus_folder").display());
     let seen = ["plugin = \"folder\"", &loaded].map(|carrier| {
         let mut lab = Lab::new();
         fs::create_dir(lab.path("tree")).unwrap();

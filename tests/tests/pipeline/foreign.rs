@@ -7,8 +7,10 @@ use nexus_tests::lab::{Fault, Lab};
 /// NexusLIMS moves all rows of a session.
 fn moves(lab: &Lab, number: u32, status: &str) {
     let id = Lab::id(number);
-    let moved =
-        lab.sql("UPDATE session_log SET record_status = ?1 WHERE session_identifier = ?2", &[status, id.as_str()]);
+    let moved = lab.sql(
+        "UPDATE session_log SET record_status = ?1 WHERE session_identifier = ?2",
+        &[status, id.as_str()],
+    );
     assert!(moved >= 2);
 }
 
@@ -56,7 +58,9 @@ fn what_it_delivered_of_ours_is_not_delivered_again_and_what_is_due_stays_due() 
     lab.reconfigure("server = \"a\"", "server = \"a\"\nremark = \"one\"");
     lab.sessions([1]);
     for name in ["a", "b"] {
-        lab.servers.server(name).on_deliver("lab-use-1", [Fault::Refuse(nexus_plugin_api::FailureClass::Auth)]);
+        lab.servers
+            .server(name)
+            .on_deliver("lab-use-1", [Fault::Refuse(nexus_plugin_api::FailureClass::Auth)]);
     }
     lab.run();
     assert_eq!(lab.status(1), Some(RecordStatus::BuiltNotExported));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use nexus_core::delivery::State;
+use nexus_core::report::ExportCounts;
 use nexus_core::session::RecordStatus;
 use nexus_plugin_api::{EventTime, FailureClass, PluginError, ReservationAnswer};
 use nexus_tests::lab::{DumpedRow, Fault, FindFault, Lab};
@@ -81,6 +82,7 @@ fn answer(which: usize) -> ReservationAnswer {
 }
 
 struct World {
+    strategy: String,
     lab: Lab,
     /// Numbers of all uses that a harvest can have seen.
     told: BTreeSet<u32>,
@@ -95,7 +97,13 @@ impl World {
         // The instruments' folders hold something, or sessions without files would wait for the storage.
         lab.put_file(30, "old");
         lab.put_file(31, "old");
-        Self { lab, told: BTreeSet::new(), files: 0, statuses: BTreeMap::new() }
+        Self {
+            strategy: strategy.to_owned(),
+            lab,
+            told: BTreeSet::new(),
+            files: 0,
+            statuses: BTreeMap::new(),
+        }
     }
 
     fn happens(&mut self, happening: &Happening) {
@@ -160,14 +168,14 @@ impl World {
 
     fn run(&mut self) -> Result<(), TestCaseError> {
         // `Lab::run` checks that the counts add up.
+        let uploads = || self.lab.dump()["upload_log"].len() as u64;
+        let before = uploads();
         let report = self.lab.run();
+        let attempts: u64 = report.export.values().map(ExportCounts::attempts).sum();
+        prop_assert_eq!(uploads() - before, attempts, "{:?}", report);
         self.check_statuses()?;
         self.check_objects()?;
-        for (name, counts) in &report.export {
-            let uploads = self.lab.dump()["upload_log"].len() as u64;
-            prop_assert!(counts.attempts() <= uploads, "{} {:?}", name, counts);
-        }
-        Ok(())
+        self.check_deliveries()
     }
 
     fn check_statuses(&mut self) -> Result<(), TestCaseError> {
@@ -191,6 +199,38 @@ impl World {
                 || by_way_of.iter().any(|way| before.may_become(*way, false) && way.may_become(now, false));
             // Nobody asks for another try here.
             prop_assert!(permitted && (now != RecordStatus::ToBeBuilt || before == now), "{before} to {now}");
+        }
+        Ok(())
+    }
+
+    fn check_deliveries(&self) -> Result<(), TestCaseError> {
+        for n in 1..=SESSIONS {
+            let states: Vec<_> = DESTINATIONS
+                .iter()
+                .filter_map(|name| self.lab.delivery(n, name))
+                .map(|row| row.state)
+                .collect();
+            let delivered = states.iter().filter(|state| **state == State::Delivered).count();
+            prop_assert!(!states.contains(&State::InFlight), "{}: {:?}", n, states);
+            prop_assert!(!states.contains(&State::Held), "{} waits for nobody: {:?}", n, states);
+            match self.lab.status(n) {
+                Some(RecordStatus::Completed) => {
+                    // A record that was built again may be on its way a second time.
+                    prop_assert!(states.len() == DESTINATIONS.len(), "{}: {:?}", n, states);
+                }
+                Some(RecordStatus::BuiltNotExported) => {
+                    let met = if self.strategy == "all" { DESTINATIONS.len() } else { 1 };
+                    prop_assert!(delivered < met, "{}: {:?}", n, states);
+                }
+                _ => prop_assert!(states.is_empty(), "{}: {:?}", n, states),
+            }
+            for name in DESTINATIONS {
+                let there = self.lab.delivery(n, name).is_some_and(|row| row.state == State::Delivered);
+                let logged = self.lab.uploads(n, name).contains(&"ok".to_owned());
+                prop_assert!(!there || logged, "{} at {} has no row in the upload log", n, name);
+                let objects = self.lab.servers.server(name).of(Lab::id(n).as_str()).len();
+                prop_assert!(!there || objects == 1, "{} at {}: {} objects", n, name, objects);
+            }
         }
         Ok(())
     }
@@ -220,7 +260,9 @@ impl World {
         for n in &self.told {
             let id = format!("Text({:?})", Lab::id(*n).as_str());
             match self.lab.status(*n) {
-                Some(RecordStatus::ToBeBuilt) => prop_assert!(waiting.contains(&id), "{} waits for nothing", n),
+                Some(RecordStatus::ToBeBuilt) => {
+                    prop_assert!(waiting.contains(&id), "{} waits for nothing", n)
+                }
                 Some(_) => {}
                 None => {
                     let event = self.lab.harvester.event(&n.to_string());
@@ -248,7 +290,13 @@ fn without_heartbeat(lab: &Lab) -> BTreeMap<String, Vec<DumpedRow>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        // Each is some ten runs with every commit on disk; PROPTEST_CASES asks for more.
+        cases: if std::env::var_os("PROPTEST_CASES").is_some() { ProptestConfig::default().cases } else { 12 },
+        failure_persistence: None,
+        max_shrink_iters: 60,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_history_keeps_the_rules_and_comes_to_rest(
