@@ -46,6 +46,9 @@ const IN_HAND_PER_THREAD: usize = 4;
 /// Sessions marked as in hand in one commit.
 const PAGE: usize = 32;
 
+/// How the reason of a session that ended the program begins.
+const CRASHED: &str = "crashed the program";
+
 /// Everything the build of one run needs.
 pub struct Builder<'a> {
     /// Where rows are read and saved.
@@ -290,7 +293,7 @@ impl Builder<'_> {
 
     /// A session whose build panics is settled at once: it is known which one it was.
     fn save_crash(&self, job: &Job, message: &str) -> (SessionResult, Ticket<save::Saved>) {
-        let text = format!("crashed the program: {message}; `nexus sessions retry` tries it once more");
+        let text = format!("{CRASHED}: {message}; `nexus sessions retry` tries it once more");
         if job.rebuild {
             let (id, now) = (job.session.identifier.clone(), self.clock.now());
             let line = line(&job.session, "WAITING".to_owned(), &text);
@@ -320,7 +323,8 @@ impl Builder<'_> {
                 *report.counts.waiting.entry("moved by another program".to_owned()).or_default() += 1;
             }
         }
-        if line.result == RecordStatus::Error.to_string() {
+        let crashed = line.detail.starts_with(CRASHED);
+        if crashed || line.result == RecordStatus::Error.to_string() {
             report.needs_person.push(format!("session {}: {}", line.session, line.detail));
         }
         tracing::info!(session = %line.session, result = %line.result, "{}", line.detail);

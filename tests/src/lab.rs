@@ -192,6 +192,12 @@ impl Lab {
         Facility::open(&self.config(), &catalogue, clock, StopFlag::default())
     }
 
+    /// A run that brings sessions and does nothing with them.
+    pub fn harvest(&self) -> RunReport {
+        let facility = self.open().unwrap_or_else(|error| panic!("{error}"));
+        pipeline::run(&facility, Steps { harvest: true, build: false, export: false }).unwrap()
+    }
+
     /// One run, which must get to its end; its counts must add up.
     pub fn run(&self) -> RunReport {
         let facility = self.open().unwrap_or_else(|error| panic!("{error}"));
