@@ -66,7 +66,9 @@ fn a_records_folder_that_cannot_be_made_costs_no_session() {
 fn only_the_files_of_the_session_are_in_its_record() {
     let facility = Facility::with_two_sessions();
     facility
-        .save("tem/first.dm3", "2024-03-05T09:00:00+01:00")
+        .save("tem/first.dm3", "2024-03-05T09:00:01+01:00")
+        // The start itself is outside, the end inside: as NexusLIMS has it.
+        .save("tem/on-the-start.dm3", "2024-03-05T09:00:00+01:00")
         .save("tem/last.DM3", "2024-03-05T11:00:00+01:00")
         .save("tem/before.dm3", "2024-03-05T08:59:59+01:00")
         .save("tem/after.dm3", "2024-03-05T11:00:01+01:00")
@@ -80,7 +82,9 @@ fn only_the_files_of_the_session_are_in_its_record() {
         .unwrap();
     let held = |name: &str| xml.contains(name);
     assert!(held("tem/first.dm3") && held("tem/last.DM3") && held("tem/grain.tif"), "{xml}");
-    for name in ["before.dm3", "after.dm3", "notes.txt", "map.mib", "other.tif", "old.tif"] {
+    for name in
+        ["before.dm3", "on-the-start.dm3", "after.dm3", "notes.txt", "map.mib", "other.tif", "old.tif"]
+    {
         assert!(!held(name), "{name} is in\n{xml}");
     }
     assert_eq!(files, 3);

@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 
-use common::facility::{Facility, needs_person};
+use common::facility::Facility;
 use serde_json::{Value, json};
 
 #[test]
@@ -71,32 +71,36 @@ fn harvest_build_and_export_in_a_row_are_one_run() {
 }
 
 #[test]
-fn a_record_that_was_tampered_with_is_not_delivered_but_built_again() {
+fn records_that_were_tampered_with_are_not_delivered_but_built_again() {
     let facility = Facility::with_two_sessions();
     facility.step("harvest", 0);
     facility.step("build", 0);
-    let record = facility.sandbox.path("data/records/2024-03-05_TEM_logbook~3alab~2f1.xml");
-    let built = fs::read(&record).unwrap();
-    fs::write(&record, "<not-it/>").unwrap();
+    let names = ["2024-03-05_TEM_logbook~3alab~2f1.xml", "2024-03-06_SEM_logbook~3alab~2f2.xml"];
+    let record = |name: &str| facility.sandbox.path("data/records").join(name);
+    fs::write(record(names[0]), "<not-it/>").unwrap();
+    fs::remove_file(record(names[1])).unwrap();
     let report = facility.step("export", 0);
-    assert_eq!(report["export"]["share"]["delivered"], 1);
-    assert_eq!(report["export"]["share"]["due"], 1);
-    assert_eq!(needs_person(&report), [""; 0]);
+    assert_eq!(report["export"]["share"]["delivered"], 0);
+    assert_eq!(report["export"]["share"]["due"], 2);
+    assert_eq!(report["export"]["share"]["paused"], Value::Null, "the destination is not to blame");
     assert_eq!(
-        facility.column("SELECT error_message FROM upload_log WHERE success = 0"),
-        [json!(
-            "record `2024-03-05_TEM_logbook~3alab~2f1.xml` is not the file that was built; it will be built again by the next run"
-        )]
+        facility.column("SELECT DISTINCT error_message FROM upload_log ORDER BY session_identifier"),
+        [
+            json!(format!(
+                "record `{}` is not the file that was built; it will be built again by the next run",
+                names[0]
+            )),
+            json!(format!(
+                "record `{}` is gone from the records folder; it will be built again by the next run",
+                names[1]
+            )),
+        ]
     );
-    facility.run(0);
-    assert_eq!(
-        facility.column("SELECT rebuild_requested FROM nexus_session WHERE external_id = '1'"),
-        [json!(0)]
-    );
-    let again = ["data/records", "data/records/uploaded"]
-        .iter()
-        .map(|folder| facility.sandbox.path(folder).join("2024-03-05_TEM_logbook~3alab~2f1.xml"))
-        .find(|path| path.exists())
-        .unwrap();
-    assert_eq!(fs::read(again).unwrap().len(), built.len());
+    assert_eq!(facility.column("SELECT rebuild_requested FROM nexus_session"), [json!(1), json!(1)]);
+    facility.step("build", 0);
+    assert_eq!(facility.column("SELECT rebuild_requested FROM nexus_session"), [json!(0), json!(0)]);
+    assert_eq!(facility.column("SELECT record_version FROM nexus_session"), [json!(2), json!(2)]);
+    for name in names {
+        assert!(fs::read_to_string(record(name)).unwrap().contains("</Experiment>"));
+    }
 }

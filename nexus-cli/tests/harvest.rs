@@ -27,7 +27,7 @@ fn sessions_come_in_and_wait_to_be_built() {
     let text = facility.nexus(["harvest"]).done();
     assert_eq!(
         text,
-        "harvest log: 0 events, 0 new, 0 revised, 0 in use, 0 cancelled or gone, 0 unchanged\nnothing to do\n"
+        "harvest log: 0 events = 0 new + 0 revised + 0 in use + 0 cancelled + 0 unchanged\nnothing to do\n"
     );
     assert_eq!(facility.dump_without_heartbeat(), before);
 }

@@ -66,10 +66,10 @@ pub struct Adopted {
 /// # Errors
 /// The database cannot be read.
 pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteError> {
-    let mut found = Inheritance {
-        adopted_at: meta::adopted_at(conn)?.map(|at| at.to_string()),
-        ..Inheritance::default()
-    };
+    let mut found = Inheritance::default();
+    if has_own_tables(conn)? {
+        found.adopted_at = meta::adopted_at(conn)?.map(|at| at.to_string());
+    }
     let mut statement =
         conn.prepare("SELECT record_status, count(DISTINCT session_identifier) FROM session_log GROUP BY 1")?;
     for row in statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
@@ -87,6 +87,15 @@ pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteE
         found.uploads.insert(destination, count.unsigned_abs());
     }
     Ok(found)
+}
+
+/// A database that only NexusLIMS worked on has none of our tables.
+fn has_own_tables(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'nexus_meta')",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// Whether the database was taken on, at the price of one look-up.

@@ -99,7 +99,6 @@ impl Exporter<'_> {
         if let Some(until) = queue::paused_until(self, &destination.name)? {
             let mut tally = Tally::default();
             tally.counts.paused = Some(format!("it asked to be left alone until {until}"));
-            self.leftovers(destination, &mut tally)?;
             return Ok(tally);
         }
         let target = match destination.target() {

@@ -213,7 +213,7 @@ fn add(root: &Path, folder: &Path, tree: &mut BTreeMap<String, (Vec<u8>, SystemT
     }
 }
 
-/// Every session that was planned is accounted for, once, and has its line.
+/// Every event is accounted for, and every session that was planned, once, with a line of its own.
 #[track_caller]
 pub fn adds_up(report: &Value) {
     let build = report["build"].as_object().unwrap();
@@ -222,6 +222,14 @@ pub fn adds_up(report: &Value) {
     let waiting: u64 =
         build["waiting"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(count("planned"), parts.iter().sum::<u64>() + waiting, "{report:#}");
+    for counts in report["harvest"].as_object().unwrap().values() {
+        let count = |name: &str| counts[name].as_u64().unwrap();
+        let parts = ["new", "revised", "revised_late", "open", "cancelled", "unchanged"].map(count);
+        let rejected = counts["rejected"].as_array().unwrap().iter();
+        let refused =
+            rejected.filter(|row| row["place"].as_str().unwrap().starts_with("usage event")).count();
+        assert_eq!(count("events"), parts.iter().sum::<u64>() + refused as u64, "{report:#}");
+    }
     let lines = report["sessions"].as_array().unwrap().len() as u64;
     assert_eq!(count("planned") - count("not_reached"), lines, "{report:#}");
 }

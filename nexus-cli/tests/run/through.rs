@@ -114,7 +114,7 @@ fn a_person_reads_what_happened_and_that_there_is_nothing_to_do() {
     assert_eq!(lines[2][..7], ["logbook:lab/2", "SEM", "bea", "2024-03-06", "10:00", "-07:00", "NO_CONSENT"]);
     assert_eq!(
         counts,
-        "harvest log: 2 events, 2 new, 0 revised, 0 in use, 0 cancelled or gone, 0 unchanged\n\
+        "harvest log: 2 events = 2 new + 0 revised + 0 in use + 0 cancelled + 0 unchanged\n\
          build: 2 to be built = 1 built + 1 no consent + 0 no reservation + 0 no files + 0 error + 0 waiting\n\
          export share: 1 delivered, 0 failed, 0 unknown, 0 due later, 0 stuck\n"
     );
