@@ -76,6 +76,13 @@ impl Place {
         Database::open_with(&self.path, Access::Read, OpenOptions { busy_timeout: self.wait })
     }
 
+    /// The database, for a command that reads or writes rows: it must be at the newest revision.
+    pub fn open_at_head(&self, access: Access) -> Result<Database, DbError> {
+        let database = Database::open_with(&self.path, access, OpenOptions { busy_timeout: self.wait })?;
+        database.require_head()?;
+        Ok(database)
+    }
+
     /// How to migrate and copy it.
     pub fn options(&self) -> MigrationOptions<'static> {
         MigrationOptions { busy_timeout: self.wait, ..MigrationOptions::default() }

@@ -8,6 +8,9 @@ mod plan;
 mod reservations;
 mod save;
 
+use std::any::Any;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
@@ -34,7 +37,7 @@ use crate::session::{RecordStatus, Session};
 use crate::session_state;
 use crate::stop::StopFlag;
 use crate::timestamp::Timestamp;
-use crate::walk::{FoundFile, Selection};
+use crate::walk::{Selection, Walk};
 use crate::writer::{Ticket, WriteError, Writer};
 use permits::Permits;
 
@@ -42,6 +45,9 @@ use permits::Permits;
 const IN_HAND_PER_THREAD: usize = 4;
 /// Sessions marked as in hand in one commit.
 const PAGE: usize = 32;
+
+/// How the reason of a session that ended the program begins.
+const CRASHED: &str = "crashed the program";
 
 /// Everything the build of one run needs.
 pub struct Builder<'a> {
@@ -99,7 +105,10 @@ struct Job {
     /// It was in hand when an earlier run ended before its time.
     suspect: bool,
     reservation: Reservation,
-    files: Vec<FoundFile>,
+    /// The walk of its instrument's folder, shared by all its sessions.
+    walk: Arc<Walk>,
+    /// Its files in that walk.
+    files: Range<usize>,
 }
 
 /// How a session ended, before it is saved.
@@ -107,8 +116,10 @@ struct Job {
 enum Outcome {
     /// The record is on disk.
     Built { job: Box<Job>, record: builder::BuiltRecord },
-    /// The record could not be written or made: the session stays as it is.
+    /// The record could not be written: the session stays as it is.
     Waiting { job: Box<Job>, reason: String },
+    /// Making the record panicked, and would do so again.
+    Crashed { job: Box<Job>, message: String },
 }
 
 impl Builder<'_> {
@@ -212,12 +223,16 @@ impl Builder<'_> {
             zone: job.session.zone,
             start: job.session.start.in_zone(job.session.zone),
             reservation: job.reservation.clone(),
-            files: job.files.clone(),
+            files: job.walk.files().get(job.files.clone()).unwrap_or_default().to_vec(),
             instrument_data: self.folders.instrument_data.clone(),
             data: self.folders.data.clone(),
             stamp: Stamp { date: self.clock.now_local(), version: self.version.to_owned() },
         };
-        let record = builder::build(&material);
+        // A panic that left the pool would end the run with every session in hand.
+        let record = match catch_unwind(AssertUnwindSafe(|| builder::build(&material))) {
+            Ok(record) => record,
+            Err(panic) => return Outcome::Crashed { job, message: message_of(panic.as_ref()) },
+        };
         match durable::write_atomic(&self.folders.fresh_record(&job.record_name), &record.xml) {
             Ok(()) => Outcome::Built { job, record },
             Err(error) => Outcome::Waiting { job, reason: with_causes(&error) },
@@ -252,7 +267,7 @@ impl Builder<'_> {
         match outcome {
             Outcome::Built { job, record } => {
                 let mut line =
-                    self.line(&job.session, RecordStatus::BuiltNotExported.to_string(), &job.record_name);
+                    line(&job.session, RecordStatus::BuiltNotExported.to_string(), &job.record_name);
                 line.files = record.file_count;
                 let built = save::Built {
                     session: job.session,
@@ -268,11 +283,25 @@ impl Builder<'_> {
                 (line, self.writer.submit(move |tx| save::built(tx, &built)))
             }
             Outcome::Waiting { job, reason } => {
-                let line = self.line(&job.session, "WAITING".to_owned(), &reason);
+                let line = line(&job.session, "WAITING".to_owned(), &reason);
                 let (id, now) = (job.session.identifier, self.clock.now());
                 (line, self.writer.submit(move |tx| save::waiting(tx, &id, &reason, now)))
             }
+            Outcome::Crashed { job, message } => self.save_crash(&job, &message),
         }
+    }
+
+    /// A session whose build panics is settled at once: it is known which one it was.
+    fn save_crash(&self, job: &Job, message: &str) -> (SessionResult, Ticket<save::Saved>) {
+        let text = format!("{CRASHED}: {message}; `nexus sessions retry` tries it once more");
+        if job.rebuild {
+            let (id, now) = (job.session.identifier.clone(), self.clock.now());
+            let line = line(&job.session, "WAITING".to_owned(), &text);
+            return (line, self.writer.submit(move |tx| save::waiting(tx, &id, "rebuild crashed", now)));
+        }
+        let settled = self.settled(&job.session, RecordStatus::Error, "crashed", &text);
+        let line = line(&job.session, RecordStatus::Error.to_string(), &text);
+        (line, self.writer.submit(move |tx| save::settled(tx, &settled)))
     }
 
     fn take_note(&self, report: &mut BuildReport, mut line: SessionResult, saved: save::Saved) {
@@ -294,7 +323,8 @@ impl Builder<'_> {
                 *report.counts.waiting.entry("moved by another program".to_owned()).or_default() += 1;
             }
         }
-        if line.result == RecordStatus::Error.to_string() {
+        let crashed = line.detail.starts_with(CRASHED);
+        if crashed || line.result == RecordStatus::Error.to_string() {
             report.needs_person.push(format!("session {}: {}", line.session, line.detail));
         }
         tracing::info!(session = %line.session, result = %line.result, "{}", line.detail);
@@ -311,8 +341,19 @@ impl Builder<'_> {
         text: &str,
         report: &mut BuildReport,
     ) {
-        let line = self.line(session, status.to_string(), text);
-        let settled = save::Settled {
+        let line = line(session, status.to_string(), text);
+        let settled = self.settled(session, status, code, text);
+        report.pending.push((line, self.writer.submit(move |tx| save::settled(tx, &settled))));
+    }
+
+    fn settled(
+        &self,
+        session: &Session,
+        status: RecordStatus,
+        code: &'static str,
+        text: &str,
+    ) -> save::Settled {
+        save::Settled {
             session: session.clone(),
             status,
             code,
@@ -320,13 +361,12 @@ impl Builder<'_> {
             now: self.clock.now(),
             now_local: self.clock.now_local(),
             journal: Arc::clone(&self.journal),
-        };
-        report.pending.push((line, self.writer.submit(move |tx| save::settled(tx, &settled))));
+        }
     }
 
     /// Leaves a session as it is, with the reason. Saved together with others; see [`Self::drain`].
     fn wait(&self, session: &Session, reason: &str, detail: &str, report: &mut BuildReport) {
-        let line = self.line(session, "WAITING".to_owned(), detail);
+        let line = line(session, "WAITING".to_owned(), detail);
         let (id, reason, now) = (session.identifier.clone(), reason.to_owned(), self.clock.now());
         report.pending.push((line, self.writer.submit(move |tx| save::waiting(tx, &id, &reason, now))));
     }
@@ -353,27 +393,34 @@ impl Builder<'_> {
         self.drain(&mut report)?;
         Ok(report)
     }
+}
 
-    fn line(&self, session: &Session, result: String, detail: &str) -> SessionResult {
-        let local = |time: &Timestamp| Timestamp::from_fixed(time.in_zone(session.zone)).to_string();
-        SessionResult {
-            session: session.identifier.clone(),
-            instrument: session.instrument.pid.to_string(),
-            user: session.user.clone(),
-            start: local(&session.start),
-            end: local(&session.end),
-            result,
-            detail: detail.to_owned(),
-            files: 0,
-        }
+fn line(session: &Session, result: String, detail: &str) -> SessionResult {
+    let local = |time: &Timestamp| Timestamp::from_fixed(time.in_zone(session.zone)).to_string();
+    SessionResult {
+        session: session.identifier.clone(),
+        instrument: session.instrument.pid.to_string(),
+        user: session.user.clone(),
+        start: local(&session.start),
+        end: local(&session.end),
+        result,
+        detail: detail.to_owned(),
+        files: 0,
     }
+}
+
+/// What a panic said.
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
 fn lock(report: &Mutex<BuildReport>) -> std::sync::MutexGuard<'_, BuildReport> {
     report.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// An error with everything behind it, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -17,12 +17,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use bell::Bell;
+pub(crate) use outcome::{Moment, write_down};
 pub use outcome::{Route, Routes, settle_session};
 
 use crate::clock::Clock;
 use crate::delivery::{Class, TargetFacts};
 use crate::folders::Folders;
-use crate::ids::SessionId;
+use crate::ids::{DestinationName, SessionId};
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::DestinationInstance;
@@ -32,7 +33,7 @@ use crate::writer::{WriteError, Writer};
 
 /// Workers of a destination that can tell what it holds.
 const WORKERS: usize = 4;
-/// Deliveries claimed at once from such a destination.
+/// Deliveries claimed at once from such a destination; what is not begun when it pauses is put back.
 const PAGE: usize = 8;
 /// Failures of the destination as a whole after which it is left alone until the next run.
 const FAILURES_BEFORE_PAUSE: u32 = 3;
@@ -77,6 +78,8 @@ struct Desk<'a> {
     exporter: &'a Exporter<'a>,
     destination: &'a DestinationInstance,
     target: TargetFacts,
+    /// Destinations it waits for.
+    after: &'a [DestinationName],
     tally: Mutex<Tally>,
     failures_in_a_row: AtomicU32,
 }
@@ -93,16 +96,21 @@ impl Exporter<'_> {
     }
 
     fn work_inner(&self, destination: &DestinationInstance) -> Result<Tally, WriteError> {
+        if let Some(until) = queue::paused_until(self, &destination.name)? {
+            let mut tally = Tally::default();
+            tally.counts.paused = Some(format!("it asked to be left alone until {until}"));
+            return Ok(tally);
+        }
         let target = match destination.target() {
             Ok(target) => TargetFacts::from(&target),
             Err(error) => {
-                queue::note_destination(self, &destination.name, None, Some(error.to_string()))?;
+                let error = error.told();
+                queue::note_destination(self, &destination.name, None, Some(error.clone()))?;
                 let mut tally = Tally::default();
-                tally.counts.paused = Some(error.to_string());
                 tally
                     .needs_person
                     .push(format!("destination `{}` cannot be used: {error}", destination.name));
-                self.leftovers(destination, &mut tally)?;
+                tally.counts.paused = Some(error);
                 return Ok(tally);
             }
         };
@@ -111,6 +119,7 @@ impl Exporter<'_> {
             exporter: self,
             destination,
             target,
+            after: self.routes.after(&destination.name),
             tally: Mutex::default(),
             failures_in_a_row: AtomicU32::new(0),
         };
@@ -124,7 +133,7 @@ impl Exporter<'_> {
             }
             ended
         });
-        let mut tally = desk.tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tally = desk.tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         ended?;
         queue::note_destination(
             self,
@@ -132,15 +141,23 @@ impl Exporter<'_> {
             Some(desk.target.id.clone()),
             tally.counts.paused.clone(),
         )?;
-        self.leftovers(destination, &mut tally)?;
         Ok(tally)
     }
 
-    /// Lets go of what waited for this destination, and counts what is left of its own.
-    fn leftovers(&self, destination: &DestinationInstance, tally: &mut Tally) -> Result<(), WriteError> {
+    /// Counts what is left for a destination at the end of a run, and tells of what nobody goes on with.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn leftovers(&self, destination: &DestinationInstance, tally: &mut Tally) -> Result<(), WriteError> {
         let (due, stuck) = queue::left(self, &destination.name)?;
         tally.counts.due = due;
         tally.counts.stuck = stuck;
+        if stuck > 0 && tally.needs_person.is_empty() {
+            tally.needs_person.push(format!(
+                "destination `{}`: {stuck} deliveries wait for somebody; `nexus sessions show` tells why",
+                destination.name
+            ));
+        }
         Ok(())
     }
 
@@ -154,19 +171,26 @@ impl Desk<'_> {
     fn serve(&self) -> Result<(), WriteError> {
         let exporter = self.exporter;
         loop {
-            if exporter.time_is_up() || self.destination.is_off() || self.is_paused() {
+            if self.is_over() {
                 return Ok(());
             }
             let seen = exporter.bell.rings();
-            let quiet = exporter.bell.quiet(&self.destination.after);
-            if quiet && !self.destination.after.is_empty() {
+            let quiet = exporter.bell.quiet(self.after);
+            if quiet && !self.after.is_empty() {
                 queue::release_all(exporter, &self.destination.name)?;
             }
             let page = if self.target.can_find { PAGE } else { 1 };
             let claimed = queue::claim(exporter, self.destination, &self.target, page)?;
-            if !claimed.is_empty() {
-                for claim in claimed {
-                    self.attempt(claim)?;
+            if !claimed.told.is_empty() {
+                self.with_tally(|tally| tally.needs_person.extend(claimed.told));
+            }
+            if !claimed.claims.is_empty() {
+                for claim in claimed.claims {
+                    if self.is_over() {
+                        queue::put_back(exporter, claim.delivery)?;
+                    } else {
+                        self.attempt(claim)?;
+                    }
                 }
                 continue;
             }
@@ -191,6 +215,11 @@ impl Desk<'_> {
             }
             _ => Ok(false),
         }
+    }
+
+    /// Whether the destination is not to be asked any more in this run.
+    fn is_over(&self) -> bool {
+        self.exporter.time_is_up() || self.destination.is_off() || self.is_paused()
     }
 
     fn with_tally(&self, change: impl FnOnce(&mut Tally)) {

@@ -13,7 +13,7 @@ use crate::timestamp::Timestamp;
 use crate::unreadable::{Rows, read_rows};
 
 text_enum! {
-    /// A system in which a user has an identifier of his own.
+    /// A system in which a user has an identifier of their own.
     pub enum ExternalSystem as "an external system", error NotAnExternalSystem {
         /// The NEMO scheduler.
         Nemo = "nemo",
@@ -31,13 +31,13 @@ text_enum! {
 pub struct ExternalUserIdentifier {
     /// Its number.
     pub id: i64,
-    /// The user, as the session log names him.
+    /// The user, by the name in the session log.
     #[serde(rename = "nexuslims_username")]
     pub user: String,
     /// The system.
     #[serde(rename = "external_system")]
     pub system: ExternalSystem,
-    /// His identifier there.
+    /// The identifier there.
     pub external_id: String,
     /// An e-mail address, for people.
     pub email: Option<String>,
@@ -56,7 +56,7 @@ pub struct NewIdentifier<'a> {
     pub user: &'a str,
     /// The system.
     pub system: ExternalSystem,
-    /// His identifier there.
+    /// The identifier there.
     pub external_id: &'a str,
     /// Replaces what is stored, unless it is empty.
     pub email: Option<&'a str>,

@@ -6,6 +6,7 @@
 mod check;
 mod display;
 mod table;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use check::{Field, Problem};
 pub use display::{DEFAULT_FORMAT, TimeTextError};
 pub use table::InstrumentError;
+pub use usage::Usage;
 
 use crate::ids::InstrumentPid;
 use crate::session_log::{SessionLog, SessionLogError};

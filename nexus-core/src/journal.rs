@@ -43,6 +43,11 @@ impl Journal {
         })
     }
 
+    /// When the run began (UTC).
+    pub fn started_at(&self) -> UtcTime {
+        self.new.started_at
+    }
+
     /// Notes what happened to a session.
     ///
     /// # Errors
@@ -57,6 +62,15 @@ impl Journal {
     ) -> Result<(), OwnTableError> {
         self.begin(tx)?;
         Note::new(kind, text).insert(tx, Some(self.run), Some(session), UtcTime::new(at))
+    }
+
+    /// Whether anything was noted in this run.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn is_begun(&self, conn: &Connection) -> Result<bool, OwnTableError> {
+        conn.query_row("SELECT EXISTS (SELECT 1 FROM nexus_run WHERE id = ?1)", [self.run], |row| row.get(0))
+            .map_err(OwnTableError::to("look for the row of this run"))
     }
 
     /// Completes the run's row, and forgets what is older than `keep`.
@@ -120,7 +134,7 @@ mod tests {
         assert_eq!(next.run, RunId(2));
         let tx = database.transaction().unwrap();
         let later = clock.now() + TimeDelta::days(2);
-        next.close(&tx, later, 0, &Value::Null, Duration::from_secs(86_400)).unwrap();
+        next.close(&tx, later, 0, &Value::Null, Duration::from_hours(24)).unwrap();
         tx.commit().unwrap();
         assert!(event::of_session(database.read(), &SessionId::from("s")).unwrap().is_empty());
     }

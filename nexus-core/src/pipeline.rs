@@ -10,6 +10,7 @@ mod facility;
 mod recover;
 mod tidy;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -21,10 +22,10 @@ pub use facility::{Facility, PipelineError, folders, routes};
 
 use crate::build::Builder;
 use crate::db::{Access, Database};
-use crate::export::{Bell, Exporter, Tally};
+use crate::export::{Bell, Exporter, Moment, Tally};
 use crate::external_user::ExternalSystem;
 use crate::harvest::Harvest;
-use crate::ids::HarvesterName;
+use crate::ids::{HarvesterName, SessionId};
 use crate::instrument::{Instruments, instrument_ref};
 use crate::journal::Journal;
 use crate::lock::{DatabaseLock, RunLock};
@@ -32,6 +33,7 @@ use crate::meta;
 use crate::plugins::{HarvesterInstance, harvester_of};
 use crate::reconcile;
 use crate::report::{HarvestCounts, RunReport, SessionResult};
+use crate::session::{self, RecordStatus};
 use crate::timestamp::UtcTime;
 use crate::writer::{WriteError, Writer};
 
@@ -63,6 +65,7 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     facility.check_storage()?;
     let _run_lock = RunLock::try_acquire(&config.storage.data)?;
     let _database_lock = DatabaseLock::acquire(&config.database.path, LOCK_PATIENCE)?;
+    facility.require_known()?;
     let mut database = Database::open(&config.database.path, Access::Write)?;
     database.require_head()?;
     facility.require_adopted(&mut database)?;
@@ -95,19 +98,23 @@ impl Run<'_> {
             self.build_and_export(steps, &mut report)?;
         }
         report.interrupted = self.facility.stop.is_set();
+        self.final_status(&mut report)?;
         tidy::put_away(self.facility, self.writer, &mut report)?;
         self.finish(&mut report)?;
         Ok(report)
     }
 
     fn recover(&self, report: &mut RunReport) -> Result<(), PipelineError> {
-        let (now, routes, journal) =
-            (self.facility.clock.now(), self.facility.routes.clone(), Arc::clone(&self.journal));
-        let longest_call = self.facility.longest_call();
-        let foreign = self.writer.run(move |tx| {
-            recover::in_flight(tx, longest_call, &journal, &routes, now)?;
-            reconcile::reconcile(tx, &routes, &journal, now)
+        let (routes, journal) = (self.facility.routes.clone(), Arc::clone(&self.journal));
+        let clock = self.facility.clock.as_ref();
+        let moment = Moment { now: clock.now(), now_local: clock.now_local() };
+        let longest_call = Facility::longest_call();
+        let (told, foreign) = self.writer.run(move |tx| {
+            let told = recover::in_flight(tx, longest_call, &journal, &routes, moment)?;
+            Ok((told, reconcile::reconcile(tx, &routes, &journal, moment.now)?))
         })?;
+        report.needs_person.extend(told);
+        report.needs_person.extend(foreign.told);
         if foreign.uploads + foreign.moves > 0 {
             tracing::info!(
                 "another program delivered {} records and moved {} sessions",
@@ -165,8 +172,9 @@ impl Run<'_> {
             }
             if counts.revised_late > 0 {
                 report.needs_person.push(format!(
-                    "harvester `{name}`: {} usage events changed after their record was built",
-                    counts.revised_late
+                    "harvester `{name}`: {} usage events changed after their session was settled, which stays as it is: {}",
+                    counts.revised_late,
+                    listed(&counts.late)
                 ));
             }
             report.harvest.insert(name, counts);
@@ -223,8 +231,18 @@ impl Run<'_> {
             let built = if steps.build { self.build(&bell, &progress, report) } else { Ok(()) };
             bell.close();
             let mut problems: Vec<WriteError> = built.err().into_iter().collect();
-            for (destination, export) in exports {
-                match export.join().unwrap_or_else(|_| Err(WriteError::Closed)) {
+            let ended: Vec<_> = exports
+                .into_iter()
+                .map(|(destination, export)| {
+                    (destination, export.join().unwrap_or_else(|_| Err(WriteError::Closed)))
+                })
+                .collect();
+            for (destination, worked) in ended {
+                let counted = worked.and_then(|mut tally| {
+                    exporter.leftovers(destination, &mut tally)?;
+                    Ok(tally)
+                });
+                match counted {
                     Ok(tally) => note(report, destination.name.clone(), tally),
                     Err(error) => problems.push(error),
                 }
@@ -269,26 +287,67 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// What was built when its line was written may be delivered by now.
+    fn final_status(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let built = RecordStatus::BuiltNotExported.to_string();
+        let ids: Vec<SessionId> = report
+            .sessions
+            .iter()
+            .filter(|line| line.result == built)
+            .map(|line| line.session.clone())
+            .collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let done: BTreeSet<SessionId> = self.writer.run(move |tx| {
+            let mut done = BTreeSet::new();
+            for id in ids {
+                if session::status_of(tx, &id)? == Some(RecordStatus::Completed) {
+                    done.insert(id);
+                }
+            }
+            Ok(done)
+        })?;
+        for line in report.sessions.iter_mut().filter(|line| done.contains(&line.session)) {
+            line.result = RecordStatus::Completed.to_string();
+        }
+        Ok(())
+    }
+
     /// The heartbeat, and the row of a run that changed something.
     fn finish(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let now = self.facility.clock.now();
         let changed = report.changed_something();
-        if changed {
-            report.run_id = Some(self.journal.run.0);
-        }
         let exit_code = if report.needs_person.is_empty() { 0 } else { 4 };
         let counts = serde_json::json!({
             "harvest": report.harvest, "build": report.build, "export": report.export, "interrupted": report.interrupted,
         });
         let (journal, keep) = (Arc::clone(&self.journal), self.facility.config.history.keep);
-        self.writer.run(move |tx| {
-            if changed {
+        let routes = self.facility.routes.clone();
+        let noted = self.writer.run(move |tx| {
+            // What another program did was noted, or what an earlier run left: that is a run as well.
+            let noted = changed || journal.is_begun(tx)?;
+            if noted {
+                // Else the next run would have to write that it has seen this one's rows.
+                reconcile::uploads(tx, &routes, &journal, now, &mut reconcile::Foreign::default())?;
                 journal.close(tx, now, exit_code, &counts, keep)?;
             }
-            Ok(meta::heartbeat(tx, UtcTime::new(now))?)
+            meta::heartbeat(tx, UtcTime::new(now))?;
+            Ok(noted)
         })?;
+        report.run_id = noted.then_some(self.journal.run.0);
         Ok(())
     }
+}
+
+/// The first of many sessions by name.
+fn listed(ids: &[SessionId]) -> String {
+    const MOST: usize = 10;
+    let mut text: Vec<String> = ids.iter().take(MOST).map(|id| format!("`{id}`")).collect();
+    if ids.len() > MOST {
+        text.push(format!("and {} more", ids.len() - MOST));
+    }
+    text.join(", ")
 }
 
 fn note(report: &mut RunReport, name: crate::ids::DestinationName, tally: Tally) {

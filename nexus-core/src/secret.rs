@@ -168,6 +168,7 @@ mod tests {
     #[test]
     fn overlapping_values_leave_no_end_visible() {
         assert_eq!(knowing(&["abcd", "cdef"]).mask("xabcdefx"), "x***x");
+        assert_eq!(knowing(&["abcdef", "bcde"]).mask("abcdef"), "***");
         assert_eq!(knowing(&["aaaa"]).mask("aaaaaa b"), "*** b");
         assert_eq!(knowing(&["abcd", "abcdef"]).mask("abcdef abcd"), "*** ***");
     }

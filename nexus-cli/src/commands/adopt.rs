@@ -3,7 +3,6 @@
 use clap::Args;
 use nexus_core::adopt::{self, Adopted, Inheritance};
 use nexus_core::clock::SystemClock;
-use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::instrument::Instruments;
 use nexus_core::lock::{DatabaseLock, RunLock};
@@ -11,6 +10,7 @@ use nexus_core::pipeline::{self, PipelineError};
 use nexus_core::writer::WriteError;
 
 use crate::args::Global;
+use crate::commands::config;
 use crate::commands::run::stopped;
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
@@ -33,7 +33,7 @@ pub struct AdoptArgs {
 
 /// Runs `nexus adopt`.
 pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
-    let config = Config::read(&global.config).or_stop(ExitCode::Configuration)?;
+    let config = config::load(global)?;
     let routes = pipeline::routes(&config);
     let stop = |error: PipelineError| stopped(error);
     if args.dry_run {
@@ -88,6 +88,12 @@ fn report(global: &Global, adopted: &Adopted) -> Result<ExitCode, Stop> {
             "adopted: {} sessions, {} deliveries of NexusLIMS, {} records to deliver",
             adopted.sessions, adopted.deliveries, adopted.to_deliver
         ));
+        if adopted.undelivered > 0 {
+            output::line(format!(
+                "  {} more were built by NexusLIMS and never delivered: `nexus adopt --deliver-missing` delivers them",
+                adopted.undelivered
+            ));
+        }
         for id in &adopted.records_missing {
             output::line(format!("  no record file for session {id}: it cannot be delivered"));
         }

@@ -90,7 +90,7 @@ pub fn run(global: &Global, args: DbArgs) -> Result<ExitCode, Stop> {
 }
 
 /// How a failure of the database ends the command. Its text says what to do.
-fn stop(error: DbError) -> Stop {
+pub(super) fn stop(error: DbError) -> Stop {
     let code = match &error {
         DbError::EmptyPath
         | DbError::Query(

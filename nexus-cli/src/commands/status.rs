@@ -1,11 +1,11 @@
 //! `nexus status`: how many sessions and deliveries stand where.
 
 use clap::Args;
-use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::overview;
 
 use crate::args::Global;
+use crate::commands::config;
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
@@ -18,7 +18,7 @@ pub struct StatusArgs {}
 
 /// Opens the configured database for reading, at the newest revision.
 pub fn open(global: &Global) -> Result<Database, Stop> {
-    let config = Config::read(&global.config).or_stop(ExitCode::Configuration)?;
+    let config = config::load(global)?;
     let database = Database::open(&config.database.path, Access::Read).or_stop(ExitCode::CannotStart)?;
     database.require_head().or_stop(ExitCode::CannotStart)?;
     if !database.has_own_tables().or_stop(ExitCode::CannotStart)? {
@@ -27,7 +27,7 @@ pub fn open(global: &Global) -> Result<Database, Stop> {
             ExitCode::CannotStart,
             anyhow::anyhow!("nexus has not worked on `{path}` yet"),
         )
-        .with_hint("`nexus adopt --dry-run` shows what it holds; `nexus run` begins"));
+        .with_hint("`nexus adopt --dry-run` shows what it holds; `nexus adopt` takes it on"));
     }
     Ok(database)
 }

@@ -4,12 +4,13 @@
 //! settles nothing: the session waits, with the reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::Transaction;
 use uuid::Uuid;
 
 use super::reservations::{self, Answer};
-use super::{BuildReport, Builder, Job};
+use super::{BuildReport, Builder, CRASHED, Job};
 use crate::ids::{HarvesterName, InstrumentPid, SessionId};
 use crate::session::{self, RecordStatus, Session};
 use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
@@ -24,11 +25,11 @@ pub(super) fn plan(builder: &Builder<'_>, report: &mut BuildReport) -> Result<Ve
     report.counts.planned = candidates.len() as u64;
     report.counts.broken = broken.len() as u64;
     report.needs_person.extend(broken);
-    let candidates = without_crashes(builder, candidates, report)?;
+    let candidates = without_crashes(builder, candidates, report);
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let booked = with_reservations(builder, candidates, report)?;
+    let booked = with_reservations(builder, candidates, report);
     with_files(builder, booked, report)
 }
 
@@ -80,18 +81,18 @@ fn without_crashes(
     builder: &Builder<'_>,
     candidates: Vec<Candidate>,
     report: &mut BuildReport,
-) -> Result<Vec<Candidate>, WriteError> {
+) -> Vec<Candidate> {
     let (kept, crashed): (Vec<_>, Vec<_>) = candidates
         .into_iter()
         .partition(|candidate| candidate.state.attempts < CRASHES_UNTIL_ERROR || candidate.rebuild);
     for candidate in crashed {
         let text = format!(
-            "crashed the program {} times; `nexus sessions retry` tries it once more",
+            "{CRASHED} {} times; `nexus sessions retry` tries it once more",
             candidate.state.attempts
         );
         builder.settle(&candidate.session, RecordStatus::Error, "crashed", &text, report);
     }
-    Ok(kept)
+    kept
 }
 
 /// A session with its booking.
@@ -104,7 +105,7 @@ fn with_reservations(
     builder: &Builder<'_>,
     candidates: Vec<Candidate>,
     report: &mut BuildReport,
-) -> Result<Vec<Booked>, WriteError> {
+) -> Vec<Booked> {
     let sessions: Vec<Session> = candidates.iter().map(|candidate| candidate.session.clone()).collect();
     let known: BTreeMap<SessionId, (HarvesterName, String)> = candidates
         .iter()
@@ -136,6 +137,17 @@ fn with_reservations(
             Answer::NoReservation(reason) => {
                 builder.settle(session, RecordStatus::NoReservation, "no_reservation", &reason, report);
             }
+            // The second answer that does not know it, of another run than the first.
+            Answer::Gone
+                if !candidate.rebuild
+                    && candidate
+                        .state
+                        .gone_since
+                        .is_some_and(|since| since < builder.journal.started_at()) =>
+            {
+                let text = "its usage event is no longer at its source (two complete answers)";
+                builder.settle(session, RecordStatus::NoReservation, "event_gone", text, report);
+            }
             Answer::Gone => {
                 let detail =
                     "its usage event is gone at its source; settled when the next complete answer agrees";
@@ -150,7 +162,7 @@ fn with_reservations(
     report
         .needs_person
         .extend(troubles.into_iter().map(|(detail, count)| format!("{detail} ({count} sessions wait)")));
-    Ok(booked)
+    booked
 }
 
 fn with_files(
@@ -169,6 +181,7 @@ fn with_files(
         let windows: Vec<Window> = members.iter().map(|one| window(&one.candidate.session)).collect();
         match walk::walk(&root, &windows, builder.selection) {
             Ok(walk) => {
+                let walk = Arc::new(walk);
                 for problem in &walk.problems {
                     tracing::warn!("{}: {}", problem.path.display(), problem.reason);
                 }
@@ -204,13 +217,13 @@ fn storage_away(builder: &Builder<'_>, members: Vec<Booked>, error: &WalkError, 
 fn with_slice(
     builder: &Builder<'_>,
     booked: Booked,
-    walk: &Walk,
+    walk: &Arc<Walk>,
     root: &std::path::Path,
     report: &mut BuildReport,
 ) -> Option<Job> {
     let Booked { candidate, reservation } = booked;
     let session = candidate.session;
-    let files = walk.slice(window(&session));
+    let files = walk.range(window(&session));
     if files.is_empty() {
         no_files(builder, &session, candidate.rebuild, walk, root, report);
         return None;
@@ -221,7 +234,8 @@ fn with_slice(
         rebuild: candidate.rebuild,
         suspect: candidate.state.attempts > 0,
         reservation,
-        files: files.to_vec(),
+        walk: Arc::clone(walk),
+        files,
         session,
     })
 }

@@ -720,6 +720,18 @@ fn the_reference_page_is_up_to_date() {
 }
 
 #[test]
+fn the_examples_of_the_page_can_be_used() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let by_hand = page.split("<!-- generated").next().unwrap();
+    let examples: Vec<&str> =
+        by_hand.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [smallest, secret] = examples.as_slice() else { panic!("{examples:?}") };
+    read(smallest).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(good(secret).secrets().len(), 1);
+}
+
+#[test]
 fn files_that_cannot_be_read_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("nexus.toml");

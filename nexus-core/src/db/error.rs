@@ -226,7 +226,7 @@ pub enum DbError {
     Partial {
         /// The revision reached.
         reached: String,
-        /// The copy made before the first step.
+        /// The copy made before the first step; `none` where the file was empty.
         backup: String,
         /// Why the next step failed.
         source: Box<DbError>,

@@ -17,7 +17,7 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, DbError> {
     std::path::absolute(path).map_err(|source| DbError::Io { action: "find", path: path.to_owned(), source })
 }
 
-/// An existing plain file.
+/// An existing plain file; a symbolic link is followed, so that journal, lock and backup lie beside the file itself.
 pub(super) fn check(path: &Path) -> Result<PathBuf, DbError> {
     let path = absolute(path)?;
     let not_found = |source: std::io::Error| match source.kind() {
@@ -28,6 +28,9 @@ pub(super) fn check(path: &Path) -> Result<PathBuf, DbError> {
     if !facts.is_file() {
         let what = if facts.is_dir() { "a folder" } else { "no plain file" };
         return Err(DbError::NotAFile { path, what });
+    }
+    if path.is_symlink() {
+        return fs::canonicalize(&path).map_err(not_found);
     }
     Ok(path)
 }

@@ -180,3 +180,18 @@ fn a_journal_left_by_a_crash_is_played_back_by_a_reader_too() {
     let found = reader.query("SELECT DISTINCT value FROM nexus_meta", &[]).unwrap();
     assert_eq!(found.rows, [[Value::Text("kept".to_owned())]]);
 }
+
+#[test]
+fn a_symbolic_link_leads_to_the_file_itself() {
+    let folder = folder();
+    let (path, link) = (folder.path().join("real/nexus.db"), folder.path().join("link.db"));
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    Database::create(&path).unwrap();
+    std::os::unix::fs::symlink("real/nexus.db", &link).unwrap();
+    let database = Database::open(&link, Access::Write).unwrap();
+    assert_eq!(database.path().unwrap(), fs::canonicalize(&path).unwrap());
+    let copy = peer::backup(&link, &peer::MigrationOptions::default()).unwrap();
+    assert_eq!(copy.parent().unwrap(), fs::canonicalize(path.parent().unwrap()).unwrap());
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(Database::open(&link, Access::Read), Err(DbError::NotFound { .. })));
+}

@@ -41,6 +41,8 @@ pub enum Event {
         /// Digest of the destination's configuration.
         config_digest: String,
     },
+    /// A worker that claimed it asked nothing of the destination after all: it was never tried.
+    PutBack,
     /// `find` saw nothing.
     FoundNone,
     /// `find` saw one object, verified to be this session's.

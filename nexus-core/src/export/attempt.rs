@@ -64,7 +64,7 @@ impl Desk<'_> {
             Ok(Found::One(remote)) => Event::FoundOne(remote),
             Ok(Found::Many(remotes)) => Event::FoundMany(remotes),
             Err(CallError::Plugin(error)) => Event::FindFailed(error),
-            Err(CallError::Overdue { .. }) => Event::Overdue,
+            Err(overdue @ CallError::Overdue { .. }) => self.overdue(&overdue),
             Err(off @ CallError::Off { .. }) => Event::FindFailed(PluginError::transient(off.to_string())),
         }
     }
@@ -75,9 +75,14 @@ impl Desk<'_> {
             Ok(Step::Done(remote)) => Event::StepDone { remote, content_sha256 },
             Ok(Step::More(checkpoint)) => Event::StepMore { checkpoint, content_sha256 },
             Err(CallError::Plugin(error)) => Event::DeliverFailed(error),
-            Err(CallError::Overdue { .. }) => Event::Overdue,
+            Err(overdue @ CallError::Overdue { .. }) => self.overdue(&overdue),
             Err(off @ CallError::Off { .. }) => Event::DeliverFailed(PluginError::transient(off.to_string())),
         }
+    }
+
+    fn overdue(&self, error: &CallError) -> Event {
+        self.pause(error.to_string());
+        Event::Overdue
     }
 
     /// Saves what an event makes of the row, with everything that belongs into the same transaction.
@@ -112,11 +117,14 @@ impl Desk<'_> {
         if done.released {
             self.exporter.bell.ring();
         }
-        self.take_note(&done.delivery, &done.effects);
+        // A record that is gone is no fault of the destination.
+        let blamed =
+            done.effects.iter().filter(|effect| !rebuild || !matches!(effect, Effect::PauseCandidate { .. }));
+        self.take_note(&done.delivery, blamed);
         Ok(Some((done.delivery, done.effects)))
     }
 
-    fn take_note(&self, row: &Delivery, effects: &[Effect]) {
+    fn take_note<'e>(&self, row: &Delivery, effects: impl Iterator<Item = &'e Effect>) {
         for effect in effects {
             match effect {
                 Effect::NeedsPerson { why } => self.with_tally(|tally| {

@@ -8,13 +8,25 @@ use rusqlite::Transaction;
 
 use super::context::Facts;
 use super::{Claim, Exporter};
+use crate::delivery::table::DeliveryError;
 use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
+use crate::destination_state::DestinationState;
 use crate::ids::DestinationName;
 use crate::instrument::{Instruments, instrument_ref};
 use crate::plugins::DestinationInstance;
 use crate::session_state::SessionState;
+use crate::timestamp::UtcTime;
 use crate::writer::WriteError;
 use crate::{destination_state, external_user, session};
+
+/// What a worker took.
+#[derive(Default)]
+pub(super) struct Claimed {
+    /// Deliveries that are in flight now.
+    pub claims: Vec<Claim>,
+    /// What a person must know of those that could not be taken.
+    pub told: Vec<String>,
+}
 
 /// Takes up to `limit` deliveries that are due, in one commit.
 pub(super) fn claim(
@@ -22,30 +34,62 @@ pub(super) fn claim(
     destination: &DestinationInstance,
     target: &TargetFacts,
     limit: usize,
-) -> Result<Vec<Claim>, WriteError> {
+) -> Result<Claimed, WriteError> {
     let (name, target, digest) =
         (destination.name.clone(), target.clone(), destination.config_digest.clone());
     let (now, instruments) = (exporter.clock.now(), exporter.instruments.clone());
     exporter.writer.run(move |tx| {
-        let mut claims = Vec::new();
-        for row in table::due_page(tx, &name, now, None, limit)?.rows {
-            let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
-            let (next, effects) = delivery::step(&row, event, now);
-            if next.state != State::InFlight {
-                if let Some(Effect::Refused { why }) = effects.first() {
-                    tracing::debug!(session = %row.session, destination = %name, "not claimed: {why}");
+        let mut claimed = Claimed::default();
+        let mut end = None;
+        // Deliveries that cannot be taken must not hide those behind them.
+        while claimed.claims.len() < limit {
+            let page = table::due_page(tx, &name, now, end.as_ref(), limit)?;
+            for row in page.rows {
+                let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
+                let (next, effects) = delivery::step(&row, event, now);
+                if next.state != State::InFlight {
+                    for effect in &effects {
+                        match effect {
+                            Effect::NeedsPerson { why } => {
+                                claimed.told.push(format!("{} → {name}: {why}", row.session));
+                            }
+                            Effect::Refused { why } => {
+                                tracing::debug!(session = %row.session, destination = %name, "not claimed: {why}");
+                            }
+                            _ => {}
+                        }
+                    }
+                    table::save(tx, &row, &next)?;
+                    continue;
                 }
+                if claimed.claims.len() >= limit {
+                    break;
+                }
+                let Some(facts) = facts(tx, &row, &instruments)? else {
+                    tracing::warn!(session = %row.session, destination = %name, "its session is gone from the session log");
+                    continue;
+                };
                 table::save(tx, &row, &next)?;
-                continue;
+                claimed.claims.push(Claim { delivery: next, effects, facts });
             }
-            let Some(facts) = facts(tx, &row, &instruments)? else {
-                tracing::warn!(session = %row.session, destination = %name, "its session is gone from the session log");
-                continue;
-            };
-            table::save(tx, &row, &next)?;
-            claims.push(Claim { delivery: next, effects, facts });
+            end = page.next;
+            if end.is_none() {
+                break;
+            }
         }
-        Ok(claims)
+        Ok(claimed)
+    })
+}
+
+/// Gives back a delivery that was taken and not tried. Whoever changed it meanwhile keeps it.
+pub(super) fn put_back(exporter: &Exporter<'_>, row: delivery::Delivery) -> Result<(), WriteError> {
+    let now = exporter.clock.now();
+    exporter.writer.run(move |tx| {
+        let (next, _) = delivery::step(&row, Event::PutBack, now);
+        match table::save(tx, &row, &next) {
+            Ok(()) | Err(DeliveryError::Stale { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     })
 }
 
@@ -155,5 +199,17 @@ pub(super) fn note_destination(
             destination_state::failed(tx, &name, &error)?;
         }
         Ok(())
+    })
+}
+
+/// The end of a pause that the destination asked for, if it is not over.
+pub(super) fn paused_until(
+    exporter: &Exporter<'_>,
+    name: &DestinationName,
+) -> Result<Option<UtcTime>, WriteError> {
+    let (name, now) = (name.clone(), UtcTime::new(exporter.clock.now()));
+    exporter.writer.run(move |tx| {
+        let state = DestinationState::load(tx, &name)?;
+        Ok(state.and_then(|state| state.paused_until).filter(|until| now < *until))
     })
 }

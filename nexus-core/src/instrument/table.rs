@@ -58,7 +58,7 @@ pub enum InstrumentError {
 }
 
 impl InstrumentError {
-    fn database(what: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> Self {
+    pub(super) fn database(what: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> Self {
         let what = what.into();
         move |source| Self::Database { what, source }
     }

@@ -155,6 +155,30 @@ fn map_and_json_have_the_columns_as_keys() {
     assert_eq!(serde_json::to_value(&titan).unwrap(), titan.to_json());
 }
 
+#[test]
+fn usage_counts_sessions_and_finds_the_last_end_by_instant() {
+    let mut db = Database::in_memory().unwrap();
+    let tx = db.transaction().unwrap();
+    titan().insert(&tx).unwrap();
+    tx.execute_batch(
+        "INSERT INTO session_log (session_identifier, instrument, timestamp, event_type, record_status) VALUES
+            ('a', 'TITAN-1', '2024-03-05T09:00:00-05:00', 'START', 'COMPLETED'),
+            ('a', 'TITAN-1', '2024-03-05T10:00:00-05:00', 'END', 'COMPLETED'),
+            ('a', 'TITAN-1', '2024-03-05T10:00:00-05:00', 'END', 'COMPLETED'),
+            ('b', 'TITAN-1', '2024-03-05T14:30:00Z', 'END', 'ERROR'),
+            ('c', 'TITAN-1', '2024-03-05 09:59:59', 'END', 'TO_BE_BUILT'),
+            ('d', 'TITAN-1', 'soon', 'END', 'TO_BE_BUILT'),
+            ('e', 'TITAN-1', '2025-01-01', 'START', 'WAITING_FOR_END'),
+            ('f', 'XRD', 'soon', 'END', 'TO_BE_BUILT');",
+    )
+    .unwrap();
+    let usage = Instruments::load(&tx).unwrap().usage(&tx).unwrap();
+    let last = Some("2024-03-05T10:00:00-05:00".parse().unwrap());
+    assert_eq!(usage[&"TITAN-1".into()], Usage { sessions_total: 4, last_session: last });
+    assert_eq!(usage[&"XRD".into()], Usage { sessions_total: 1, last_session: None });
+    assert_eq!(usage.len(), 2);
+}
+
 proptest! {
     #[test]
     fn no_format_makes_it_panic(format in "(%[-_0^#:.]{0,2}[a-zA-Z%+0-9]|\\PC){0,6}") {

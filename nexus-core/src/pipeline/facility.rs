@@ -6,9 +6,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::adopt;
+use crate::build::with_causes;
 use crate::clock::Clock;
-use crate::config::{Config, ExportStrategy, FileStrategy};
-use crate::db::{Database, DbError};
+use crate::config::{Config, DestinationConfig, ExportStrategy, FileStrategy};
+use crate::db::{Access, Database, DbError};
 use crate::delivery::Strategy;
 use crate::durable::{self, DurableError};
 use crate::export::{Route, Routes};
@@ -26,10 +27,13 @@ use crate::writer::WriteError;
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// A folder that must exist does not.
-    #[error("{what} `{}` is not a folder: is the storage mounted? (see [storage] in the configuration)", path.display())]
+    #[error(
+        "{}`{}` ([storage] {key}) {}", if path.exists() { "" } else { "folder " }, path.display(),
+        if path.exists() { "is no folder" } else { "is not there: is the share mounted?" }
+    )]
     Storage {
-        /// Which.
-        what: &'static str,
+        /// Its key in the configuration.
+        key: &'static str,
         /// Where.
         path: PathBuf,
     },
@@ -43,7 +47,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Instruments(#[from] InstrumentError),
     /// Plugins cannot be used as configured.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", .0.iter().map(|error| with_causes(error)).collect::<Vec<_>>().join("\n"))]
     Plugins(Vec<OpenError>),
     /// An ignore pattern is none.
     #[error("[build] ignore holds a pattern that cannot be read")]
@@ -99,16 +103,34 @@ pub fn folders(config: &Config) -> Folders {
 pub fn routes(config: &Config) -> Routes {
     let mut destinations: Vec<_> = config.destinations.iter().collect();
     destinations.sort_by_key(|destination| std::cmp::Reverse(destination.priority));
-    Routes {
-        destinations: destinations
-            .into_iter()
-            .map(|destination| Route { name: destination.name.clone(), after: destination.after.clone() })
-            .collect(),
-        strategy: match config.export.strategy {
-            ExportStrategy::BestEffort => Strategy::BestEffort,
-            ExportStrategy::All => Strategy::All,
-            ExportStrategy::FirstSuccess => Strategy::FirstSuccess,
-        },
+    let strategy = match config.export.strategy {
+        ExportStrategy::BestEffort => Strategy::BestEffort,
+        ExportStrategy::All => Strategy::All,
+        ExportStrategy::FirstSuccess => Strategy::FirstSuccess,
+    };
+    let route = |destination: &DestinationConfig| Route {
+        name: destination.name.clone(),
+        after: destination.after.clone(),
+    };
+    let mut destinations: Vec<Route> = destinations.into_iter().map(route).collect();
+    if strategy == Strategy::FirstSuccess {
+        one_after_the_other(&mut destinations);
+    }
+    Routes { destinations: destinations.into(), strategy }
+}
+
+/// Makes every destination wait for all that come before it, so that one that is not needed is not tried:
+/// by falling priority, but never before those that it is to come after anyway.
+fn one_after_the_other(routes: &mut Vec<Route>) {
+    let mut left = std::mem::take(routes);
+    while !left.is_empty() {
+        let waits =
+            |route: &Route| route.after.iter().any(|name| left.iter().any(|other| other.name == *name));
+        // A circle is refused with the configuration; were there one, it would be cut here.
+        let next = left.iter().position(|route| !waits(route)).unwrap_or_default();
+        let mut route = left.remove(next);
+        route.after = routes.iter().map(|earlier| earlier.name.clone()).collect();
+        routes.push(route);
     }
 }
 
@@ -125,8 +147,14 @@ impl Facility {
     ) -> Result<Self, PipelineError> {
         let folders = folders(config);
         let redactor = Redactor::default();
-        let plugins =
+        let mut plugins =
             catalogue.open(config, &folders.scratch(), &redactor).map_err(PipelineError::Plugins)?;
+        let routes = routes(config);
+        for destination in &mut plugins.destinations {
+            if let Some(route) = routes.destinations.iter().find(|route| route.name == destination.name) {
+                destination.after.clone_from(&route.after);
+            }
+        }
         let build = &config.build;
         let suffixes = match build.file_strategy {
             FileStrategy::Exclusive => Some(build.exclusive_suffixes.as_slice()),
@@ -138,7 +166,7 @@ impl Facility {
             .thread_name(|index| format!("build {index}"))
             .build()?;
         Ok(Self {
-            routes: routes(config),
+            routes,
             config: config.clone(),
             plugins,
             folders,
@@ -151,21 +179,31 @@ impl Facility {
     }
 
     /// The longest time one call of a destination may take.
-    pub(super) fn longest_call(&self) -> TimeDelta {
+    pub(super) fn longest_call() -> TimeDelta {
         let limits = Limits::default();
         TimeDelta::from_std(limits.ask.max(limits.deliver) + limits.grace).unwrap_or(TimeDelta::MAX)
     }
 
     /// The storage must be there before anything is done; our own folders are made.
     pub(super) fn check_storage(&self) -> Result<(), PipelineError> {
-        for (what, path) in
-            [("instrument data", &self.folders.instrument_data), ("data folder", &self.folders.data)]
+        for (key, path) in [("instrument_data", &self.folders.instrument_data), ("data", &self.folders.data)]
         {
             if !path.is_dir() {
-                return Err(PipelineError::Storage { what, path: path.clone() });
+                return Err(PipelineError::Storage { key, path: path.clone() });
             }
         }
         Ok(durable::create_dir_all_durable(&self.folders.scratch())?)
+    }
+
+    /// A database with history that nexus never met is refused before it is opened for writing: that would
+    /// already make our tables in it.
+    pub(super) fn require_known(&self) -> Result<(), PipelineError> {
+        let database = Database::open(&self.config.database.path, Access::Read)?;
+        database.require_head()?;
+        if database.has_own_tables()? || adopt::is_new(database.read())? {
+            return Ok(());
+        }
+        self.not_adopted(&database)
     }
 
     /// A database with history is left alone until somebody says so; an empty one is ours from the start.
@@ -178,6 +216,10 @@ impl Facility {
             adopt::mark(&tx, self.clock.now())?;
             return Ok(tx.commit().map_err(WriteError::from)?);
         }
+        self.not_adopted(database)
+    }
+
+    fn not_adopted(&self, database: &Database) -> Result<(), PipelineError> {
         let found = adopt::inspect(database.read(), &self.routes)?;
         Err(PipelineError::NotAdopted { sessions: found.sessions.values().sum() })
     }

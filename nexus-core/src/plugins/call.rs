@@ -27,11 +27,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            ask: Duration::from_secs(120),
-            deliver: Duration::from_secs(300),
-            grace: Duration::from_secs(2),
-        }
+        Self { ask: Duration::from_mins(2), deliver: Duration::from_mins(5), grace: Duration::from_secs(2) }
     }
 }
 
@@ -59,6 +55,16 @@ pub enum CallError {
         /// The instance.
         plugin: String,
     },
+}
+
+impl CallError {
+    /// What failed, and what to do about it if the plugin knows.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Plugin(PluginError { message, hint: Some(hint), .. }) => format!("{message}; {hint}"),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// What every call of one instance has in common.
@@ -151,20 +157,20 @@ mod tests {
     use super::*;
 
     fn caller(grace: Duration) -> Caller {
-        let limits = Limits { ask: Duration::from_secs(60), deliver: Duration::from_secs(60), grace };
+        let limits = Limits { ask: Duration::from_mins(1), deliver: Duration::from_mins(1), grace };
         Caller::new("x".into(), "/nowhere".into(), limits, Redactor::default())
     }
 
     #[test]
     fn an_answer_in_time_is_the_answer() {
-        let answer = caller(Duration::ZERO).within("ask", Duration::from_secs(60), |_| Ok(7));
+        let answer = caller(Duration::ZERO).within("ask", Duration::from_mins(1), |_| Ok(7));
         assert_eq!(answer.unwrap(), 7);
     }
 
     #[test]
     fn a_panic_is_an_error_that_may_have_left_something_behind() {
         let caller = caller(Duration::ZERO);
-        let error = caller.within::<()>("deliver", Duration::from_secs(60), |_| panic!("boom")).unwrap_err();
+        let error = caller.within::<()>("deliver", Duration::from_mins(1), |_| panic!("boom")).unwrap_err();
         let CallError::Plugin(error) = error else { panic!("{error}") };
         assert_eq!(error.effect, nexus_plugin_api::Effect::Maybe);
         assert!(error.message.contains("panicked in `deliver`"), "{error}");
@@ -188,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_call_that_heeds_the_cancel_flag_ends_by_itself() {
-        let caller = caller(Duration::from_secs(60));
+        let caller = caller(Duration::from_mins(1));
         let answer = caller.within("find", Duration::ZERO, |call| {
             while !call.cancel.is_cancelled() {
                 std::thread::yield_now();

@@ -16,6 +16,7 @@ use crate::secret::Redactor;
 #[derive(Clone, Default)]
 pub struct Catalogue {
     linked: Vec<Arc<dyn Plugin>>,
+    limits: Limits,
 }
 
 /// The instances a configuration makes.
@@ -55,7 +56,10 @@ pub enum OpenError {
         wanted: PluginKind,
     },
     /// Its settings are not as its schema wants them.
-    #[error("[{table}]: {}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error(
+        "the settings in [{table}] cannot be used\n\n{}",
+        .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    )]
     Settings {
         /// The table.
         table: String,
@@ -118,7 +122,13 @@ pub enum OpenError {
 impl Catalogue {
     /// The plugins linked into a program.
     pub fn new(linked: Vec<Arc<dyn Plugin>>) -> Self {
-        Self { linked }
+        Self { linked, limits: Limits::default() }
+    }
+
+    /// The same plugins, with other deadlines for their calls.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Makes every instance the configuration names; all mistakes are told together.
@@ -132,9 +142,8 @@ impl Catalogue {
         redactor: &Redactor,
     ) -> Result<Plugins, Vec<OpenError>> {
         let (mut plugins, mut errors) = (Plugins::default(), Vec::new());
-        let caller = |name: &str| {
-            Caller::new(name.to_owned(), scratch.to_owned(), Limits::default(), redactor.clone())
-        };
+        let caller =
+            |name: &str| Caller::new(name.to_owned(), scratch.to_owned(), self.limits, redactor.clone());
         for table in &config.harvesters {
             match self.instance(&table.carrier, &table.settings, PluginKind::Harvester, redactor) {
                 Ok((plugin, Instance::Harvester(harvester))) => plugins.harvesters.push(HarvesterInstance {
@@ -148,7 +157,7 @@ impl Catalogue {
                     harvester: Arc::from(harvester),
                 }),
                 Ok((plugin, other)) => {
-                    errors.push(other_kind(&table.settings, plugin, &other, PluginKind::Harvester))
+                    errors.push(other_kind(&table.settings, plugin, &other, PluginKind::Harvester));
                 }
                 Err(error) => errors.push(error),
             }
@@ -171,10 +180,10 @@ impl Catalogue {
                         config_digest: digest,
                         caller: caller(table.name.as_str()),
                         destination: Arc::from(destination),
-                    })
+                    });
                 }
                 Ok((plugin, other)) => {
-                    errors.push(other_kind(&table.settings, plugin, &other, PluginKind::Destination))
+                    errors.push(other_kind(&table.settings, plugin, &other, PluginKind::Destination));
                 }
                 Err(error) => errors.push(error),
             }
@@ -218,12 +227,19 @@ impl Catalogue {
     fn plugin(&self, carrier: &Carrier, table: &str, kind: PluginKind) -> Result<Arc<dyn Plugin>, OpenError> {
         let table = table.to_owned();
         match carrier {
-            Carrier::Linked { plugin } => self.find(plugin, kind).ok_or_else(|| OpenError::Unknown {
-                table,
-                kind,
-                plugin: plugin.clone(),
-                known: self.names(kind),
-            }),
+            Carrier::Linked { plugin } => {
+                let found = self.find(plugin, kind).ok_or_else(|| OpenError::Unknown {
+                    table: table.clone(),
+                    kind,
+                    plugin: plugin.clone(),
+                    known: self.names(kind),
+                })?;
+                // A panic in a linked plugin ends its call, not the run.
+                match host::Guarded::new(found) {
+                    Ok(guarded) => Ok(Arc::new(guarded)),
+                    Err(error) => Err(OpenError::Load { table, error }),
+                }
+            }
             Carrier::Library { isolation: Isolation::Process, .. } => Err(OpenError::Carrier {
                 table,
                 what: "a library in a process of its own: to load it into this one, where a crash of the plugin is a \
@@ -245,13 +261,8 @@ impl Catalogue {
     }
 
     fn names(&self, kind: PluginKind) -> String {
-        let names: Vec<String> = self
-            .linked
-            .iter()
-            .map(|plugin| plugin.manifest())
-            .filter(|m| m.kind == kind)
-            .map(|m| m.name)
-            .collect();
+        let names: Vec<String> =
+            self.linked.iter().map(Plugin::manifest).filter(|m| m.kind == kind).map(|m| m.name).collect();
         names.join(", ")
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use nexus_plugin_api::PluginError;
 
 use crate::column::{Column, meant};
-use crate::csv::{self, NoTable, Table};
+use crate::csv::{self, NoTable, Table, Wanted};
 use crate::file::Snapshot;
 use crate::json_lines;
 use crate::row::{BadRow, Row};
@@ -37,10 +37,19 @@ pub struct Book {
 impl Book {
     /// Reads a snapshot.
     pub fn read(snapshot: &Snapshot, settings: &Settings) -> Result<Self, PluginError> {
+        Self::read_wanted(snapshot, settings, &Wanted::All)
+    }
+
+    /// Reads some rows of a snapshot. Whether others contradict them is not looked at.
+    pub fn read_wanted(
+        snapshot: &Snapshot,
+        settings: &Settings,
+        wanted: &Wanted<'_>,
+    ) -> Result<Self, PluginError> {
         let table = match settings.format {
-            Format::Csv => csv::read(&snapshot.bytes, settings.delimiter)
+            Format::Csv => csv::read(&snapshot.bytes, settings.delimiter, wanted)
                 .map_err(|reason| no_table(settings, &reason))?,
-            Format::Jsonl => json_lines::read(&snapshot.bytes),
+            Format::Jsonl => json_lines::read(&snapshot.bytes, wanted),
         };
         Ok(Self::of_table(snapshot.digest.clone(), table, settings))
     }

@@ -5,11 +5,32 @@
 //! reader that goes on to the end of the file would make every later row vanish, and vanished rows
 //! look like sessions that never took place.
 
+use std::collections::HashSet;
+
 use crate::column::{Column, REQUIRED, meant};
 use crate::row::{BadRow, Cell, Cells, RawRow};
 
 /// A quoted cell this long is a mark that was never closed.
 const LONGEST_QUOTED: usize = 64 * 1024;
+
+/// The rows of interest.
+#[derive(Debug)]
+pub enum Wanted<'a> {
+    /// All of them.
+    All,
+    /// Those with these ids: in a large log they are few.
+    Ids(&'a HashSet<&'a str>),
+}
+
+impl Wanted<'_> {
+    /// Whether the row with these cells is one of them.
+    pub fn names(&self, cells: &Cells) -> bool {
+        match self {
+            Self::All => true,
+            Self::Ids(ids) => cells.get(Column::Id).and_then(Cell::text).is_some_and(|id| ids.contains(id)),
+        }
+    }
+}
 
 /// A log's rows before they are understood.
 #[derive(Debug, Default)]
@@ -44,8 +65,9 @@ pub enum NoTable {
     Missing(String),
 }
 
-/// Splits a CSV log into rows; without a `delimiter` the header tells.
-pub fn read(bytes: &[u8], delimiter: Option<u8>) -> Result<Table, NoTable> {
+/// Splits a CSV log into rows; without a `delimiter` the header tells. Of the rows those that `wanted`
+/// names are kept.
+pub fn read(bytes: &[u8], delimiter: Option<u8>, wanted: &Wanted<'_>) -> Result<Table, NoTable> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(NoTable::Encoding);
     }
@@ -79,7 +101,8 @@ pub fn read(bytes: &[u8], delimiter: Option<u8>) -> Result<Table, NoTable> {
     }
     for (line, cells) in lines {
         match cells.and_then(|cells| by_column(&columns, cells)) {
-            Ok(cells) => table.rows.push(RawRow { line, cells }),
+            Ok(cells) if wanted.names(&cells) => table.rows.push(RawRow { line, cells }),
+            Ok(_) => {}
             Err(reason) => table.bad.push(BadRow::opaque(line, reason)),
         }
     }
@@ -99,7 +122,7 @@ pub fn missing(columns: &[Column], unknown: &[String]) -> String {
 
 fn by_column(columns: &[Option<Column>], cells: Vec<Vec<u8>>) -> Result<Cells, String> {
     let count = cells.len();
-    let mut found = Cells::new();
+    let mut found = Vec::new();
     for (at, cell) in cells.into_iter().enumerate() {
         let text = String::from_utf8(cell).map_err(|_| "is not UTF-8 text: save the log as `CSV UTF-8`")?;
         let text = text.trim();
@@ -108,7 +131,7 @@ fn by_column(columns: &[Option<Column>], cells: Vec<Vec<u8>>) -> Result<Cells, S
         }
         match columns.get(at) {
             Some(Some(column)) => {
-                found.insert(*column, Cell::Text(text.to_owned()));
+                found.push((*column, Cell::Text(text.to_owned())));
             }
             Some(None) => {}
             // Cells behind the last heading move nothing only if they are blank.
@@ -121,7 +144,7 @@ fn by_column(columns: &[Option<Column>], cells: Vec<Vec<u8>>) -> Result<Cells, S
             }
         }
     }
-    Ok(found)
+    Ok(found.into_iter().collect())
 }
 
 /// The rows of the file: the line each begins on, and its cells or why it has none. Blank rows and
@@ -299,7 +322,7 @@ mod tests {
     }
 
     fn header_error(text: &[u8]) -> String {
-        read(text, None).unwrap_err().to_string()
+        read(text, None, &Wanted::All).unwrap_err().to_string()
     }
 
     #[test]
@@ -324,9 +347,9 @@ mod tests {
             ("sep=|\nid|instrument|start|end\n1|T|2024-03-05 09:10|\n", None),
             ("id;instrument;start;end,with,many,commas,in,it\n1;T;2024-03-05 09:10;\n", Some(b';')),
         ] {
-            let read = read(text.as_bytes(), set);
+            let read = read(text.as_bytes(), set, &Wanted::All);
             match set {
-                None => assert_eq!(read.unwrap().rows[0].cells.len(), 3, "{text}"),
+                None => assert_eq!(read.unwrap().rows[0].cells.iter().count(), 3, "{text}"),
                 Some(_) => assert!(read.unwrap_err().to_string().contains("`end`")),
             }
         }
@@ -334,9 +357,12 @@ mod tests {
 
     #[test]
     fn rows_of_another_width_and_other_encodings() {
-        let table =
-            read(b"id,instrument,start,end,\n1,T,s,,,,\n2,T,s,e,,more\n3,T\n4,G\xe4rtner,s,e\n", None)
-                .unwrap();
+        let table = read(
+            b"id,instrument,start,end,\n1,T,s,,,,\n2,T,s,e,,more\n3,T\n4,G\xe4rtner,s,e\n",
+            None,
+            &Wanted::All,
+        )
+        .unwrap();
         assert_eq!(table.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 4]);
         assert_eq!(table.bad.iter().map(|row| row.line).collect::<Vec<_>>(), [3, 5]);
         assert!(table.bad[0].reason.contains("6 cells"));

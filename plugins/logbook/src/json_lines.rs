@@ -7,11 +7,11 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::column::Column;
-use crate::csv::Table;
+use crate::csv::{Table, Wanted};
 use crate::row::{BadRow, Cell, Cells, RawRow};
 
-/// Reads the objects; a line that is none is bad by itself.
-pub fn read(bytes: &[u8]) -> Table {
+/// Reads the objects; a line that is none is bad by itself. Of the rows those that `wanted` names are kept.
+pub fn read(bytes: &[u8], wanted: &Wanted<'_>) -> Table {
     let mut table = Table::default();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (line, text) in (1_u64..).zip(bytes.split(|byte| *byte == b'\n')) {
@@ -20,8 +20,10 @@ pub fn read(bytes: &[u8]) -> Table {
             continue;
         }
         match object(text, &mut table) {
-            Ok(cells) if cells.is_empty() => {}
-            Ok(cells) => table.rows.push(RawRow { line, cells }),
+            Ok(cells) if !cells.is_empty() && wanted.names(&cells) => {
+                table.rows.push(RawRow { line, cells });
+            }
+            Ok(_) => {}
             Err(reason) => table.bad.push(BadRow::opaque(line, reason)),
         }
     }
@@ -32,7 +34,7 @@ fn object(text: &[u8], table: &mut Table) -> Result<Cells, String> {
     let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8 text")?;
     let Pairs(pairs) = serde_json::from_str(text)
         .map_err(|error| format!("is not one JSON object such as {{\"id\": \"17\", …}}: {error}"))?;
-    let mut cells = Cells::new();
+    let mut cells = Vec::new();
     let mut seen = Vec::new();
     for (key, value) in pairs {
         let Some(column) = Column::of_heading(&key) else {
@@ -50,10 +52,10 @@ fn object(text: &[u8], table: &mut Table) -> Result<Cells, String> {
             table.columns.push(column);
         }
         if let Some(cell) = cell(value).map_err(|what| format!("`{}` is {what}", column.name()))? {
-            cells.insert(column, cell);
+            cells.push((column, cell));
         }
     }
-    Ok(cells)
+    Ok(cells.into_iter().collect())
 }
 
 fn cell(value: Value) -> Result<Option<Cell>, &'static str> {
@@ -111,28 +113,27 @@ mod tests {
 
     #[test]
     fn objects_become_rows() {
-        let table = read(
-            b"\xef\xbb\xbf{\"id\": 7, \"Consent\": true, \"title\": \"  \", \"sample\": [\"a\", 2], \"note\": {}}\r\n\n# x\n{}\n",
-        );
+        let table = read(b"\xef\xbb\xbf{\"id\": 7, \"Consent\": true, \"title\": \"  \", \"sample\": [\"a\", 2], \"note\": {}}\r\n\n# x\n{}\n", &Wanted::All);
         assert_eq!(table.rows.len(), 1);
         let cells = &table.rows[0].cells;
-        assert_eq!(cells[&Column::Id], Cell::Text("7".into()));
-        assert_eq!(cells[&Column::Consent], Cell::Text("true".into()));
-        assert_eq!(cells[&Column::Sample], Cell::List(vec!["a".into(), "2".into()]));
-        assert!(!cells.contains_key(&Column::Title));
+        assert_eq!(cells.get(Column::Id), Some(&Cell::Text("7".into())));
+        assert_eq!(cells.get(Column::Consent), Some(&Cell::Text("true".into())));
+        assert_eq!(cells.get(Column::Sample), Some(&Cell::List(vec!["a".into(), "2".into()])));
+        assert!(cells.get(Column::Title).is_none());
         assert_eq!(table.unknown, ["note"]);
     }
 
     #[test]
     fn lines_that_are_no_object_are_bad_by_line() {
-        let table = read(b"[1]\n{\"id\": \nnull\n{\"id\": \"\xff\"}\n{\"id\": {}}\n{\"id\": 1}\n");
+        let table =
+            read(b"[1]\n{\"id\": \nnull\n{\"id\": \"\xff\"}\n{\"id\": {}}\n{\"id\": 1}\n", &Wanted::All);
         assert_eq!(table.bad.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
         assert_eq!(table.rows[0].line, 6);
     }
 
     #[test]
     fn an_answer_given_twice_is_none() {
-        let table = read(b"{\"id\": 1, \"consent\": \"no\", \"Consent\": \"yes\"}\n");
+        let table = read(b"{\"id\": 1, \"consent\": \"no\", \"Consent\": \"yes\"}\n", &Wanted::All);
         assert!(table.bad[0].reason.contains("`consent` twice"));
     }
 }

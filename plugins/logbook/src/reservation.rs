@@ -191,7 +191,7 @@ fn reservation(row: &Row, of_another_user: bool) -> Reservation {
 fn samples(row: &Row, warnings: &mut Vec<String>) -> Vec<Sample> {
     const PARTS: [Column; 4] =
         [Column::Sample, Column::SamplePid, Column::SampleDetails, Column::SampleElements];
-    let Some(leading) = PARTS.into_iter().find(|column| row.cells.contains_key(column)) else {
+    let Some(leading) = PARTS.into_iter().find(|column| row.cells.get(*column).is_some()) else {
         return Vec::new();
     };
     let count = parts(row, leading, usize::MAX).len();
@@ -230,7 +230,7 @@ fn samples(row: &Row, warnings: &mut Vec<String>) -> Vec<Sample> {
 }
 
 fn parts(row: &Row, column: Column, count: usize) -> Vec<String> {
-    match row.cells.get(&column) {
+    match row.cells.get(column) {
         None => Vec::new(),
         Some(Cell::List(parts)) => parts.clone(),
         Some(Cell::Text(text)) if count == 1 => vec![text.clone()],

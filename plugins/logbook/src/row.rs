@@ -1,7 +1,5 @@
 //! One row: cells by column, then a usage event.
 
-use std::collections::BTreeMap;
-
 use nexus_plugin_api::EventTime;
 
 use crate::column::Column;
@@ -27,8 +25,37 @@ impl Cell {
     }
 }
 
-/// The cells that hold something.
-pub type Cells = BTreeMap<Column, Cell>;
+/// The cells that hold something. A list, not a map: a log has many rows, and each row few cells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cells(Vec<(Column, Cell)>);
+
+impl Cells {
+    /// What stands in this column.
+    pub fn get(&self, column: Column) -> Option<&Cell> {
+        self.0.iter().find(|(of, _)| *of == column).map(|(_, cell)| cell)
+    }
+
+    /// All cells, in the order of the columns.
+    pub fn iter(&self) -> impl Iterator<Item = &(Column, Cell)> {
+        self.0.iter()
+    }
+
+    /// Whether nothing stands in the row.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(Column, Cell)> for Cells {
+    /// Each column at most once.
+    fn from_iter<I: IntoIterator<Item = (Column, Cell)>>(cells: I) -> Self {
+        let mut cells: Vec<_> = cells.into_iter().collect();
+        // Two rows are the same whatever the order of their keys.
+        cells.sort_by_key(|(column, _)| *column);
+        cells.shrink_to_fit();
+        Self(cells)
+    }
+}
 
 /// A row as it stands in the file.
 #[derive(Debug)]
@@ -62,7 +89,7 @@ impl BadRow {
 
     /// A row whose cells are known.
     pub fn of_cells(line: u64, cells: &Cells, reason: impl Into<String>) -> Self {
-        let text = |column| cells.get(&column).and_then(Cell::text).map(str::to_owned);
+        let text = |column| cells.get(column).and_then(Cell::text).map(str::to_owned);
         Self {
             line,
             id: text(Column::Id),
@@ -135,7 +162,7 @@ impl Row {
             start,
             end,
             cancelled,
-            cells: Cells::new(),
+            cells: Cells::default(),
         })
     }
 
@@ -161,7 +188,7 @@ pub fn identifier(log: &str, id: &str) -> String {
 }
 
 fn text(cells: &Cells, column: Column) -> Option<&str> {
-    cells.get(&column).and_then(Cell::text)
+    cells.get(column).and_then(Cell::text)
 }
 
 /// A text that names something: short, on one line.

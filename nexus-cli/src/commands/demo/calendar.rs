@@ -28,6 +28,13 @@ pub struct Use {
     pub shows: &'static str,
 }
 
+impl Use {
+    /// The session it becomes, if it becomes one.
+    pub fn session(&self) -> String {
+        format!("logbook:{}/{}", super::logbook::NAME, self.id)
+    }
+}
+
 /// Files saved one after the other.
 pub struct Series {
     /// What their names begin with; of several files, a number follows.

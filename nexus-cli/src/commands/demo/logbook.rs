@@ -5,6 +5,9 @@ use chrono::DateTime;
 
 use super::calendar::{USES, Use};
 
+/// The log's name: part of every session identifier.
+pub const NAME: &str = "demo";
+
 const HEADINGS: [&str; 12] = [
     "id",
     "instrument",

@@ -128,7 +128,9 @@ fn migrate(path: &Path, goal: Goal, options: &MigrationOptions<'_>) -> Result<Mi
             Err(error) => {
                 return Err(DbError::Partial {
                     reached: name(report.to),
-                    backup: report.backup.map_or_else(String::new, |path| path.display().to_string()),
+                    backup: report
+                        .backup
+                        .map_or_else(|| "none".to_owned(), |path| path.display().to_string()),
                     source: Box::new(error),
                 });
             }

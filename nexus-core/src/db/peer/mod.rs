@@ -19,7 +19,7 @@ pub use obstacle::Obstacle;
 pub use revision::{Revision, UnknownRevision};
 pub use script::{HistoryEntry, downgrade_sql, history, upgrade_sql};
 pub use standing::{Shape, Standing, standing};
-pub use step::{Loss, Step};
+pub use step::Loss;
 
 use super::chain::PEER;
 use super::error::{DbError, name_of};

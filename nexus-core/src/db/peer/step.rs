@@ -11,7 +11,7 @@ use crate::db::error::{DbError, name_of, sqlite};
 
 /// A step between two neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// Applies this revision.
     Up(Revision),
     /// Undoes this revision.
@@ -29,7 +29,7 @@ pub struct Loss {
 
 impl Step {
     /// Where it leads; none for the empty database.
-    pub fn to(self) -> Option<Revision> {
+    pub(super) fn to(self) -> Option<Revision> {
         match self {
             Self::Up(revision) => Some(revision),
             Self::Down(revision) => revision.down(),

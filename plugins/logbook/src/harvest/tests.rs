@@ -1,4 +1,5 @@
-use nexus_plugin_api::{EventTime, FailureClass, InstrumentQuery};
+use chrono::DateTime;
+use nexus_plugin_api::{EventTime, FailureClass, InstrumentQuery, InstrumentRef, OutsideEvents};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -107,6 +108,15 @@ fn an_unchanged_log_has_nothing_new() {
     // Any change brings all rows again.
     log.write(&ROWS.replace("2024-03-07 09:00,,", "2024-03-07 09:00,2024-03-07 11:00,"));
     assert_eq!(ids(&log.ask(&second_request)), ["1", "2", "3"]);
+}
+
+#[test]
+fn open_events_of_a_log_with_other_tools_are_answered_too() {
+    let log = Log::new(&format!("{ROWS}4,Laser,a,2024-03-05 09:00,,,,\n"));
+    let next = again(request(), &log.ask(&request()));
+    assert!(log.ask(&next).events.is_empty());
+    let open = HarvestRequest { open: vec!["3".into(), "4".into()], ..next };
+    assert_eq!(ids(&log.ask(&open)), ["3"]);
 }
 
 #[test]
@@ -262,11 +272,11 @@ proptest! {
     fn garbage_costs_only_itself(garbage in proptest::collection::vec(any::<u8>(), 0..80)) {
         prop_assume!(!garbage.contains(&b'"'));
         let log = Log::new("");
-        let mut bytes = format!("{HEAD}a,TEM-1,ann,2024-03-05 09:00,2024-03-05 10:00,yes,,\n").into_bytes();
+        let mut bytes = format!("{HEAD}first,TEM-1,ann,2024-03-05 09:00,2024-03-05 10:00,yes,,\n").into_bytes();
         bytes.extend(&garbage);
-        bytes.extend(b"\nb,TEM-1,ann,2024-03-06 09:00,2024-03-06 10:00,yes,,\n");
+        bytes.extend(b"\nlast,TEM-1,ann,2024-03-06 09:00,2024-03-06 10:00,yes,,\n");
         std::fs::write(log.dir.path().join("usage.csv"), bytes).unwrap();
         let page = log.ask(&request());
-        prop_assert!(ids(&page).starts_with(&["a"]) && ids(&page).ends_with(&["b"]));
+        prop_assert!(ids(&page).starts_with(&["first"]) && ids(&page).ends_with(&["last"]));
     }
 }

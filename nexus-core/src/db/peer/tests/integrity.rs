@@ -5,9 +5,9 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use super::samples::{FORWARDS, expected, expected_database, populate, rows};
 use crate::db::DbError;
+use crate::db::peer::Revision;
 use crate::db::peer::census::Census;
-use crate::db::peer::step::rebuild_history;
-use crate::db::peer::{Revision, Step};
+use crate::db::peer::step::{Step, rebuild_history};
 use crate::db::schema::{Schema, snapshot};
 
 /// A database in memory on which SQLite silently leaves out whatever the filter picks.

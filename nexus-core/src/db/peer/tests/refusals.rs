@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use proptest::prelude::*;
+use proptest::sample::Index;
 use rusqlite::Connection;
 
 use super::samples::Sample;
@@ -351,4 +353,27 @@ fn no_room_for_backup_and_rebuild() {
     }
     assert_eq!(sample.bytes(), before);
     assert_eq!(sample.files(), ["facility.db"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever a disk did to the file: an error or a result, never a panic, and an error of the first step changes
+    /// nothing.
+    #[test]
+    fn damage_anywhere_is_an_error_at_worst(damage in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..40)) {
+        let sample = Sample::at(Revision::V2_4_0a);
+        let mut bytes = sample.bytes();
+        for (place, value) in damage {
+            // Mostly the pages that tell what the others are.
+            let end = if value % 2 == 0 { 4096 } else { bytes.len() };
+            bytes[place.index(end)] = value;
+        }
+        fs::write(&sample.path, &bytes).unwrap();
+        let read = open(&sample.path, Access::Read).and_then(|database| database.query("SELECT * FROM session_log", &[]));
+        let moved = upgrade(&sample.path, Revision::HEAD, &options());
+        if moved.is_err() && !matches!(moved, Err(DbError::Partial { .. })) {
+            prop_assert!(sample.bytes() == bytes, "{moved:?} after {read:?}");
+        }
+    }
 }
