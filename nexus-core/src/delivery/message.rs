@@ -148,7 +148,7 @@ pub enum Effect {
         /// Where to go on.
         checkpoint: Option<Checkpoint>,
     },
-    /// Add a row to `upload_log` (and put its id into the delivery).
+    /// Add a row to `upload_log`, and put its id into the delivery before that is saved.
     WriteUploadLog(UploadEntry),
     /// Add a row to `nexus_event`.
     NoteEvent {
