@@ -6,9 +6,16 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
 
+const EXAMPLES: &str = "\
+Examples:
+  nexus demo                     see it work on a small invented facility
+  nexus init /srv/nexus          begin: a commented nexus.toml and a database
+  nexus run                      harvest, build and export: what a timer calls
+  nexus status                   what was delivered, and what waits";
+
 /// Turns the usage sessions of a facility's instruments into records, and delivers them.
 #[derive(Debug, Parser)]
-#[command(name = "nexus", version, about, propagate_version = true)]
+#[command(name = "nexus", version, propagate_version = true, after_help = EXAMPLES)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -67,4 +74,67 @@ pub enum Command {
     Db(commands::db::DbArgs),
     /// Make a small facility in a folder, run over it, and show what happened.
     Demo(commands::demo::DemoArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// Every command and verb: its full name, itself, and the texts after its help and those above it.
+    fn all(
+        command: &clap::Command,
+        above: &str,
+        texts: &str,
+        found: &mut Vec<(String, clap::Command, String)>,
+    ) {
+        let name = format!("{above}{}", command.get_name());
+        let after = command.get_after_long_help().or(command.get_after_help());
+        let texts = format!("{texts}\n{}", after.map(ToString::to_string).unwrap_or_default());
+        for verb in command.get_subcommands() {
+            all(verb, &format!("{name} "), &texts, found);
+        }
+        found.push((name, command.clone(), texts));
+    }
+
+    /// Whether a line is an example of the command; global options may stand before its name.
+    fn example(texts: &str, name: &str) -> bool {
+        let words: Vec<&str> = name.split(' ').collect();
+        texts.lines().filter(|line| line.trim_start().starts_with("nexus ")).any(|line| {
+            // What it does stands to the right, after two blanks.
+            let line = line.trim_start().split("  ").next().unwrap_or_default();
+            let mut said = line.split_whitespace().map(|word| word.trim_end_matches(';'));
+            words.iter().all(|word| said.any(|other| other == *word))
+        })
+    }
+
+    #[test]
+    fn every_help_is_in_full_sentences_and_shows_an_example() {
+        let mut found = Vec::new();
+        all(&Cli::command(), "", "", &mut found);
+        let mut poor = Vec::new();
+        for (name, command, texts) in &found {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            if about.split_whitespace().count() < 3 || !about.starts_with(char::is_uppercase) {
+                poor.push(format!("{name}: its description is `{about}`"));
+            }
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                if argument.get_help().is_none_or(|help| help.to_string().trim().is_empty()) {
+                    poor.push(format!("{name}: `{}` is not described", argument.get_id()));
+                }
+            }
+            // A command of several verbs is shown by their examples.
+            let shown = command.has_subcommands() && name != "nexus" || example(texts, name);
+            if !shown {
+                poor.push(format!("{name}: no example"));
+            }
+        }
+        assert_eq!(poor, Vec::<String>::new(), "{poor:#?}");
+    }
 }

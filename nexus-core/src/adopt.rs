@@ -55,6 +55,8 @@ pub struct Adopted {
     pub deliveries: u64,
     /// Records of the peer that will be delivered.
     pub to_deliver: u64,
+    /// Records of the peer that nobody asked to deliver.
+    pub undelivered: u64,
     /// Sessions built by the peer whose record file is not where it should be.
     pub records_missing: Vec<SessionId>,
 }
@@ -64,10 +66,10 @@ pub struct Adopted {
 /// # Errors
 /// The database cannot be read.
 pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteError> {
-    let mut found = Inheritance {
-        adopted_at: meta::adopted_at(conn)?.map(|at| at.to_string()),
-        ..Inheritance::default()
-    };
+    let mut found = Inheritance::default();
+    if has_own_tables(conn)? {
+        found.adopted_at = meta::adopted_at(conn)?.map(|at| at.to_string());
+    }
     let mut statement =
         conn.prepare("SELECT record_status, count(DISTINCT session_identifier) FROM session_log GROUP BY 1")?;
     for row in statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
@@ -85,6 +87,15 @@ pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteE
         found.uploads.insert(destination, count.unsigned_abs());
     }
     Ok(found)
+}
+
+/// A database that only NexusLIMS worked on has none of our tables.
+fn has_own_tables(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'nexus_meta')",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// Whether the database was taken on, at the price of one look-up.
@@ -158,6 +169,11 @@ pub fn adopt(
     meta::set_upload_log_seen(tx, last)?;
     if deliver_missing {
         deliver(tx, routes, folders, instruments, now, &mut adopted)?;
+    } else {
+        for id in session::with_status(tx, RecordStatus::BuiltNotExported)? {
+            let ours = SessionState::load(tx, &id)?.is_some_and(|state| state.content_sha256.is_some());
+            adopted.undelivered += u64::from(!ours);
+        }
     }
     if !is_adopted(tx)? {
         mark(tx, now)?;

@@ -9,6 +9,7 @@ mod reservations;
 mod save;
 
 use std::any::Any;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -36,7 +37,7 @@ use crate::session::{RecordStatus, Session};
 use crate::session_state;
 use crate::stop::StopFlag;
 use crate::timestamp::Timestamp;
-use crate::walk::{FoundFile, Selection};
+use crate::walk::{Selection, Walk};
 use crate::writer::{Ticket, WriteError, Writer};
 use permits::Permits;
 
@@ -104,7 +105,10 @@ struct Job {
     /// It was in hand when an earlier run ended before its time.
     suspect: bool,
     reservation: Reservation,
-    files: Vec<FoundFile>,
+    /// The walk of its instrument's folder, shared by all its sessions.
+    walk: Arc<Walk>,
+    /// Its files in that walk.
+    files: Range<usize>,
 }
 
 /// How a session ended, before it is saved.
@@ -219,7 +223,7 @@ impl Builder<'_> {
             zone: job.session.zone,
             start: job.session.start.in_zone(job.session.zone),
             reservation: job.reservation.clone(),
-            files: job.files.clone(),
+            files: job.walk.files().get(job.files.clone()).unwrap_or_default().to_vec(),
             instrument_data: self.folders.instrument_data.clone(),
             data: self.folders.data.clone(),
             stamp: Stamp { date: self.clock.now_local(), version: self.version.to_owned() },
@@ -415,7 +419,8 @@ fn lock(report: &Mutex<BuildReport>) -> std::sync::MutexGuard<'_, BuildReport> {
     report.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// An error with everything behind it, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -33,7 +33,7 @@ use crate::writer::{WriteError, Writer};
 
 /// Workers of a destination that can tell what it holds.
 const WORKERS: usize = 4;
-/// Deliveries claimed at once from such a destination.
+/// Deliveries claimed at once from such a destination; what is not begun when it pauses is put back.
 const PAGE: usize = 8;
 /// Failures of the destination as a whole after which it is left alone until the next run.
 const FAILURES_BEFORE_PAUSE: u32 = 3;
@@ -96,16 +96,21 @@ impl Exporter<'_> {
     }
 
     fn work_inner(&self, destination: &DestinationInstance) -> Result<Tally, WriteError> {
+        if let Some(until) = queue::paused_until(self, &destination.name)? {
+            let mut tally = Tally::default();
+            tally.counts.paused = Some(format!("it asked to be left alone until {until}"));
+            return Ok(tally);
+        }
         let target = match destination.target() {
             Ok(target) => TargetFacts::from(&target),
             Err(error) => {
-                queue::note_destination(self, &destination.name, None, Some(error.to_string()))?;
+                let error = error.told();
+                queue::note_destination(self, &destination.name, None, Some(error.clone()))?;
                 let mut tally = Tally::default();
-                tally.counts.paused = Some(error.to_string());
                 tally
                     .needs_person
                     .push(format!("destination `{}` cannot be used: {error}", destination.name));
-                self.leftovers(destination, &mut tally)?;
+                tally.counts.paused = Some(error);
                 return Ok(tally);
             }
         };
@@ -128,7 +133,7 @@ impl Exporter<'_> {
             }
             ended
         });
-        let mut tally = desk.tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tally = desk.tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         ended?;
         queue::note_destination(
             self,
@@ -136,15 +141,23 @@ impl Exporter<'_> {
             Some(desk.target.id.clone()),
             tally.counts.paused.clone(),
         )?;
-        self.leftovers(destination, &mut tally)?;
         Ok(tally)
     }
 
-    /// Lets go of what waited for this destination, and counts what is left of its own.
-    fn leftovers(&self, destination: &DestinationInstance, tally: &mut Tally) -> Result<(), WriteError> {
+    /// Counts what is left for a destination at the end of a run, and tells of what nobody goes on with.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn leftovers(&self, destination: &DestinationInstance, tally: &mut Tally) -> Result<(), WriteError> {
         let (due, stuck) = queue::left(self, &destination.name)?;
         tally.counts.due = due;
         tally.counts.stuck = stuck;
+        if stuck > 0 && tally.needs_person.is_empty() {
+            tally.needs_person.push(format!(
+                "destination `{}`: {stuck} deliveries wait for somebody; `nexus sessions show` tells why",
+                destination.name
+            ));
+        }
         Ok(())
     }
 

@@ -61,7 +61,7 @@ impl Harvest<'_> {
             .iter()
             .map(|one| (one.pid.as_str().into(), one.timezone.parse().unwrap_or(Tz::UTC)))
             .collect();
-        let mut seen: BTreeMap<InstrumentPid, BTreeSet<String>> = BTreeMap::new();
+        let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut progress: BTreeMap<InstrumentPid, InstrumentProgress> = BTreeMap::new();
         for _ in 0..MOST_PAGES {
             if self.stop.is_set() {
@@ -70,15 +70,11 @@ impl Harvest<'_> {
             let page = match harvester.harvest(&request) {
                 Ok(page) => page,
                 Err(error) => {
-                    counts.failed = Some(error.to_string());
+                    counts.failed = Some(error.told());
                     return Ok(counts);
                 }
             };
-            for event in &page.events {
-                seen.entry(event.instrument_pid.as_str().into())
-                    .or_default()
-                    .insert(event.external_id.clone());
-            }
+            seen.extend(page.events.iter().map(|event| event.external_id.clone()));
             for step in &page.instruments {
                 progress.insert(step.instrument_pid.as_str().into(), step.clone());
             }
@@ -130,9 +126,10 @@ impl Harvest<'_> {
         &self,
         harvester: &HarvesterInstance,
         progress: &BTreeMap<InstrumentPid, InstrumentProgress>,
-        mut seen: BTreeMap<InstrumentPid, BTreeSet<String>>,
+        seen: BTreeSet<String>,
     ) -> Result<u64, WriteError> {
         let mut gone = 0;
+        let seen = Arc::new(seen);
         for (instrument, step) in progress {
             if !step.complete {
                 continue;
@@ -140,7 +137,7 @@ impl Harvest<'_> {
             let check = store::Vanished {
                 harvester: harvester.name.clone(),
                 instrument: instrument.clone(),
-                seen: seen.remove(instrument).unwrap_or_default(),
+                seen: Arc::clone(&seen),
                 covered: (step.covered_from, step.covered_to),
                 instruments: self.instruments.clone(),
                 now: self.clock.now(),
@@ -165,8 +162,10 @@ fn add(to: &mut HarvestCounts, page: HarvestCounts) {
     to.new += page.new;
     to.revised += page.revised;
     to.revised_late += page.revised_late;
+    to.late.extend(page.late);
     to.opened += page.opened;
     to.open += page.open;
+    to.cancelled += page.cancelled;
     to.gone += page.gone;
     to.unchanged += page.unchanged;
     to.rejected.extend(page.rejected);

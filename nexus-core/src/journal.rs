@@ -43,6 +43,11 @@ impl Journal {
         })
     }
 
+    /// When the run began (UTC).
+    pub fn started_at(&self) -> UtcTime {
+        self.new.started_at
+    }
+
     /// Notes what happened to a session.
     ///
     /// # Errors

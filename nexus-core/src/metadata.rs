@@ -2,7 +2,7 @@
 
 use nexus_plugin_api::{MetaMap, MetaNode, MetaValue, Signal};
 
-use crate::record::Parameter;
+use crate::record::{EXTRACTION_DATE, Parameter};
 
 /// Keys that are never written into a record.
 const LEFT_OUT: [&str; 2] = ["warnings", "DatasetType"];
@@ -102,12 +102,13 @@ fn display_name(key: &str) -> String {
 /// Splits the metadata of an activity's signals into what all share and what is each one's own.
 ///
 /// A single signal shares nothing. A key is shared if every signal has it with equal values; its text is
-/// the first signal's.
+/// the first signal's. The moment of reading belongs to each file, even where two were read at once.
 pub fn split(signals: &[Flat]) -> (Vec<Parameter>, Vec<Vec<Parameter>>) {
     let shared: Vec<&str> = match signals {
         [first, others @ ..] if !others.is_empty() => first
             .entries
             .iter()
+            .filter(|(key, _)| key != EXTRACTION_DATE)
             .filter(|(key, value)| others.iter().all(|other| other.get(key).is_some_and(|v| equal(value, v))))
             .map(|(key, _)| key.as_str())
             .collect(),

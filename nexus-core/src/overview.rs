@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
@@ -237,12 +238,29 @@ pub fn sessions(conn: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Sess
         let rows = statement.query_map(params![filter.instrument, filter.user], line)?;
         lines.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
     }
-    // Text order is right within one offset only.
+    // Text order is right within one offset only, and a time without offset belongs to its instrument's zone.
+    let zones = zones(conn)?;
     lines.sort_by_cached_key(|line| {
-        std::cmp::Reverse(line.start.parse::<Timestamp>().ok().map(|time| time.in_zone(chrono_tz::UTC)))
+        let zone = zones.get(&line.instrument).copied().unwrap_or(Tz::UTC);
+        std::cmp::Reverse(line.start.parse::<Timestamp>().ok().map(|time| time.instant(zone)))
     });
     lines.truncate(filter.limit.unwrap_or(usize::MAX));
     Ok(lines)
+}
+
+/// The zone of every instrument whose zone is known.
+fn zones(conn: &Connection) -> rusqlite::Result<BTreeMap<String, Tz>> {
+    let mut statement = conn.prepare("SELECT instrument_pid, timezone FROM instruments")?;
+    let rows =
+        statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?;
+    let mut zones = BTreeMap::new();
+    for row in rows {
+        let (pid, zone) = row?;
+        if let Some(zone) = zone.and_then(|zone| zone.parse().ok()) {
+            zones.insert(pid, zone);
+        }
+    }
+    Ok(zones)
 }
 
 fn line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {

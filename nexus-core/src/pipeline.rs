@@ -65,6 +65,7 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     facility.check_storage()?;
     let _run_lock = RunLock::try_acquire(&config.storage.data)?;
     let _database_lock = DatabaseLock::acquire(&config.database.path, LOCK_PATIENCE)?;
+    facility.require_known()?;
     let mut database = Database::open(&config.database.path, Access::Write)?;
     database.require_head()?;
     facility.require_adopted(&mut database)?;
@@ -171,8 +172,9 @@ impl Run<'_> {
             }
             if counts.revised_late > 0 {
                 report.needs_person.push(format!(
-                    "harvester `{name}`: {} usage events changed after their record was built",
-                    counts.revised_late
+                    "harvester `{name}`: {} usage events changed after their session was settled, which stays as it is: {}",
+                    counts.revised_late,
+                    listed(&counts.late)
                 ));
             }
             report.harvest.insert(name, counts);
@@ -229,8 +231,18 @@ impl Run<'_> {
             let built = if steps.build { self.build(&bell, &progress, report) } else { Ok(()) };
             bell.close();
             let mut problems: Vec<WriteError> = built.err().into_iter().collect();
-            for (destination, export) in exports {
-                match export.join().unwrap_or_else(|_| Err(WriteError::Closed)) {
+            let ended: Vec<_> = exports
+                .into_iter()
+                .map(|(destination, export)| {
+                    (destination, export.join().unwrap_or_else(|_| Err(WriteError::Closed)))
+                })
+                .collect();
+            for (destination, worked) in ended {
+                let counted = worked.and_then(|mut tally| {
+                    exporter.leftovers(destination, &mut tally)?;
+                    Ok(tally)
+                });
+                match counted {
                     Ok(tally) => note(report, destination.name.clone(), tally),
                     Err(error) => problems.push(error),
                 }
@@ -311,10 +323,13 @@ impl Run<'_> {
             "harvest": report.harvest, "build": report.build, "export": report.export, "interrupted": report.interrupted,
         });
         let (journal, keep) = (Arc::clone(&self.journal), self.facility.config.history.keep);
+        let routes = self.facility.routes.clone();
         let noted = self.writer.run(move |tx| {
             // What another program did was noted, or what an earlier run left: that is a run as well.
             let noted = changed || journal.is_begun(tx)?;
             if noted {
+                // Else the next run would have to write that it has seen this one's rows.
+                reconcile::uploads(tx, &routes, &journal, now, &mut reconcile::Foreign::default())?;
                 journal.close(tx, now, exit_code, &counts, keep)?;
             }
             meta::heartbeat(tx, UtcTime::new(now))?;
@@ -323,6 +338,16 @@ impl Run<'_> {
         report.run_id = noted.then_some(self.journal.run.0);
         Ok(())
     }
+}
+
+/// The first of many sessions by name.
+fn listed(ids: &[SessionId]) -> String {
+    const MOST: usize = 10;
+    let mut text: Vec<String> = ids.iter().take(MOST).map(|id| format!("`{id}`")).collect();
+    if ids.len() > MOST {
+        text.push(format!("and {} more", ids.len() - MOST));
+    }
+    text.join(", ")
 }
 
 fn note(report: &mut RunReport, name: crate::ids::DestinationName, tally: Tally) {

@@ -54,7 +54,8 @@ pub fn reconcile(
     Ok(foreign)
 }
 
-fn uploads(
+/// Takes note of the upload log rows since the last look; at the end of a run these are its own.
+pub(crate) fn uploads(
     tx: &Transaction<'_>,
     routes: &Routes,
     journal: &Journal,

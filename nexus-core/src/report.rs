@@ -46,11 +46,15 @@ pub struct HarvestCounts {
     pub revised: u64,
     /// Events that changed after their session was built: reported, nothing else.
     pub revised_late: u64,
+    /// Their sessions.
+    pub late: Vec<SessionId>,
     /// Events newly in use.
     pub opened: u64,
     /// Events still in use.
     pub open: u64,
-    /// Events that were cancelled or vanished.
+    /// Events that did not take place, as their source says.
+    pub cancelled: u64,
+    /// Sessions settled because their event was cancelled or has vanished.
     pub gone: u64,
     /// Events that were known and unchanged.
     pub unchanged: u64,

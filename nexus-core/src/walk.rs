@@ -5,6 +5,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -96,9 +97,14 @@ pub struct Walk {
 impl Walk {
     /// The files of one window, by modification time, then path.
     pub fn slice(&self, window: Window) -> &[FoundFile] {
+        self.files.get(self.range(window)).unwrap_or_default()
+    }
+
+    /// Where the files of one window stand in [`Self::files`].
+    pub fn range(&self, window: Window) -> Range<usize> {
         let start = self.files.partition_point(|file| file.modified <= window.from);
         let end = self.files.partition_point(|file| file.modified <= window.to);
-        self.files.get(start..end.max(start)).unwrap_or_default()
+        start..end.max(start)
     }
 
     /// All files kept.

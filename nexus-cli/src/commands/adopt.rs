@@ -88,6 +88,12 @@ fn report(global: &Global, adopted: &Adopted) -> Result<ExitCode, Stop> {
             "adopted: {} sessions, {} deliveries of NexusLIMS, {} records to deliver",
             adopted.sessions, adopted.deliveries, adopted.to_deliver
         ));
+        if adopted.undelivered > 0 {
+            output::line(format!(
+                "  {} more were built by NexusLIMS and never delivered: `nexus adopt --deliver-missing` delivers them",
+                adopted.undelivered
+            ));
+        }
         for id in &adopted.records_missing {
             output::line(format!("  no record file for session {id}: it cannot be delivered"));
         }

@@ -10,7 +10,7 @@ use nexus_core::report::RunReport;
 
 use crate::args::Global;
 use crate::commands::config;
-use crate::exit_code::{ExitCode, OrStop as _, Stop};
+use crate::exit_code::{ExitCode, Stop};
 use crate::{first_party, interrupt, output};
 
 /// Arguments of `nexus run`, `harvest`, `build` and `export`.
@@ -20,9 +20,11 @@ use crate::{first_party, interrupt, output};
   nexus --config /etc/nexus.toml run --quiet
                                  the same from a timer
   nexus run --json               the whole report for a script
+  nexus harvest; nexus build; nexus export
+                                 the same as `nexus run`, step by step
 
-Exit code: 0 done (also when there was nothing to do), 4 finished but something needs a person,
-5 another run holds the lock, 6 could not start.")]
+Exit code: 0 done (also when there was nothing to do), 3 the configuration cannot be used, 4 finished but
+something needs a person, 5 another run holds the lock, 6 could not start.")]
 pub struct RunArgs {
     /// Show only the counts, not a line for every session.
     #[arg(long)]
@@ -55,7 +57,9 @@ pub fn stopped(error: PipelineError) -> Stop {
         PipelineError::Lock(lock) if lock.is_held() => {
             (ExitCode::Locked, Some("nothing was changed; it will be done by the next run"))
         }
-        PipelineError::Plugins(_) => (ExitCode::Configuration, Some("see `nexus config check`")),
+        PipelineError::Plugins(_) => {
+            (ExitCode::Configuration, Some("`nexus config check` checks everything that a run needs"))
+        }
         PipelineError::NotAdopted { .. } => {
             (ExitCode::NeedsPerson, Some("look at `nexus adopt --dry-run`, then run `nexus adopt`"))
         }
@@ -65,6 +69,14 @@ pub fn stopped(error: PipelineError) -> Stop {
     match hint {
         Some(hint) => stop.with_hint(hint),
         None => stop,
+    }
+}
+
+/// `2024-10-21T09:00:00-06:00` as `2024-10-21 09:00 -06:00`: a listing needs no seconds.
+fn minutes(time: &str) -> String {
+    match (time.get(..10), time.get(11..16), time.rfind(['+', '-']).and_then(|at| time.get(at..))) {
+        (Some(day), Some(clock), Some(offset)) => format!("{day} {clock} {offset}"),
+        _ => time.to_owned(),
     }
 }
 
@@ -78,10 +90,11 @@ pub fn print(report: &RunReport, brief: bool) {
                     line.session.to_string(),
                     line.instrument.clone(),
                     line.user.clone().unwrap_or_default(),
-                    line.start.clone(),
+                    minutes(&line.start),
                     line.result.clone(),
                     if line.files == 0 { String::new() } else { line.files.to_string() },
-                    line.detail.clone(),
+                    // The name of a record says nothing new beside its session.
+                    if line.files > 0 { String::new() } else { line.detail.clone() },
                 ]
             }),
         );
@@ -89,9 +102,17 @@ pub fn print(report: &RunReport, brief: bool) {
     }
     for (name, counts) in &report.harvest {
         output::line(format!(
-            "harvest {name}: {} events, {} new, {} revised, {} in use, {} cancelled or gone, {} unchanged",
-            counts.events, counts.new, counts.revised, counts.open, counts.gone, counts.unchanged
+            "harvest {name}: {} events = {} new + {} revised + {} in use + {} cancelled + {} unchanged",
+            counts.events,
+            counts.new,
+            counts.revised + counts.revised_late,
+            counts.open,
+            counts.cancelled,
+            counts.unchanged
         ));
+        if counts.gone > 0 {
+            output::line(format!("  settled because their event was cancelled or is gone: {}", counts.gone));
+        }
         for outside in &counts.outside {
             output::line(format!("  not an instrument: `{}` ({} events)", outside.tool, outside.count));
         }
@@ -127,7 +148,7 @@ pub fn print(report: &RunReport, brief: bool) {
             counts.delivered, counts.failed, counts.unknown, counts.due, counts.stuck
         ));
     }
-    if report.harvest.is_empty() && build.planned == 0 && report.export.values().all(|c| c.attempts() == 0) {
+    if !report.changed_something() && build.planned == 0 {
         output::line("nothing to do");
     }
     if report.interrupted {

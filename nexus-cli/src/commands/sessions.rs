@@ -128,21 +128,19 @@ fn print(story: &SessionStory) {
         output::line("a rebuild was asked for");
     }
     for delivery in &story.deliveries {
-        let mut text = format!("{:<12} {}", delivery.destination, delivery.state);
-        let mut add = |label: &str, value: &Option<String>| {
-            if let Some(value) = value {
-                text.push_str(&format!(", {label} {value}"));
-            }
-        };
-        add("id", &delivery.remote_id);
-        add("at", &delivery.remote_url);
-        add("failure", &delivery.failure_class);
-        add("because:", &delivery.failure_text);
-        add("not before (UTC)", &delivery.not_before);
+        let mut parts = vec![format!("{:<12} {}", delivery.destination, delivery.state)];
+        let facts = [
+            ("id", &delivery.remote_id),
+            ("at", &delivery.remote_url),
+            ("failure", &delivery.failure_class),
+            ("because:", &delivery.failure_text),
+            ("not before (UTC)", &delivery.not_before),
+        ];
+        parts.extend(facts.iter().filter_map(|(label, value)| Some(format!("{label} {}", value.as_ref()?))));
         if delivery.origin == "peer" {
-            text.push_str(", delivered by NexusLIMS");
+            parts.push("delivered by NexusLIMS".to_owned());
         }
-        output::line(text);
+        output::line(parts.join(", "));
     }
     if !story.events.is_empty() {
         output::line("what happened (UTC)");

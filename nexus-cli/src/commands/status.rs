@@ -27,7 +27,7 @@ pub fn open(global: &Global) -> Result<Database, Stop> {
             ExitCode::CannotStart,
             anyhow::anyhow!("nexus has not worked on `{path}` yet"),
         )
-        .with_hint("`nexus adopt --dry-run` shows what it holds; `nexus run` begins"));
+        .with_hint("`nexus adopt --dry-run` shows what it holds; `nexus adopt` takes it on"));
     }
     Ok(database)
 }

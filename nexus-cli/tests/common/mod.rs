@@ -10,6 +10,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+pub mod facility;
+
 /// A folder that is gone when the test ends.
 pub struct Sandbox {
     dir: TempDir,

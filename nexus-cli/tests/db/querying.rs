@@ -24,7 +24,7 @@ fn rows_as_table_csv_and_json() {
     );
     assert_eq!(query(&sandbox, &["--json", sql]).json(), json);
     let table = query(&sandbox, &[sql]).done();
-    let cells: Vec<_> = table.lines().nth(3).unwrap().split_whitespace().collect();
+    let cells: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(cells, ["1", "1.0", "NULL", "a,b", "x'00ff'"], "{table}");
 }
 

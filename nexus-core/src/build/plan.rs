@@ -4,6 +4,7 @@
 //! settles nothing: the session waits, with the reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::Transaction;
 use uuid::Uuid;
@@ -136,6 +137,17 @@ fn with_reservations(
             Answer::NoReservation(reason) => {
                 builder.settle(session, RecordStatus::NoReservation, "no_reservation", &reason, report);
             }
+            // The second answer that does not know it, of another run than the first.
+            Answer::Gone
+                if !candidate.rebuild
+                    && candidate
+                        .state
+                        .gone_since
+                        .is_some_and(|since| since < builder.journal.started_at()) =>
+            {
+                let text = "its usage event is no longer at its source (two complete answers)";
+                builder.settle(session, RecordStatus::NoReservation, "event_gone", text, report);
+            }
             Answer::Gone => {
                 let detail =
                     "its usage event is gone at its source; settled when the next complete answer agrees";
@@ -169,6 +181,7 @@ fn with_files(
         let windows: Vec<Window> = members.iter().map(|one| window(&one.candidate.session)).collect();
         match walk::walk(&root, &windows, builder.selection) {
             Ok(walk) => {
+                let walk = Arc::new(walk);
                 for problem in &walk.problems {
                     tracing::warn!("{}: {}", problem.path.display(), problem.reason);
                 }
@@ -204,13 +217,13 @@ fn storage_away(builder: &Builder<'_>, members: Vec<Booked>, error: &WalkError, 
 fn with_slice(
     builder: &Builder<'_>,
     booked: Booked,
-    walk: &Walk,
+    walk: &Arc<Walk>,
     root: &std::path::Path,
     report: &mut BuildReport,
 ) -> Option<Job> {
     let Booked { candidate, reservation } = booked;
     let session = candidate.session;
-    let files = walk.slice(window(&session));
+    let files = walk.range(window(&session));
     if files.is_empty() {
         no_files(builder, &session, candidate.rebuild, walk, root, report);
         return None;
@@ -221,7 +234,8 @@ fn with_slice(
         rebuild: candidate.rebuild,
         suspect: candidate.state.attempts > 0,
         reservation,
-        files: files.to_vec(),
+        walk: Arc::clone(walk),
+        files,
         session,
     })
 }

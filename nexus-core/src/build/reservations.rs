@@ -6,7 +6,7 @@ use nexus_plugin_api::{Reservation, ReservationAnswer, SessionRef};
 
 use crate::ids::{HarvesterName, SessionId};
 use crate::instrument::instrument_ref;
-use crate::plugins::{HarvesterInstance, harvester_of};
+use crate::plugins::{CallError, HarvesterInstance, harvester_of};
 use crate::session::Session;
 
 /// Sessions in one question.
@@ -63,7 +63,7 @@ pub(super) fn ask(
                 }
                 Err(error) => {
                     for at in bulk {
-                        set(&mut answers, *at, unanswered(harvester, &error.to_string()));
+                        set(&mut answers, *at, unanswered(harvester, &error.told()));
                     }
                 }
             }
@@ -126,6 +126,6 @@ fn read(answer: ReservationAnswer, harvester: &HarvesterInstance) -> Answer {
         ReservationAnswer::NoConsent { reason } => Answer::NoConsent(reason),
         ReservationAnswer::NoReservation { reason } => Answer::NoReservation(reason),
         ReservationAnswer::Gone => Answer::Gone,
-        ReservationAnswer::Failed(error) => unanswered(harvester, &error.to_string()),
+        ReservationAnswer::Failed(error) => unanswered(harvester, &CallError::from(error).told()),
     }
 }

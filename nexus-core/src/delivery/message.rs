@@ -117,18 +117,21 @@ pub struct UploadEntry {
 }
 
 impl UploadEntry {
-    /// The text for `metadata_json`.
-    ///
-    /// `record_key` is the session's key that goes into remote objects.
+    /// What goes into `metadata_json`. `record_key` is the session's key that goes into remote objects.
     #[must_use]
-    pub fn metadata_json(&self, record_key: &str) -> String {
+    pub fn metadata(&self, record_key: &str) -> serde_json::Value {
         json!({
             "key": record_key,
             "record_sha256": self.content_sha256,
             "attempt": self.attempt,
             "class": self.class.map(Class::as_str),
         })
-        .to_string()
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn metadata_json(&self, record_key: &str) -> String {
+        self.metadata(record_key).to_string()
     }
 }
 

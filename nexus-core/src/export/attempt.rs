@@ -117,11 +117,14 @@ impl Desk<'_> {
         if done.released {
             self.exporter.bell.ring();
         }
-        self.take_note(&done.delivery, &done.effects);
+        // A record that is gone is no fault of the destination.
+        let blamed =
+            done.effects.iter().filter(|effect| !rebuild || !matches!(effect, Effect::PauseCandidate { .. }));
+        self.take_note(&done.delivery, blamed);
         Ok(Some((done.delivery, done.effects)))
     }
 
-    fn take_note(&self, row: &Delivery, effects: &[Effect]) {
+    fn take_note<'e>(&self, row: &Delivery, effects: impl Iterator<Item = &'e Effect>) {
         for effect in effects {
             match effect {
                 Effect::NeedsPerson { why } => self.with_tally(|tally| {

@@ -14,9 +14,10 @@ use crate::delivery::{
 use crate::ids::{DestinationName, SessionId};
 use crate::journal::Journal;
 use crate::session::{self, RecordStatus};
-use crate::session_state;
+use crate::timestamp::UtcTime;
 use crate::upload_log::NewUpload;
 use crate::writer::WriteError;
+use crate::{destination_state, session_state};
 
 /// A configured destination, as far as transactions care.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +128,12 @@ pub(crate) fn write_down(
                     metadata: serde_json::from_str(&entry.metadata_json(record_key)).ok(),
                 };
                 logged = Some(upload.insert(tx)?);
+                if entry.success {
+                    destination_state::succeeded(tx, &row.destination, UtcTime::new(moment.now))?;
+                }
+            }
+            Effect::PauseDestination { until, class } => {
+                destination_state::pause(tx, &row.destination, Some(UtcTime::new(*until)), *class)?;
             }
             Effect::NoteEvent { kind, text } => journal.note(tx, &row.session, moment.now, kind, text)?,
             _ => {}

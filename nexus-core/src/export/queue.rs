@@ -10,10 +10,12 @@ use super::context::Facts;
 use super::{Claim, Exporter};
 use crate::delivery::table::DeliveryError;
 use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
+use crate::destination_state::DestinationState;
 use crate::ids::DestinationName;
 use crate::instrument::{Instruments, instrument_ref};
 use crate::plugins::DestinationInstance;
 use crate::session_state::SessionState;
+use crate::timestamp::UtcTime;
 use crate::writer::WriteError;
 use crate::{destination_state, external_user, session};
 
@@ -197,5 +199,17 @@ pub(super) fn note_destination(
             destination_state::failed(tx, &name, &error)?;
         }
         Ok(())
+    })
+}
+
+/// The end of a pause that the destination asked for, if it is not over.
+pub(super) fn paused_until(
+    exporter: &Exporter<'_>,
+    name: &DestinationName,
+) -> Result<Option<UtcTime>, WriteError> {
+    let (name, now) = (name.clone(), UtcTime::new(exporter.clock.now()));
+    exporter.writer.run(move |tx| {
+        let state = DestinationState::load(tx, &name)?;
+        Ok(state.and_then(|state| state.paused_until).filter(|until| now < *until))
     })
 }

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use nexus_plugin_api::{HarvestPage, MetUser, RejectedRow, UsageEvent};
 use rusqlite::Transaction;
 
+use super::covers_nothing;
 use crate::clock::ManualClock;
 use crate::cursor::Cursor;
 use crate::external_user::{ExternalSystem, NewIdentifier};
@@ -49,10 +50,17 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
             });
         }
     }
+    let stored = Cursor::of_harvester(tx, &page.harvester)?;
     for step in &page.answer.instruments {
+        let instrument = InstrumentPid::from(step.instrument_pid.as_str());
+        // Nothing new since this cursor was saved: what it covers still holds.
+        let stands = stored.get(&instrument).is_some_and(|stored| stored.cursor == step.cursor);
+        if stands && covers_nothing((step.covered_from, step.covered_to)) {
+            continue;
+        }
         Cursor {
             harvester: page.harvester.clone(),
-            instrument: step.instrument_pid.as_str().into(),
+            instrument,
             cursor: step.cursor.clone(),
             covered_from: step.covered_from.map(UtcTime::new),
             covered_to: step.covered_to.map(UtcTime::new),
@@ -93,12 +101,15 @@ fn one(
     if state.gone_since.is_some() {
         session_state::gone(tx, id, None)?;
     }
+    let instrument = InstrumentPid::from(event.instrument_pid.as_str());
     let note = |kind: &str, text: &str| page.journal.note(tx, id, page.now, kind, text);
     if event.cancelled {
-        session_state::close(tx, id)?;
-        let gone =
-            settle_gone(tx, id, page.now, &page.journal, "event_cancelled", "the usage event was cancelled")?;
-        *(if gone { &mut counts.gone } else { &mut counts.unchanged }) += 1;
+        counts.cancelled += 1;
+        if state.open_since.is_some() {
+            session_state::close(tx, id)?;
+        }
+        let text = "the usage event was cancelled";
+        counts.gone += u64::from(settle_gone(tx, id, page.now, &page.journal, "event_cancelled", text)?);
         return Ok(());
     }
     let Some(end) = event.end else {
@@ -113,13 +124,17 @@ fn one(
     };
     let new = NewSession {
         identifier: id.clone(),
-        instrument: event.instrument_pid.as_str().into(),
+        instrument: instrument.clone(),
         user: event.user.clone(),
         start: Timestamp::from(event.start),
         end: Timestamp::from(end),
     };
     let digest = digest(event);
-    match new.insert(tx)? {
+    let stored = new.insert(tx)?;
+    if matches!(stored, Stored::Inserted | Stored::Revised) && state.instrument != instrument {
+        session_state::set_instrument(tx, id, &instrument)?;
+    }
+    match stored {
         Stored::Inserted => {
             counts.new += 1;
             session_state::set_last_status(tx, id, RecordStatus::ToBeBuilt)?;
@@ -133,6 +148,7 @@ fn one(
         // Said once per revision, not once per run.
         Stored::Kept if state.pending_revision.as_deref() != Some(&digest) => {
             counts.revised_late += 1;
+            counts.late.push(id.clone());
             session_state::set_pending_revision(tx, id, Some(&digest))?;
             note("revised_after_build", &digest)?;
         }
@@ -200,7 +216,8 @@ fn settle_gone(
 pub(super) struct Vanished {
     pub harvester: HarvesterName,
     pub instrument: InstrumentPid,
-    pub seen: BTreeSet<String>,
+    /// Events of all instruments: one that moved to another instrument is not gone.
+    pub seen: Arc<BTreeSet<String>>,
     pub covered: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
     pub instruments: Instruments,
     pub now: DateTime<Utc>,

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::adopt;
+use crate::build::with_causes;
 use crate::clock::Clock;
 use crate::config::{Config, DestinationConfig, ExportStrategy, FileStrategy};
-use crate::db::{Database, DbError};
+use crate::db::{Access, Database, DbError};
 use crate::delivery::Strategy;
 use crate::durable::{self, DurableError};
 use crate::export::{Route, Routes};
@@ -26,10 +27,13 @@ use crate::writer::WriteError;
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// A folder that must exist does not.
-    #[error("{what} `{}` is not a folder: is the storage mounted? (see [storage] in the configuration)", path.display())]
+    #[error(
+        "{}`{}` ([storage] {key}) {}", if path.exists() { "" } else { "folder " }, path.display(),
+        if path.exists() { "is no folder" } else { "is not there: is the share mounted?" }
+    )]
     Storage {
-        /// Which.
-        what: &'static str,
+        /// Its key in the configuration.
+        key: &'static str,
         /// Where.
         path: PathBuf,
     },
@@ -43,7 +47,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Instruments(#[from] InstrumentError),
     /// Plugins cannot be used as configured.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", .0.iter().map(|error| with_causes(error)).collect::<Vec<_>>().join("\n"))]
     Plugins(Vec<OpenError>),
     /// An ignore pattern is none.
     #[error("[build] ignore holds a pattern that cannot be read")]
@@ -143,8 +147,14 @@ impl Facility {
     ) -> Result<Self, PipelineError> {
         let folders = folders(config);
         let redactor = Redactor::default();
-        let plugins =
+        let mut plugins =
             catalogue.open(config, &folders.scratch(), &redactor).map_err(PipelineError::Plugins)?;
+        let routes = routes(config);
+        for destination in &mut plugins.destinations {
+            if let Some(route) = routes.destinations.iter().find(|route| route.name == destination.name) {
+                destination.after.clone_from(&route.after);
+            }
+        }
         let build = &config.build;
         let suffixes = match build.file_strategy {
             FileStrategy::Exclusive => Some(build.exclusive_suffixes.as_slice()),
@@ -156,7 +166,7 @@ impl Facility {
             .thread_name(|index| format!("build {index}"))
             .build()?;
         Ok(Self {
-            routes: routes(config),
+            routes,
             config: config.clone(),
             plugins,
             folders,
@@ -176,14 +186,24 @@ impl Facility {
 
     /// The storage must be there before anything is done; our own folders are made.
     pub(super) fn check_storage(&self) -> Result<(), PipelineError> {
-        for (what, path) in
-            [("instrument data", &self.folders.instrument_data), ("data folder", &self.folders.data)]
+        for (key, path) in [("instrument_data", &self.folders.instrument_data), ("data", &self.folders.data)]
         {
             if !path.is_dir() {
-                return Err(PipelineError::Storage { what, path: path.clone() });
+                return Err(PipelineError::Storage { key, path: path.clone() });
             }
         }
         Ok(durable::create_dir_all_durable(&self.folders.scratch())?)
+    }
+
+    /// A database with history that nexus never met is refused before it is opened for writing: that would
+    /// already make our tables in it.
+    pub(super) fn require_known(&self) -> Result<(), PipelineError> {
+        let database = Database::open(&self.config.database.path, Access::Read)?;
+        database.require_head()?;
+        if database.has_own_tables()? || adopt::is_new(database.read())? {
+            return Ok(());
+        }
+        self.not_adopted(&database)
     }
 
     /// A database with history is left alone until somebody says so; an empty one is ours from the start.
@@ -196,6 +216,10 @@ impl Facility {
             adopt::mark(&tx, self.clock.now())?;
             return Ok(tx.commit().map_err(WriteError::from)?);
         }
+        self.not_adopted(database)
+    }
+
+    fn not_adopted(&self, database: &Database) -> Result<(), PipelineError> {
         let found = adopt::inspect(database.read(), &self.routes)?;
         Err(PipelineError::NotAdopted { sessions: found.sessions.values().sum() })
     }

@@ -57,6 +57,16 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// What failed, and what to do about it if the plugin knows.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Plugin(PluginError { message, hint: Some(hint), .. }) => format!("{message}; {hint}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// What every call of one instance has in common.
 #[derive(Debug)]
 pub(super) struct Caller {

@@ -56,7 +56,10 @@ pub enum OpenError {
         wanted: PluginKind,
     },
     /// Its settings are not as its schema wants them.
-    #[error("[{table}]: {}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error(
+        "the settings in [{table}] cannot be used\n\n{}",
+        .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    )]
     Settings {
         /// The table.
         table: String,

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Params, Transaction, params};
 use serde_json::Value;
 
 use super::{SessionStateError, failed};
-use crate::ids::SessionId;
+use crate::ids::{InstrumentPid, SessionId};
 use crate::session::RecordStatus;
 use crate::timestamp::UtcTime;
 
@@ -67,6 +67,21 @@ pub fn revise(
         "UPDATE nexus_session SET seen_digest = ?2, open_since = ?3, gone_since = NULL
           WHERE session_identifier = ?1",
         params![session, seen_digest, open_since],
+    )
+}
+
+/// The instrument that the event belongs to by now; before the record has its name.
+pub fn set_instrument(
+    tx: &Transaction<'_>,
+    session: &SessionId,
+    instrument: &InstrumentPid,
+) -> Result<(), SessionStateError> {
+    change(
+        tx,
+        session,
+        "note the instrument",
+        "UPDATE nexus_session SET instrument_pid = ?2 WHERE session_identifier = ?1",
+        params![session, instrument],
     )
 }
 

@@ -24,6 +24,8 @@ pub struct Use {
     pub cancelled: bool,
     /// Its files.
     pub series: &'static [Series],
+    /// What the demo shows with it.
+    pub shows: &'static str,
 }
 
 impl Use {
@@ -74,6 +76,7 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: false,
         series: &[series("almg3_hrtem_", "tif", 5, 12, 9), series("almg3_eels_", "msa", 3, 70, 8)],
+        shows: "an ordinary session: images and spectra",
     },
     Use {
         id: "2024-102",
@@ -87,6 +90,7 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: false,
         series: &[series("before_", "tif", 4, 10, 3), series("after_", "tif", 4, 190, 4)],
+        shows: "two bursts of work in one session",
     },
     Use {
         id: "2024-103",
@@ -100,6 +104,7 @@ pub const USES: [Use; 13] = [
         consent: "no",
         cancelled: false,
         series: &[series("part_", "tif", 2, 20, 15)],
+        shows: "consent refused: no record",
     },
     Use {
         id: "2024-104",
@@ -113,6 +118,7 @@ pub const USES: [Use; 13] = [
         consent: "",
         cancelled: false,
         series: &[series("x7_", "tif", 2, 15, 10)],
+        shows: "consent not answered: no record",
     },
     Use {
         id: "2024-105",
@@ -126,6 +132,7 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: false,
         series: &[],
+        shows: "no files, and too late for any to come",
     },
     Use {
         id: "2024-106",
@@ -140,6 +147,7 @@ pub const USES: [Use; 13] = [
         cancelled: false,
         // The clocks go back at 3 o'clock: two of these are saved at half past two.
         series: &[series("creep_", "tif", 8, 30, 60)],
+        shows: "the night when the clocks go back",
     },
     Use {
         id: "2024-107",
@@ -156,6 +164,7 @@ pub const USES: [Use; 13] = [
             series("Überblick 50% & mehr #", "tif", 2, 10, 12),
             series("Gefüge [Rand] +5°", "tif", 1, 45, 1),
         ],
+        shows: "names with blanks, umlauts, % and &",
     },
     Use {
         id: "2024-108",
@@ -169,6 +178,7 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: false,
         series: &[series("pt_", "tif", 3, 8, 14), series("pt_eds_", "msa", 3, 11, 14)],
+        shows: "several samples in one session",
     },
     Use {
         id: "2024-109",
@@ -182,6 +192,7 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: false,
         series: &[series("inclusion_", "msa", 6, 10, 6)],
+        shows: "spectra only",
     },
     Use {
         id: "2024-110",
@@ -195,6 +206,7 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: true,
         series: &[],
+        shows: "called off",
     },
     Use {
         id: "2024-111",
@@ -208,6 +220,7 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: false,
         series: &[],
+        shows: "a tool that is no instrument here: counted, not stored",
     },
     Use {
         id: "2024-112",
@@ -221,6 +234,7 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: false,
         series: &[series("lamella_", "tif", 4, 15, 20)],
+        shows: "an ordinary session",
     },
     Use {
         id: "2024-113",
@@ -234,5 +248,6 @@ pub const USES: [Use; 13] = [
         consent: "yes",
         cancelled: false,
         series: &[series("insitu_", "tif", 2, 30, 30)],
+        shows: "still in use: waits for its end",
     },
 ];

@@ -1,0 +1,52 @@
+//! `nexus harvest`, over the built program: sessions come in, and nothing else happens.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use common::facility::{Facility, needs_person};
+use serde_json::json;
+
+#[test]
+fn sessions_come_in_and_wait_to_be_built() {
+    let facility = Facility::with_two_sessions();
+    let report = facility.step("harvest", 0);
+    assert_eq!(report["harvest"]["log"]["new"], 2);
+    assert_eq!(report["build"]["planned"], 0);
+    assert_eq!(report["export"], json!({}));
+    let rows = facility.rows(
+        "SELECT session_identifier, event_type, record_status FROM session_log ORDER BY id_session_log",
+    );
+    let row = |id: &str, kind: &str| json!({ "session_identifier": id, "event_type": kind, "record_status": "TO_BE_BUILT" });
+    let both = |id: &str| [row(id, "START"), row(id, "END")];
+    assert_eq!(rows, json!([both("logbook:lab/1"), both("logbook:lab/2")].concat()));
+    assert!(facility.files("share").is_empty() && facility.files("data/records").is_empty());
+
+    // The log is the same: nothing comes in, nothing is written.
+    let before = facility.dump_without_heartbeat();
+    let text = facility.nexus(["harvest"]).done();
+    assert_eq!(
+        text,
+        "harvest log: 0 events = 0 new + 0 revised + 0 in use + 0 cancelled + 0 unchanged\nnothing to do\n"
+    );
+    assert_eq!(facility.dump_without_heartbeat(), before);
+}
+
+#[test]
+fn an_instrument_that_nobody_asks_about_is_told() {
+    let facility = Facility::with_two_sessions();
+    let settings = common::facility::SETTINGS.replace(", \"SEM\"", "");
+    facility.sandbox.write("nexus.toml", format!("{settings}{}", common::facility::SHARE));
+    let report = facility.step("harvest", 4);
+    assert_eq!(report["harvest"]["log"]["new"], 1);
+    assert_eq!(report["harvest"]["log"]["outside"], json!([{ "tool": "SEM", "count": 1 }]));
+    let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
+    assert!(told.starts_with("no harvester serves instrument `SEM` (harvester `logbook`"), "{told}");
+}
+
+#[test]
+fn the_storage_of_the_instruments_is_not_looked_at() {
+    let facility = Facility::with_two_sessions();
+    std::fs::rename(facility.sandbox.path("instruments/tem"), facility.sandbox.path("away")).unwrap();
+    assert_eq!(facility.step("harvest", 0)["harvest"]["log"]["new"], 2);
+}

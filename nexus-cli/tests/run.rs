@@ -1,0 +1,18 @@
+//! `nexus run`, over the built program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+#[path = "run/destinations.rs"]
+mod destinations;
+#[path = "run/events.rs"]
+mod events;
+#[path = "run/locking.rs"]
+mod locking;
+#[path = "run/outcomes.rs"]
+mod outcomes;
+#[path = "run/refusing.rs"]
+mod refusing;
+#[path = "run/through.rs"]
+mod through;

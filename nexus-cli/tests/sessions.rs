@@ -1,0 +1,128 @@
+//! `nexus sessions`, over the built program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use common::facility::Facility;
+use serde_json::{Value, json};
+
+/// Sessions of every kind. The order of their starts differs from that of their wall clocks: 09:30 in Berlin
+/// is before 02:00 in Denver.
+fn facility() -> Facility {
+    let facility = Facility::with_two_sessions();
+    facility.log(&[
+        "1,TEM,anna,2024-03-05 09:00,2024-03-05 11:00,Grains,yes,",
+        "2,SEM,bea,2024-03-05 02:00,2024-03-05 03:00,Refused,no,",
+        "3,TEM,bea,2024-03-05 09:30,2024-03-05 11:00,Nothing saved,yes,",
+        "4,SEM,anna,2024-03-01 13:00,,In use,yes,",
+    ]);
+    std::fs::remove_file(facility.sandbox.path("instruments/tem/grain.tif")).unwrap();
+    facility.save("tem/grain.tif", "2024-03-05T09:10:00+01:00");
+    facility.run(0);
+    facility
+}
+
+/// The numbers of the sessions listed, in order.
+#[track_caller]
+fn listed(facility: &Facility, filter: &[&str]) -> Vec<String> {
+    let rows = facility.nexus([&["sessions", "list", "--json"], filter].concat()).json();
+    let id = |row: &Value| row["session_identifier"].as_str().unwrap().replace("logbook:lab/", "");
+    rows.as_array().unwrap().iter().map(id).collect()
+}
+
+#[test]
+fn the_list_is_newest_first_and_can_be_narrowed() {
+    let facility = facility();
+    assert_eq!(listed(&facility, &[]), ["2", "3", "1", "4"]);
+    assert_eq!(listed(&facility, &["--limit", "2"]), ["2", "3"]);
+    assert_eq!(listed(&facility, &["--instrument", "TEM"]), ["3", "1"]);
+    assert_eq!(listed(&facility, &["--user", "bea"]), ["2", "3"]);
+    assert_eq!(listed(&facility, &["--status", "COMPLETED"]), ["1"]);
+    assert_eq!(listed(&facility, &["--status", "no-consent"]), ["2"]);
+    assert_eq!(listed(&facility, &["--status", "open"]), ["4"]);
+    assert_eq!(listed(&facility, &["--status", "NO_FILES_FOUND", "--instrument", "SEM"]), [""; 0]);
+    assert_eq!(listed(&facility, &["--instrument", "SEM", "--status", "OPEN"]), ["4"]);
+    assert_eq!(facility.nexus(["sessions", "list", "--user", "nobody"]).done(), "no sessions\n");
+}
+
+#[test]
+fn a_line_says_where_a_session_stands_and_why() {
+    let facility = facility();
+    let rows = facility.nexus(["sessions", "list", "--json"]).json();
+    assert_eq!(
+        rows[2],
+        json!({
+            "session_identifier": "logbook:lab/1", "instrument": "TEM", "user": "anna",
+            "start": "2024-03-05T09:00:00", "end": "2024-03-05T11:00:00", "status": "COMPLETED",
+            "record_name": "2024-03-05_TEM_logbook~3alab~2f1", "reason": null,
+        })
+    );
+    assert_eq!(rows[0]["reason"], "the answer to consent is `no` (usage.csv line 3)");
+    assert_eq!(rows[3]["status"], "OPEN");
+    assert_eq!(rows[3]["end"], Value::Null);
+    let table = facility.nexus(["sessions", "list", "--status", "COMPLETED"]).done();
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines[0].split_whitespace().next(), Some("session"));
+    assert!(lines[1].contains("logbook:lab/1") && lines[1].contains(" COMPLETED "), "{table}");
+}
+
+#[test]
+fn a_status_that_there_is_not_is_refused_with_those_there_are() {
+    let outcome = facility().nexus(["sessions", "list", "--status", "DONE"]).code(2);
+    assert!(outcome.stderr.contains("DONE") && outcome.stderr.contains("COMPLETED"), "{}", outcome.stderr);
+}
+
+#[test]
+fn the_story_of_a_session_with_its_delivery() {
+    let facility = facility();
+    let text = facility.nexus(["sessions", "show", "logbook:lab/1"]).done();
+    for part in [
+        "session      logbook:lab/1\n",
+        "status       COMPLETED\n",
+        "record       2024-03-05_TEM_logbook~3alab~2f1\n",
+        "files        1\n",
+        "share        delivered, id 2024/TEM/2024-03-05_TEM_logbook~3alab~2f1.xml, at file://",
+        "what happened (UTC)\n",
+        " harvested from log\n",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    let json = facility.nexus(["sessions", "show", "logbook:lab/1", "--json"]).json();
+    assert_eq!(json["status"], "COMPLETED");
+    assert_eq!(json["file_count"], 1);
+    assert_eq!(json["deliveries"][0]["destination"], "share");
+    assert_eq!(json["deliveries"][0]["origin"], "nexus");
+    assert_eq!(json["uploads"].as_array().unwrap().len(), 1);
+    let kinds: Vec<&Value> = json["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
+    assert_eq!(kinds[..2], ["harvested", "built"]);
+}
+
+#[test]
+fn the_story_of_a_session_without_a_record() {
+    let facility = facility();
+    let text = facility.nexus(["sessions", "show", "logbook:lab/2"]).done();
+    assert!(text.contains("reason       the answer to consent is `no` (usage.csv line 3)\n"), "{text}");
+    assert!(!text.contains("share"), "{text}");
+    let text = facility.nexus(["sessions", "show", "logbook:lab/4"]).done();
+    assert!(text.contains("status       OPEN\n"), "{text}");
+}
+
+#[test]
+fn a_delivery_that_failed_says_why() {
+    let facility = Facility::with_two_sessions();
+    facility.sandbox.write("share/2024", "in the way");
+    facility.run(4);
+    let text = facility.nexus(["sessions", "show", "logbook:lab/1"]).done();
+    let line = text.lines().find(|line| line.starts_with("share")).unwrap();
+    assert!(line.contains("failed, failure permanent, because: ") && line.contains("/share/2024"), "{line}");
+    assert!(text.contains("status       BUILT_NOT_EXPORTED\n"), "{text}");
+}
+
+#[test]
+fn a_session_that_there_is_not() {
+    facility().nexus(["sessions", "show", "logbook:lab/99"]).refused(
+        2,
+        "error: there is no session `logbook:lab/99`\n  hint: `nexus sessions list` shows the identifiers",
+    );
+}
