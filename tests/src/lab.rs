@@ -4,6 +4,7 @@ pub mod destination;
 pub mod harvester;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,7 +110,7 @@ impl Lab {
 
     /// Adds a destination of any kind.
     pub fn table(&mut self, name: &str, lines: &str) {
-        self.destinations.push_str(&format!("[destinations.{name}]\n{lines}\n"));
+        writeln!(self.destinations, "[destinations.{name}]\n{lines}").unwrap();
     }
 
     /// Changes a piece of the destinations' settings.
@@ -281,5 +282,5 @@ impl Default for Lab {
 
 /// Deadlines that a test can wait for, long enough for a machine with much to do.
 pub fn short_limits() -> Limits {
-    Limits { ask: Duration::from_secs(60), deliver: Duration::from_secs(2), grace: Duration::from_millis(50) }
+    Limits { ask: Duration::from_mins(1), deliver: Duration::from_secs(2), grace: Duration::from_millis(50) }
 }

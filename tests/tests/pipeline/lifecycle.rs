@@ -278,7 +278,7 @@ impl World {
             let id = format!("Text({:?})", Lab::id(*n).as_str());
             match self.lab.status(*n) {
                 Some(RecordStatus::ToBeBuilt) => {
-                    prop_assert!(waiting.contains(&id), "{} waits for nothing", n)
+                    prop_assert!(waiting.contains(&id), "{} waits for nothing", n);
                 }
                 Some(_) => {}
                 None => {
