@@ -23,7 +23,7 @@ pub use outcome::{Route, Routes, settle_session};
 use crate::clock::Clock;
 use crate::delivery::{Class, TargetFacts};
 use crate::folders::Folders;
-use crate::ids::{DestinationName, SessionId};
+use crate::ids::DestinationName;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::DestinationInstance;
@@ -69,8 +69,6 @@ pub struct Tally {
     pub counts: ExportCounts,
     /// What needs a person.
     pub needs_person: Vec<String>,
-    /// Sessions whose record must be built again.
-    pub rebuild: Vec<SessionId>,
 }
 
 /// One destination during one run.

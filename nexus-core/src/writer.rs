@@ -48,8 +48,8 @@ pub use ticket::Ticket;
 
 use group::{BoxedJob, boxed};
 
-/// Most jobs in one commit: those of 64 sessions, of which each has a build and an outcome.
-pub const GROUP_JOBS: usize = 128;
+/// Most jobs in one commit.
+pub const GROUP_JOBS: usize = 64;
 
 /// Longest time a group goes on taking jobs before it is committed.
 pub const GROUP_TIME: Duration = Duration::from_millis(5);

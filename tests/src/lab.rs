@@ -110,7 +110,7 @@ impl Lab {
 
     /// Adds a destination of any kind.
     pub fn table(&mut self, name: &str, lines: &str) {
-        let _ = writeln!(self.destinations, "[destinations.{name}]\n{lines}");
+        writeln!(self.destinations, "[destinations.{name}]\n{lines}").unwrap();
     }
 
     /// Changes a piece of the destinations' settings.

@@ -270,6 +270,19 @@ fn under_first_success_only_one_destination_is_tried_in_the_order_of_priority() 
 }
 
 #[test]
+fn under_first_success_an_object_that_is_there_is_not_given_up() {
+    let lab = Lab::with_destinations(&["a", "b"]).strategy("first_success");
+    lab.sessions([1]);
+    lab.run();
+    lab.put_file(1, "second");
+    lab.sql("UPDATE nexus_session SET rebuild_requested = 1", &[]);
+    lab.servers.server("a").on_deliver("lab-use-1", [Fault::Refuse(PERMANENT)]);
+    lab.run();
+    assert_eq!(lab.delivery(1, "a").unwrap().state, State::Failed, "it holds the old record");
+    assert_eq!(lab.status(1), Some(RecordStatus::Completed));
+}
+
+#[test]
 fn first_success_and_after_do_not_wait_for_each_other() {
     let mut lab = Lab::new().strategy("first_success");
     lab.destination("a", "priority = 100\nafter = [\"b\"]");

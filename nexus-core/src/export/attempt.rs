@@ -9,6 +9,9 @@ use crate::delivery::{self, Class, Delivery, Effect, Event};
 use crate::plugins::CallError;
 use crate::writer::WriteError;
 
+/// Calls of the destination in one attempt, after which a delivery of many steps is given up.
+const MOST_CALLS: u32 = 10_000;
+
 /// What the state machine wants from the destination next.
 enum Wish {
     Find,
@@ -24,13 +27,20 @@ impl Desk<'_> {
         let mut handed = match context::context(&facts, &row, self.exporter.folders) {
             Ok(handed) => handed,
             Err(gone) => {
-                self.with_tally(|tally| tally.rebuild.push(facts_session(&row)));
                 let error = PluginError::transient(gone.to_string());
                 return self.commit(&row, &saved, &facts, Event::DeliverFailed(error), true).map(drop);
             }
         };
-        while let Some(wish) = wish(&pending) {
+        for call in 0.. {
+            let Some(wish) = wish(&pending) else { break };
             let event = match wish {
+                // It has come further each time, or says so: somebody must look at the plugin.
+                Wish::Deliver { .. } if call > MOST_CALLS => Event::DeliverFailed(
+                    PluginError::permanent(format!(
+                        "{MOST_CALLS} steps did not bring the delivery to an end"
+                    ))
+                    .maybe_done(),
+                ),
                 Wish::Find => self.find(&handed),
                 Wish::Deliver { previous, checkpoint } => {
                     handed.previous = previous;
@@ -152,10 +162,6 @@ impl Desk<'_> {
             }
         }
     }
-}
-
-fn facts_session(row: &Delivery) -> crate::ids::SessionId {
-    row.session.clone()
 }
 
 fn wish(effects: &[Effect]) -> Option<Wish> {

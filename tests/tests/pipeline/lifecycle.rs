@@ -54,6 +54,23 @@ fn happenings() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// What stands at the beginning: most uses have ended and have files, and most deliveries meet a fault or two.
+fn beginnings() -> impl Strategy<Value = Vec<Happening>> {
+    let one = |n: u32| {
+        let faults = proptest::collection::vec((0..DESTINATIONS.len(), 0..10_usize), 0..5);
+        (prop::bool::weighted(0.9), prop::bool::weighted(0.9), faults).prop_map(
+            move |(used, file, faults)| {
+                let mut all = Vec::new();
+                all.extend(used.then_some(Happening::Used(n)));
+                all.extend(file.then_some(Happening::File(n)));
+                all.extend(faults.into_iter().map(|(d, fault)| Happening::Deliver(d, n, fault)));
+                all
+            },
+        )
+    };
+    (1..=SESSIONS).map(one).collect::<Vec<_>>().prop_map(|all| all.concat())
+}
+
 fn fault(which: usize) -> Fault {
     let refuse = Fault::Refuse;
     match which {
@@ -261,7 +278,7 @@ impl World {
             let id = format!("Text({:?})", Lab::id(*n).as_str());
             match self.lab.status(*n) {
                 Some(RecordStatus::ToBeBuilt) => {
-                    prop_assert!(waiting.contains(&id), "{} waits for nothing", n)
+                    prop_assert!(waiting.contains(&id), "{} waits for nothing", n);
                 }
                 Some(_) => {}
                 None => {
@@ -301,9 +318,13 @@ proptest! {
     #[test]
     fn any_history_keeps_the_rules_and_comes_to_rest(
         strategy in prop::sample::select(vec!["best_effort", "all", "first_success"]),
+        beginning in beginnings(),
         runs in proptest::collection::vec(proptest::collection::vec(happenings(), 0..14), 1..5),
     ) {
         let mut world = World::new(strategy);
+        for happening in &beginning {
+            world.happens(happening);
+        }
         for happenings in &runs {
             for happening in happenings {
                 world.happens(happening);
