@@ -47,11 +47,21 @@ fn what_init_writes_passes_the_check() {
 #[test]
 fn a_facility_in_order_is_told_so() {
     let sandbox = facility();
-    let mut command = sandbox.command(["config", "check"]);
-    let answer = sandbox.finish(command.env("TEST_CDCS_TOKEN", "s3cret-token")).done();
+    let (before, _) = SETTINGS.split_once("[destinations.cdcs]").unwrap();
+    let archive = "[destinations.archive]\nplugin = \"folder\"\npath = \"delivered\"\n";
+    let log = "[harvesters.log]\nplugin = \"logbook\"\npath = \"log.csv\"\n";
+    sandbox.write("nexus.toml", format!("{before}{archive}{log}"));
+    sandbox.write(
+        "log.csv",
+        "id,instrument,user,start,end,consent\n1,SEM-1,ada,2024-03-05 09:00,2024-03-05 10:00,yes\n",
+    );
+    fs::create_dir_all(sandbox.path("delivered")).unwrap();
+    let answer = sandbox.nexus(["config", "check"]).done();
     assert!(answer.ends_with("\neverything is in order\n"), "{answer}");
-    assert!(answer.contains("environment variable TEST_CDCS_TOKEN"), "{answer}");
-    assert!(!answer.contains("s3cret-token"), "{answer}");
+    for asked in ["harvesters.log: columns", "destinations.archive: folder writable"] {
+        assert!(answer.contains(asked), "{asked} is not in\n{answer}");
+    }
+    assert!(fs::read_dir(sandbox.path("delivered")).unwrap().next().is_none(), "the probe is gone");
     assert_eq!(
         fs::read_dir(sandbox.path("data")).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>().len(),
         2,
@@ -109,11 +119,14 @@ fn secrets_that_everybody_may_read_are_a_warning() {
     sandbox.write("nexus.toml", SETTINGS.replace("env = \"TEST_CDCS_TOKEN\"", "file = \"token\""));
     let token = sandbox.write("token", "s3cret\n");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
-    let answer = sandbox.nexus(["config", "check"]).done();
+    let answer = sandbox.nexus(["config", "check"]).code(3).stdout;
     assert!(answer.contains("everybody may read [DIR]/token"), "{answer}");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o640)).unwrap();
-    let answer = sandbox.nexus(["config", "check"]).done();
-    assert!(answer.ends_with("\neverything is in order\n"), "{answer}");
+    let answer = sandbox.nexus(["config", "check"]).code(3).stdout;
+    assert!(!answer.contains("everybody may read"), "{answer}");
+    // This version has no such plugin, and says so without the secret.
+    assert!(answer.contains("there is no destination plugin `cdcs`; there are: folder"), "{answer}");
+    assert!(!answer.contains("s3cret"), "{answer}");
 }
 
 #[cfg(unix)]

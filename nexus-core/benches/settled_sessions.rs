@@ -136,7 +136,6 @@ fn outcome(tx: &Transaction<'_>, facility: &Facility, claimed: &Delivery) -> Res
     };
     let done = Event::StepDone { remote, content_sha256: "c".repeat(64) };
     let (mut row, effects) = step(claimed, done, facility.clock.now());
-    table::save(tx, claimed, &row)?;
     for effect in effects {
         if let Effect::WriteUploadLog(entry) = effect {
             let upload = NewUpload {
@@ -149,10 +148,10 @@ fn outcome(tx: &Transaction<'_>, facility: &Facility, claimed: &Delivery) -> Res
                 record_url: entry.record_url,
                 error_message: entry.error_message,
             };
-            let id = upload.insert(tx)?;
-            table::set_upload_log_id(tx, &mut row, id)?;
+            row.upload_log_id = Some(upload.insert(tx)?);
         }
     }
+    table::save(tx, claimed, &row)?;
     let moved = move_status(tx, &row.session, RecordStatus::BuiltNotExported, RecordStatus::Completed)?;
     assert!(moved.is_moved());
     Ok(())

@@ -159,7 +159,8 @@ pub fn adopt(
         let Some(end) = page.rows.last().map(|row| row.id) else { break };
         for row in page.rows.iter().filter(|row| row.success) {
             if table::load(tx, &row.session_identifier, &row.destination)?.is_none() {
-                reconcile::adopt_upload(tx, row, now)?;
+                // Nothing is known of the delivery yet, so there is nothing to tell.
+                let _ = reconcile::adopt_upload(tx, row, now)?;
                 adopted.deliveries += 1;
             }
         }

@@ -8,7 +8,9 @@ mod plan;
 mod reservations;
 mod save;
 
+use std::any::Any;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
@@ -43,6 +45,9 @@ use permits::Permits;
 const IN_HAND_PER_THREAD: usize = 4;
 /// Sessions marked as in hand in one commit.
 const PAGE: usize = 32;
+
+/// How the reason of a session that ended the program begins.
+const CRASHED: &str = "crashed the program";
 
 /// Everything the build of one run needs.
 pub struct Builder<'a> {
@@ -111,8 +116,10 @@ struct Job {
 enum Outcome {
     /// The record is on disk.
     Built { job: Box<Job>, record: builder::BuiltRecord },
-    /// The record could not be written or made: the session stays as it is.
+    /// The record could not be written: the session stays as it is.
     Waiting { job: Box<Job>, reason: String },
+    /// Making the record panicked, and would do so again.
+    Crashed { job: Box<Job>, message: String },
 }
 
 impl Builder<'_> {
@@ -221,7 +228,11 @@ impl Builder<'_> {
             data: self.folders.data.clone(),
             stamp: Stamp { date: self.clock.now_local(), version: self.version.to_owned() },
         };
-        let record = builder::build(&material);
+        // A panic that left the pool would end the run with every session in hand.
+        let record = match catch_unwind(AssertUnwindSafe(|| builder::build(&material))) {
+            Ok(record) => record,
+            Err(panic) => return Outcome::Crashed { job, message: message_of(panic.as_ref()) },
+        };
         match durable::write_atomic(&self.folders.fresh_record(&job.record_name), &record.xml) {
             Ok(()) => Outcome::Built { job, record },
             Err(error) => Outcome::Waiting { job, reason: with_causes(&error) },
@@ -276,7 +287,21 @@ impl Builder<'_> {
                 let (id, now) = (job.session.identifier, self.clock.now());
                 (line, self.writer.submit(move |tx| save::waiting(tx, &id, &reason, now)))
             }
+            Outcome::Crashed { job, message } => self.save_crash(&job, &message),
         }
+    }
+
+    /// A session whose build panics is settled at once: it is known which one it was.
+    fn save_crash(&self, job: &Job, message: &str) -> (SessionResult, Ticket<save::Saved>) {
+        let text = format!("{CRASHED}: {message}; `nexus sessions retry` tries it once more");
+        if job.rebuild {
+            let (id, now) = (job.session.identifier.clone(), self.clock.now());
+            let line = line(&job.session, "WAITING".to_owned(), &text);
+            return (line, self.writer.submit(move |tx| save::waiting(tx, &id, "rebuild crashed", now)));
+        }
+        let settled = self.settled(&job.session, RecordStatus::Error, "crashed", &text);
+        let line = line(&job.session, RecordStatus::Error.to_string(), &text);
+        (line, self.writer.submit(move |tx| save::settled(tx, &settled)))
     }
 
     fn take_note(&self, report: &mut BuildReport, mut line: SessionResult, saved: save::Saved) {
@@ -298,7 +323,8 @@ impl Builder<'_> {
                 *report.counts.waiting.entry("moved by another program".to_owned()).or_default() += 1;
             }
         }
-        if line.result == RecordStatus::Error.to_string() {
+        let crashed = line.detail.starts_with(CRASHED);
+        if crashed || line.result == RecordStatus::Error.to_string() {
             report.needs_person.push(format!("session {}: {}", line.session, line.detail));
         }
         tracing::info!(session = %line.session, result = %line.result, "{}", line.detail);
@@ -316,7 +342,18 @@ impl Builder<'_> {
         report: &mut BuildReport,
     ) {
         let line = line(session, status.to_string(), text);
-        let settled = save::Settled {
+        let settled = self.settled(session, status, code, text);
+        report.pending.push((line, self.writer.submit(move |tx| save::settled(tx, &settled))));
+    }
+
+    fn settled(
+        &self,
+        session: &Session,
+        status: RecordStatus,
+        code: &'static str,
+        text: &str,
+    ) -> save::Settled {
+        save::Settled {
             session: session.clone(),
             status,
             code,
@@ -324,8 +361,7 @@ impl Builder<'_> {
             now: self.clock.now(),
             now_local: self.clock.now_local(),
             journal: Arc::clone(&self.journal),
-        };
-        report.pending.push((line, self.writer.submit(move |tx| save::settled(tx, &settled))));
+        }
     }
 
     /// Leaves a session as it is, with the reason. Saved together with others; see [`Self::drain`].
@@ -371,6 +407,12 @@ fn line(session: &Session, result: String, detail: &str) -> SessionResult {
         detail: detail.to_owned(),
         files: 0,
     }
+}
+
+/// What a panic said.
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
 fn lock(report: &Mutex<BuildReport>) -> std::sync::MutexGuard<'_, BuildReport> {

@@ -17,12 +17,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use bell::Bell;
+pub(crate) use outcome::{Moment, write_down};
 pub use outcome::{Route, Routes, settle_session};
 
 use crate::clock::Clock;
 use crate::delivery::{Class, TargetFacts};
 use crate::folders::Folders;
-use crate::ids::SessionId;
+use crate::ids::DestinationName;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::DestinationInstance;
@@ -32,6 +33,8 @@ use crate::writer::{WriteError, Writer};
 
 /// Workers of a destination that can tell what it holds.
 const WORKERS: usize = 4;
+/// Deliveries claimed at once from such a destination; what is not begun when it pauses is put back.
+const PAGE: usize = 8;
 /// Failures of the destination as a whole after which it is left alone until the next run.
 const FAILURES_BEFORE_PAUSE: u32 = 3;
 
@@ -66,8 +69,6 @@ pub struct Tally {
     pub counts: ExportCounts,
     /// What needs a person.
     pub needs_person: Vec<String>,
-    /// Sessions whose record must be built again.
-    pub rebuild: Vec<SessionId>,
 }
 
 /// One destination during one run.
@@ -75,6 +76,8 @@ struct Desk<'a> {
     exporter: &'a Exporter<'a>,
     destination: &'a DestinationInstance,
     target: TargetFacts,
+    /// Destinations it waits for.
+    after: &'a [DestinationName],
     tally: Mutex<Tally>,
     failures_in_a_row: AtomicU32,
 }
@@ -114,6 +117,7 @@ impl Exporter<'_> {
             exporter: self,
             destination,
             target,
+            after: self.routes.after(&destination.name),
             tally: Mutex::default(),
             failures_in_a_row: AtomicU32::new(0),
         };
@@ -165,17 +169,30 @@ impl Desk<'_> {
     fn serve(&self) -> Result<(), WriteError> {
         let exporter = self.exporter;
         loop {
-            if exporter.time_is_up() || self.destination.is_off() || self.is_paused() {
+            if self.is_over() {
                 return Ok(());
             }
             let seen = exporter.bell.rings();
-            let quiet = exporter.bell.quiet(&self.destination.after);
-            if quiet && !self.destination.after.is_empty() {
+            let quiet = exporter.bell.quiet(self.after);
+            if quiet && !self.after.is_empty() {
                 queue::release_all(exporter, &self.destination.name)?;
             }
-            if let Some(claim) = queue::claim(exporter, self.destination, &self.target)? {
-                self.attempt(claim)?;
-            } else if !quiet {
+            let page = if self.target.can_find { PAGE } else { 1 };
+            let claimed = queue::claim(exporter, self.destination, &self.target, page)?;
+            if !claimed.told.is_empty() {
+                self.with_tally(|tally| tally.needs_person.extend(claimed.told));
+            }
+            if !claimed.claims.is_empty() {
+                for claim in claimed.claims {
+                    if self.is_over() {
+                        queue::put_back(exporter, claim.delivery)?;
+                    } else {
+                        self.attempt(claim)?;
+                    }
+                }
+                continue;
+            }
+            if !quiet {
                 exporter.bell.wait(seen);
             } else if !self.wait_for_question()? {
                 return Ok(());
@@ -196,6 +213,11 @@ impl Desk<'_> {
             }
             _ => Ok(false),
         }
+    }
+
+    /// Whether the destination is not to be asked any more in this run.
+    fn is_over(&self) -> bool {
+        self.exporter.time_is_up() || self.destination.is_off() || self.is_paused()
     }
 
     fn with_tally(&self, change: impl FnOnce(&mut Tally)) {

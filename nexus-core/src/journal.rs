@@ -64,6 +64,15 @@ impl Journal {
         Note::new(kind, text).insert(tx, Some(self.run), Some(session), UtcTime::new(at))
     }
 
+    /// Whether anything was noted in this run.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn is_begun(&self, conn: &Connection) -> Result<bool, OwnTableError> {
+        conn.query_row("SELECT EXISTS (SELECT 1 FROM nexus_run WHERE id = ?1)", [self.run], |row| row.get(0))
+            .map_err(OwnTableError::to("look for the row of this run"))
+    }
+
     /// Completes the run's row, and forgets what is older than `keep`.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub use facility::{Facility, PipelineError, folders, routes};
 
 use crate::build::Builder;
 use crate::db::{Access, Database};
-use crate::export::{Bell, Exporter, Tally};
+use crate::export::{Bell, Exporter, Moment, Tally};
 use crate::external_user::ExternalSystem;
 use crate::harvest::Harvest;
 use crate::ids::{HarvesterName, SessionId};
@@ -105,13 +105,16 @@ impl Run<'_> {
     }
 
     fn recover(&self, report: &mut RunReport) -> Result<(), PipelineError> {
-        let (now, routes, journal) =
-            (self.facility.clock.now(), self.facility.routes.clone(), Arc::clone(&self.journal));
+        let (routes, journal) = (self.facility.routes.clone(), Arc::clone(&self.journal));
+        let clock = self.facility.clock.as_ref();
+        let moment = Moment { now: clock.now(), now_local: clock.now_local() };
         let longest_call = Facility::longest_call();
-        let foreign = self.writer.run(move |tx| {
-            recover::in_flight(tx, longest_call, &journal, &routes, now)?;
-            reconcile::reconcile(tx, &routes, &journal, now)
+        let (told, foreign) = self.writer.run(move |tx| {
+            let told = recover::in_flight(tx, longest_call, &journal, &routes, moment)?;
+            Ok((told, reconcile::reconcile(tx, &routes, &journal, moment.now)?))
         })?;
+        report.needs_person.extend(told);
+        report.needs_person.extend(foreign.told);
         if foreign.uploads + foreign.moves > 0 {
             tracing::info!(
                 "another program delivered {} records and moved {} sessions",
@@ -315,23 +318,24 @@ impl Run<'_> {
     fn finish(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let now = self.facility.clock.now();
         let changed = report.changed_something();
-        if changed {
-            report.run_id = Some(self.journal.run.0);
-        }
         let exit_code = if report.needs_person.is_empty() { 0 } else { 4 };
         let counts = serde_json::json!({
             "harvest": report.harvest, "build": report.build, "export": report.export, "interrupted": report.interrupted,
         });
         let (journal, keep) = (Arc::clone(&self.journal), self.facility.config.history.keep);
         let routes = self.facility.routes.clone();
-        self.writer.run(move |tx| {
-            if changed {
+        let noted = self.writer.run(move |tx| {
+            // What another program did was noted, or what an earlier run left: that is a run as well.
+            let noted = changed || journal.is_begun(tx)?;
+            if noted {
                 // Else the next run would have to write that it has seen this one's rows.
                 reconcile::uploads(tx, &routes, &journal, now, &mut reconcile::Foreign::default())?;
                 journal.close(tx, now, exit_code, &counts, keep)?;
             }
-            Ok(meta::heartbeat(tx, UtcTime::new(now))?)
+            meta::heartbeat(tx, UtcTime::new(now))?;
+            Ok(noted)
         })?;
+        report.run_id = noted.then_some(self.journal.run.0);
         Ok(())
     }
 }

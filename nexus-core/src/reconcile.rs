@@ -13,7 +13,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction};
 
-use crate::delivery::{self, Delivery, Event, PeerUpload, table};
+use crate::delivery::{self, Delivery, Effect, Event, PeerUpload, table};
 use crate::export::{Routes, settle_session};
 use crate::ids::SessionId;
 use crate::journal::Journal;
@@ -34,6 +34,8 @@ pub struct Foreign {
     pub moves: u64,
     /// Sessions that it built and could not export.
     pub built_not_exported: Vec<SessionId>,
+    /// What a person must know of its deliveries.
+    pub told: Vec<String>,
 }
 
 /// Takes note of everything another program did.
@@ -67,7 +69,18 @@ pub(crate) fn uploads(
         let Some(last) = page.rows.last().map(|row| row.id) else { break };
         for row in &page.rows {
             if row.success && !is_ours(row) {
-                adopt_upload(tx, row, now)?;
+                for effect in adopt_upload(tx, row, now)? {
+                    match effect {
+                        Effect::NoteEvent { kind, text } => {
+                            journal.note(tx, &row.session_identifier, now, kind, &text)?;
+                        }
+                        Effect::NeedsPerson { why } => {
+                            let (session, destination) = (&row.session_identifier, &row.destination);
+                            foreign.told.push(format!("{session} → {destination}: {why}"));
+                        }
+                        _ => {}
+                    }
+                }
                 settle_session(tx, &row.session_identifier, routes, now)?;
                 let text = format!("{} ({})", row.destination, row.record_id.as_deref().unwrap_or("no id"));
                 journal.note(tx, &row.session_identifier, now, "delivered_by_peer", &text)?;
@@ -87,12 +100,12 @@ fn is_ours(row: &UploadLog) -> bool {
     row.metadata.as_ref().is_some_and(|metadata| metadata.get("key").is_some())
 }
 
-/// A success of the peer becomes a delivery.
+/// A success of the peer becomes a delivery; answers what must be noted and told.
 pub(crate) fn adopt_upload(
     tx: &Transaction<'_>,
     row: &UploadLog,
     now: DateTime<Utc>,
-) -> Result<(), WriteError> {
+) -> Result<Vec<Effect>, WriteError> {
     let id = &row.session_identifier;
     let known = table::load(tx, id, &row.destination)?;
     let delivery = known.clone().unwrap_or_else(|| Delivery::new(id.clone(), row.destination.clone(), now));
@@ -102,9 +115,9 @@ pub(crate) fn adopt_upload(
         upload_log_id: row.id,
         target: None,
     };
-    let (next, _) = delivery::step(&delivery, Event::PeerUploaded(upload), now);
+    let (next, effects) = delivery::step(&delivery, Event::PeerUploaded(upload), now);
     table::put(tx, known.as_ref(), &next)?;
-    Ok(())
+    Ok(effects)
 }
 
 fn moves(

@@ -14,5 +14,6 @@ pub mod fake_nemo;
 pub mod fault;
 pub mod fixtures;
 pub mod http;
+pub mod lab;
 pub mod nexus_bin;
 pub mod peer;

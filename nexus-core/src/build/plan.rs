@@ -10,7 +10,7 @@ use rusqlite::Transaction;
 use uuid::Uuid;
 
 use super::reservations::{self, Answer};
-use super::{BuildReport, Builder, Job};
+use super::{BuildReport, Builder, CRASHED, Job};
 use crate::ids::{HarvesterName, InstrumentPid, SessionId};
 use crate::session::{self, RecordStatus, Session};
 use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
@@ -87,7 +87,7 @@ fn without_crashes(
         .partition(|candidate| candidate.state.attempts < CRASHES_UNTIL_ERROR || candidate.rebuild);
     for candidate in crashed {
         let text = format!(
-            "crashed the program {} times; `nexus sessions retry` tries it once more",
+            "{CRASHED} {} times; `nexus sessions retry` tries it once more",
             candidate.state.attempts
         );
         builder.settle(&candidate.session, RecordStatus::Error, "crashed", &text, report);

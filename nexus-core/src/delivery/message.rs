@@ -41,6 +41,8 @@ pub enum Event {
         /// Digest of the destination's configuration.
         config_digest: String,
     },
+    /// A worker that claimed it asked nothing of the destination after all: it was never tried.
+    PutBack,
     /// `find` saw nothing.
     FoundNone,
     /// `find` saw one object, verified to be this session's.
@@ -146,7 +148,7 @@ pub enum Effect {
         /// Where to go on.
         checkpoint: Option<Checkpoint>,
     },
-    /// Add a row to `upload_log` (and put its id into the delivery).
+    /// Add a row to `upload_log`, and put its id into the delivery before that is saved.
     WriteUploadLog(UploadEntry),
     /// Add a row to `nexus_event`.
     NoteEvent {

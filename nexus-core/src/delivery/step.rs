@@ -43,6 +43,7 @@ impl Turn {
             Event::Wanted { content_sha256, hold } => self.wanted(content_sha256, hold),
             Event::Released { from } => self.released(from),
             Event::Claim { target, config_digest } => self.claim(target, config_digest),
+            Event::PutBack => self.in_flight("an untried delivery", Self::put_back),
             Event::FoundNone => self.in_flight("an answer to `find`", Self::found_none),
             Event::FoundOne(remote) => self.in_flight("an answer to `find`", |turn| turn.found_one(remote)),
             Event::FoundMany(remotes) => {

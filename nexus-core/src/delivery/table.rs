@@ -21,7 +21,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use nexus_plugin_api::{Checkpoint, Effect as LeftBehind};
 use rusqlite::types::{FromSqlError, Type};
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 
 use super::{Delivery, Effect, Event, State, step};
 use crate::ids::{DestinationName, SessionId};
@@ -123,6 +123,7 @@ fn left_behind_word(effect: LeftBehind) -> &'static str {
     }
 }
 
+/// Both writing statements take the values in this order; the last two are what the row was before.
 fn write(
     tx: &Transaction<'_>,
     sql: &str,
@@ -131,34 +132,34 @@ fn write(
 ) -> rusqlite::Result<usize> {
     let time = |time: Option<DateTime<Utc>>| time.map(UtcTime::new);
     let before = before.unwrap_or(row);
-    tx.prepare_cached(sql)?.execute(named_params! {
-        ":session": row.session,
-        ":destination": row.destination,
-        ":target": row.target,
-        ":can_find": row.can_find,
-        ":settle": row.settle.num_seconds(),
-        ":state": row.state,
-        ":held_for": row.held_for,
-        ":wanted": row.wanted_sha256,
-        ":delivered": row.delivered_sha256,
-        ":remote_id": row.remote_id,
-        ":remote_url": row.remote_url,
-        ":checkpoint": row.checkpoint.as_ref().map(|checkpoint| checkpoint.0.to_string()),
-        ":checkpoint_sha256": row.checkpoint_sha256,
-        ":attempt": row.attempt,
-        ":intent_at": time(row.intent_at),
-        ":absent_after": time(row.absent_after),
-        ":class": row.failure_class,
-        ":effect": row.failure_effect.map(left_behind_word),
-        ":text": row.failure_text,
-        ":digest": row.config_digest,
-        ":not_before": time(row.not_before),
-        ":origin": row.origin,
-        ":upload": row.upload_log_id,
-        ":updated": UtcTime::new(row.updated_at),
-        ":was_state": before.state,
-        ":was_updated": UtcTime::new(before.updated_at),
-    })
+    tx.prepare_cached(sql)?.execute(params![
+        row.session,
+        row.destination,
+        row.target,
+        row.can_find,
+        row.settle.num_seconds(),
+        row.state,
+        row.held_for,
+        row.wanted_sha256,
+        row.delivered_sha256,
+        row.remote_id,
+        row.remote_url,
+        row.checkpoint.as_ref().map(|checkpoint| checkpoint.0.to_string()),
+        row.checkpoint_sha256,
+        row.attempt,
+        time(row.intent_at),
+        time(row.absent_after),
+        row.failure_class,
+        row.failure_effect.map(left_behind_word),
+        row.failure_text,
+        row.config_digest,
+        time(row.not_before),
+        row.origin,
+        row.upload_log_id,
+        UtcTime::new(row.updated_at),
+        before.state,
+        UtcTime::new(before.updated_at),
+    ])
 }
 
 fn rows(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<Delivery>> {
@@ -200,14 +201,14 @@ pub fn in_state(
 /// Stores a new delivery. One there already is an error: its primary key is the promise that there is
 /// one record per session and destination.
 pub fn insert(tx: &Transaction<'_>, row: &Delivery) -> Result<(), DeliveryError> {
-    // The names of the last two are used so that both statements take the same parameters.
+    // The condition is always true: it takes up the two values that only an update needs.
     let sql = concat!(
         "INSERT INTO nexus_delivery (",
         columns!(),
-        ") SELECT :session, :destination, :target, :can_find, :settle, :state, :held_for, :wanted, :delivered,
-           :remote_id, :remote_url, :checkpoint, :checkpoint_sha256, :attempt, :intent_at, :absent_after,
-           :class, :effect, :text, :digest, :not_before, :origin, :upload, :updated
-         WHERE :was_state = :state AND :was_updated = :updated"
+        ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+           ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+           ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24
+         WHERE ?25 = ?6 AND ?26 = ?24"
     );
     write(tx, sql, row, None)
         .map(|_| ())
@@ -221,15 +222,15 @@ pub fn save(tx: &Transaction<'_>, before: &Delivery, after: &Delivery) -> Result
     if before == after {
         return Ok(());
     }
-    let sql = "UPDATE nexus_delivery SET target = :target, can_find = :can_find, settle_seconds = :settle,
-            state = :state, held_for = :held_for, wanted_sha256 = :wanted, delivered_sha256 = :delivered,
-            remote_id = :remote_id, remote_url = :remote_url, checkpoint = :checkpoint,
-            checkpoint_sha256 = :checkpoint_sha256, attempt = :attempt, intent_at = :intent_at,
-            absent_after = :absent_after, failure_class = :class, failure_effect = :effect,
-            failure_text = :text, config_digest = :digest, not_before = :not_before, origin = :origin,
-            upload_log_id = :upload, updated_at = :updated
-          WHERE session_identifier = :session AND destination = :destination
-            AND state = :was_state AND updated_at = :was_updated";
+    let sql = "UPDATE nexus_delivery SET target = ?3, can_find = ?4, settle_seconds = ?5,
+            state = ?6, held_for = ?7, wanted_sha256 = ?8, delivered_sha256 = ?9,
+            remote_id = ?10, remote_url = ?11, checkpoint = ?12,
+            checkpoint_sha256 = ?13, attempt = ?14, intent_at = ?15,
+            absent_after = ?16, failure_class = ?17, failure_effect = ?18,
+            failure_text = ?19, config_digest = ?20, not_before = ?21, origin = ?22,
+            upload_log_id = ?23, updated_at = ?24
+          WHERE session_identifier = ?1 AND destination = ?2
+            AND state = ?25 AND updated_at = ?26";
     let changed = write(tx, sql, after, Some(before)).map_err(failed(format!(
         "save the delivery of session `{}` to {}",
         after.session, after.destination

@@ -9,6 +9,9 @@ use crate::delivery::{self, Class, Delivery, Effect, Event};
 use crate::plugins::CallError;
 use crate::writer::WriteError;
 
+/// Calls of the destination in one attempt, after which a delivery of many steps is given up.
+const MOST_CALLS: u32 = 10_000;
+
 /// What the state machine wants from the destination next.
 enum Wish {
     Find,
@@ -24,13 +27,20 @@ impl Desk<'_> {
         let mut handed = match context::context(&facts, &row, self.exporter.folders) {
             Ok(handed) => handed,
             Err(gone) => {
-                self.with_tally(|tally| tally.rebuild.push(facts_session(&row)));
                 let error = PluginError::transient(gone.to_string());
                 return self.commit(&row, &saved, &facts, Event::DeliverFailed(error), true).map(drop);
             }
         };
-        while let Some(wish) = wish(&pending) {
+        for call in 0.. {
+            let Some(wish) = wish(&pending) else { break };
             let event = match wish {
+                // It has come further each time, or says so: somebody must look at the plugin.
+                Wish::Deliver { .. } if call > MOST_CALLS => Event::DeliverFailed(
+                    PluginError::permanent(format!(
+                        "{MOST_CALLS} steps did not bring the delivery to an end"
+                    ))
+                    .maybe_done(),
+                ),
                 Wish::Find => self.find(&handed),
                 Wish::Deliver { previous, checkpoint } => {
                     handed.previous = previous;
@@ -64,7 +74,7 @@ impl Desk<'_> {
             Ok(Found::One(remote)) => Event::FoundOne(remote),
             Ok(Found::Many(remotes)) => Event::FoundMany(remotes),
             Err(CallError::Plugin(error)) => Event::FindFailed(error),
-            Err(CallError::Overdue { .. }) => Event::Overdue,
+            Err(overdue @ CallError::Overdue { .. }) => self.overdue(&overdue),
             Err(off @ CallError::Off { .. }) => Event::FindFailed(PluginError::transient(off.to_string())),
         }
     }
@@ -75,9 +85,14 @@ impl Desk<'_> {
             Ok(Step::Done(remote)) => Event::StepDone { remote, content_sha256 },
             Ok(Step::More(checkpoint)) => Event::StepMore { checkpoint, content_sha256 },
             Err(CallError::Plugin(error)) => Event::DeliverFailed(error),
-            Err(CallError::Overdue { .. }) => Event::Overdue,
+            Err(overdue @ CallError::Overdue { .. }) => self.overdue(&overdue),
             Err(off @ CallError::Off { .. }) => Event::DeliverFailed(PluginError::transient(off.to_string())),
         }
+    }
+
+    fn overdue(&self, error: &CallError) -> Event {
+        self.pause(error.to_string());
+        Event::Overdue
     }
 
     /// Saves what an event makes of the row, with everything that belongs into the same transaction.
@@ -147,10 +162,6 @@ impl Desk<'_> {
             }
         }
     }
-}
-
-fn facts_session(row: &Delivery) -> crate::ids::SessionId {
-    row.session.clone()
 }
 
 fn wish(effects: &[Effect]) -> Option<Wish> {

@@ -24,7 +24,8 @@ use crate::{destination_state, session_state};
 pub struct Route {
     /// Its name.
     pub name: DestinationName,
-    /// Destinations whose first attempt it waits for.
+    /// Destinations whose first attempt it waits for: those of its settings, and under `first_success` all
+    /// that are tried earlier.
     pub after: Vec<DestinationName>,
 }
 
@@ -41,6 +42,11 @@ impl Routes {
     /// Whether the configuration names this destination.
     pub fn has(&self, name: &DestinationName) -> bool {
         self.destinations.iter().any(|route| route.name == *name)
+    }
+
+    /// The destinations that this one waits for.
+    pub fn after(&self, name: &DestinationName) -> &[DestinationName] {
+        self.destinations.iter().find(|route| route.name == *name).map_or(&[], |route| &route.after)
     }
 }
 
@@ -74,33 +80,9 @@ pub(super) struct TakenOver;
 /// Saves an event's outcome.
 pub(super) fn save(tx: &Transaction<'_>, saving: &Saving) -> Result<Saved, WriteError> {
     let (mut next, effects) = delivery::step(&saving.row, saving.event.clone(), saving.now);
-    for effect in &effects {
-        match effect {
-            Effect::WriteUploadLog(entry) => {
-                let row = NewUpload {
-                    session_identifier: next.session.clone(),
-                    destination: next.destination.clone(),
-                    success: entry.success,
-                    timestamp: saving.now_local,
-                    record_id: entry.record_id.clone(),
-                    record_url: entry.record_url.clone(),
-                    error_message: entry.error_message.clone(),
-                    metadata: serde_json::from_str(&entry.metadata_json(&saving.record_key)).ok(),
-                }
-                .insert(tx)?;
-                next.upload_log_id = Some(row);
-                if entry.success {
-                    destination_state::succeeded(tx, &next.destination, UtcTime::new(saving.now))?;
-                }
-            }
-            Effect::NoteEvent { kind, text } => {
-                saving.journal.note(tx, &next.session, saving.now, kind, text)?;
-            }
-            Effect::PauseDestination { until, class } => {
-                destination_state::pause(tx, &next.destination, Some(UtcTime::new(*until)), *class)?;
-            }
-            _ => {}
-        }
+    let moment = Moment { now: saving.now, now_local: saving.now_local };
+    if let Some(row) = write_down(tx, &next, &effects, &saving.record_key, &saving.journal, moment)? {
+        next.upload_log_id = Some(row);
     }
     match table::save(tx, &saving.saved, &next) {
         Ok(()) => {}
@@ -113,6 +95,51 @@ pub(super) fn save(tx: &Transaction<'_>, saving: &Saving) -> Result<Saved, Write
     let released = release(tx, &next, &saving.routes, saving.now)?;
     settle_session(tx, &next.session, &saving.routes, saving.now)?;
     Ok(Saved { delivery: next, effects, released })
+}
+
+/// The moment of an outcome: this instant, and the same in the system's zone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub now: DateTime<Utc>,
+    pub now_local: DateTime<FixedOffset>,
+}
+
+/// Writes what a step wants written into the upload log and the journal; answers the upload log's row.
+pub(crate) fn write_down(
+    tx: &Transaction<'_>,
+    row: &Delivery,
+    effects: &[Effect],
+    record_key: &str,
+    journal: &Journal,
+    moment: Moment,
+) -> Result<Option<i64>, WriteError> {
+    let mut logged = None;
+    for effect in effects {
+        match effect {
+            Effect::WriteUploadLog(entry) => {
+                let upload = NewUpload {
+                    session_identifier: row.session.clone(),
+                    destination: row.destination.clone(),
+                    success: entry.success,
+                    timestamp: moment.now_local,
+                    record_id: entry.record_id.clone(),
+                    record_url: entry.record_url.clone(),
+                    error_message: entry.error_message.clone(),
+                    metadata: serde_json::from_str(&entry.metadata_json(record_key)).ok(),
+                };
+                logged = Some(upload.insert(tx)?);
+                if entry.success {
+                    destination_state::succeeded(tx, &row.destination, UtcTime::new(moment.now))?;
+                }
+            }
+            Effect::PauseDestination { until, class } => {
+                destination_state::pause(tx, &row.destination, Some(UtcTime::new(*until)), *class)?;
+            }
+            Effect::NoteEvent { kind, text } => journal.note(tx, &row.session, moment.now, kind, text)?,
+            _ => {}
+        }
+    }
+    Ok(logged)
 }
 
 /// Lets go of deliveries that waited for this one's first attempt.

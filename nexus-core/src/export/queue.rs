@@ -1,14 +1,14 @@
 //! The queue is the table: what may be tried now, what was let go, what is left.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use nexus_plugin_api as api;
 use rusqlite::Transaction;
 
 use super::context::Facts;
-use super::{Claim, Exporter, outcome};
+use super::{Claim, Exporter};
+use crate::delivery::table::DeliveryError;
 use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
 use crate::destination_state::DestinationState;
 use crate::ids::DestinationName;
@@ -19,54 +19,77 @@ use crate::timestamp::UtcTime;
 use crate::writer::WriteError;
 use crate::{destination_state, external_user, session};
 
-/// Rows looked at for one that can be claimed.
-const LOOK_AHEAD: usize = 8;
+/// What a worker took.
+#[derive(Default)]
+pub(super) struct Claimed {
+    /// Deliveries that are in flight now.
+    pub claims: Vec<Claim>,
+    /// What a person must know of those that could not be taken.
+    pub told: Vec<String>,
+}
 
-/// Takes the next delivery that is due; `None` if there is none now.
-///
-/// One at a time: a destination that turns out to be dead then holds up what is in hand, and no more.
+/// Takes up to `limit` deliveries that are due, in one commit.
 pub(super) fn claim(
     exporter: &Exporter<'_>,
     destination: &DestinationInstance,
     target: &TargetFacts,
-) -> Result<Option<Claim>, WriteError> {
+    limit: usize,
+) -> Result<Claimed, WriteError> {
     let (name, target, digest) =
         (destination.name.clone(), target.clone(), destination.config_digest.clone());
-    let (now, now_local) = (exporter.clock.now(), exporter.clock.now_local());
-    let (instruments, routes) = (exporter.instruments.clone(), exporter.routes.clone());
-    let journal = Arc::clone(&exporter.journal);
+    let (now, instruments) = (exporter.clock.now(), exporter.instruments.clone());
     exporter.writer.run(move |tx| {
-        for row in table::due_page(tx, &name, now, None, LOOK_AHEAD)?.rows {
-            let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
-            let (next, effects) = delivery::step(&row, event, now);
-            if next.state != State::InFlight {
-                if let Some(Effect::Refused { why }) = effects.first() {
-                    tracing::debug!(session = %row.session, destination = %name, "not claimed: {why}");
+        let mut claimed = Claimed::default();
+        let mut end = None;
+        // Deliveries that cannot be taken must not hide those behind them.
+        while claimed.claims.len() < limit {
+            let page = table::due_page(tx, &name, now, end.as_ref(), limit)?;
+            for row in page.rows {
+                let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
+                let (next, effects) = delivery::step(&row, event, now);
+                if next.state != State::InFlight {
+                    for effect in &effects {
+                        match effect {
+                            Effect::NeedsPerson { why } => {
+                                claimed.told.push(format!("{} → {name}: {why}", row.session));
+                            }
+                            Effect::Refused { why } => {
+                                tracing::debug!(session = %row.session, destination = %name, "not claimed: {why}");
+                            }
+                            _ => {}
+                        }
+                    }
+                    table::save(tx, &row, &next)?;
+                    continue;
                 }
+                if claimed.claims.len() >= limit {
+                    break;
+                }
+                let Some(facts) = facts(tx, &row, &instruments)? else {
+                    tracing::warn!(session = %row.session, destination = %name, "its session is gone from the session log");
+                    continue;
+                };
                 table::save(tx, &row, &next)?;
-                continue;
+                claimed.claims.push(Claim { delivery: next, effects, facts });
             }
-            if let Some(facts) = facts(tx, &row, &instruments)? {
-                table::save(tx, &row, &next)?;
-                return Ok(Some(Claim { delivery: next, effects, facts }));
+            end = page.next;
+            if end.is_none() {
+                break;
             }
-            let why = "its session is gone from the session log, or its record from nexus_session";
-            outcome::save(
-                tx,
-                &outcome::Saving {
-                    row: next,
-                    saved: row,
-                    event: Event::DeliverFailed(api::PluginError::permanent(why)),
-                    record_key: String::new(),
-                    rebuild: false,
-                    now,
-                    now_local,
-                    journal: Arc::clone(&journal),
-                    routes: routes.clone(),
-                },
-            )?;
         }
-        Ok(None)
+        Ok(claimed)
+    })
+}
+
+/// Gives back a delivery that was taken and not tried. Whoever changed it meanwhile keeps it.
+pub(super) fn put_back(exporter: &Exporter<'_>, row: delivery::Delivery) -> Result<(), WriteError> {
+    let now = exporter.clock.now();
+    exporter.writer.run(move |tx| {
+        let (next, _) = delivery::step(&row, Event::PutBack, now);
+        match table::save(tx, &row, &next) {
+            Ok(()) | Err(DeliveryError::Stale { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     })
 }
 

@@ -8,13 +8,12 @@ use chrono::TimeDelta;
 use crate::adopt;
 use crate::build::with_causes;
 use crate::clock::Clock;
-use crate::config::{Config, ExportStrategy, FileStrategy};
+use crate::config::{Config, DestinationConfig, ExportStrategy, FileStrategy};
 use crate::db::{Access, Database, DbError};
 use crate::delivery::Strategy;
 use crate::durable::{self, DurableError};
 use crate::export::{Route, Routes};
 use crate::folders::Folders;
-use crate::ids::DestinationName;
 use crate::instrument::InstrumentError;
 use crate::lock::LockError;
 use crate::plugins::{Catalogue, Limits, OpenError, Plugins};
@@ -104,35 +103,35 @@ pub fn folders(config: &Config) -> Folders {
 pub fn routes(config: &Config) -> Routes {
     let mut destinations: Vec<_> = config.destinations.iter().collect();
     destinations.sort_by_key(|destination| std::cmp::Reverse(destination.priority));
-    let mut routes: Vec<Route> = destinations
-        .into_iter()
-        .map(|destination| Route { name: destination.name.clone(), after: destination.after.clone() })
-        .collect();
-    if config.export.strategy == ExportStrategy::FirstSuccess {
-        routes = one_by_one(routes);
+    let strategy = match config.export.strategy {
+        ExportStrategy::BestEffort => Strategy::BestEffort,
+        ExportStrategy::All => Strategy::All,
+        ExportStrategy::FirstSuccess => Strategy::FirstSuccess,
+    };
+    let route = |destination: &DestinationConfig| Route {
+        name: destination.name.clone(),
+        after: destination.after.clone(),
+    };
+    let mut destinations: Vec<Route> = destinations.into_iter().map(route).collect();
+    if strategy == Strategy::FirstSuccess {
+        one_after_the_other(&mut destinations);
     }
-    Routes {
-        destinations: routes.into(),
-        strategy: match config.export.strategy {
-            ExportStrategy::BestEffort => Strategy::BestEffort,
-            ExportStrategy::All => Strategy::All,
-            ExportStrategy::FirstSuccess => Strategy::FirstSuccess,
-        },
-    }
+    Routes { destinations: destinations.into(), strategy }
 }
 
-/// Each waits for those before it: where the first success is enough, the next is asked only after a failure.
-/// What a destination is `after` goes before it, whatever its priority.
-fn one_by_one(mut routes: Vec<Route>) -> Vec<Route> {
-    let mut ordered: Vec<Route> = Vec::with_capacity(routes.len());
-    while !routes.is_empty() {
-        let known = |name: &DestinationName| ordered.iter().any(|route: &Route| route.name == *name);
-        let at = routes.iter().position(|route| route.after.iter().all(known)).unwrap_or(0);
-        let mut route = routes.remove(at);
-        route.after = ordered.iter().map(|before| before.name.clone()).collect();
-        ordered.push(route);
+/// Makes every destination wait for all that come before it, so that one that is not needed is not tried:
+/// by falling priority, but never before those that it is to come after anyway.
+fn one_after_the_other(routes: &mut Vec<Route>) {
+    let mut left = std::mem::take(routes);
+    while !left.is_empty() {
+        let waits =
+            |route: &Route| route.after.iter().any(|name| left.iter().any(|other| other.name == *name));
+        // A circle is refused with the configuration; were there one, it would be cut here.
+        let next = left.iter().position(|route| !waits(route)).unwrap_or_default();
+        let mut route = left.remove(next);
+        route.after = routes.iter().map(|earlier| earlier.name.clone()).collect();
+        routes.push(route);
     }
-    ordered
 }
 
 impl Facility {

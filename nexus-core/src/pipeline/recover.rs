@@ -1,29 +1,37 @@
 //! What an earlier run left in flight becomes a question.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use rusqlite::Transaction;
 
 use crate::delivery::Effect;
 use crate::delivery::table::{self, Recovered};
-use crate::export::{Routes, settle_session};
+use crate::export::{Moment, Routes, settle_session, write_down};
 use crate::journal::Journal;
+use crate::session_state::SessionState;
 use crate::writer::WriteError;
 
-/// Turns every delivery that is in flight into a question. The locks are held: nobody is at work on them.
+/// Turns every delivery that is in flight into a question, and answers what a person must know. The locks
+/// are held: nobody is at work on them.
 pub(super) fn in_flight(
     tx: &Transaction<'_>,
     longest_call: TimeDelta,
     journal: &Journal,
     routes: &Routes,
-    now: DateTime<Utc>,
-) -> Result<(), WriteError> {
-    for Recovered { row, effects } in table::recover(tx, longest_call, now)? {
+    moment: Moment,
+) -> Result<Vec<String>, WriteError> {
+    let mut told = Vec::new();
+    for Recovered { mut row, effects } in table::recover(tx, longest_call, moment.now)? {
+        // The attempt that was cut off has its row in the upload log like any other.
+        let key = SessionState::load(tx, &row.session)?.map(|state| state.record_key).unwrap_or_default();
+        if let Some(upload) = write_down(tx, &row, &effects, &key, journal, moment)? {
+            table::set_upload_log_id(tx, &mut row, upload)?;
+        }
         for effect in &effects {
-            if let Effect::NoteEvent { kind, text } = effect {
-                journal.note(tx, &row.session, now, kind, text)?;
+            if let Effect::NeedsPerson { why } = effect {
+                told.push(format!("{} → {}: {why}", row.session, row.destination));
             }
         }
-        settle_session(tx, &row.session, routes, now)?;
+        settle_session(tx, &row.session, routes, moment.now)?;
     }
-    Ok(())
+    Ok(told)
 }

@@ -16,6 +16,7 @@ use crate::secret::Redactor;
 #[derive(Clone, Default)]
 pub struct Catalogue {
     linked: Vec<Arc<dyn Plugin>>,
+    limits: Limits,
 }
 
 /// The instances a configuration makes.
@@ -121,7 +122,13 @@ pub enum OpenError {
 impl Catalogue {
     /// The plugins linked into a program.
     pub fn new(linked: Vec<Arc<dyn Plugin>>) -> Self {
-        Self { linked }
+        Self { linked, limits: Limits::default() }
+    }
+
+    /// The same plugins, with other deadlines for their calls.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Makes every instance the configuration names; all mistakes are told together.
@@ -135,9 +142,8 @@ impl Catalogue {
         redactor: &Redactor,
     ) -> Result<Plugins, Vec<OpenError>> {
         let (mut plugins, mut errors) = (Plugins::default(), Vec::new());
-        let caller = |name: &str| {
-            Caller::new(name.to_owned(), scratch.to_owned(), Limits::default(), redactor.clone())
-        };
+        let caller =
+            |name: &str| Caller::new(name.to_owned(), scratch.to_owned(), self.limits, redactor.clone());
         for table in &config.harvesters {
             match self.instance(&table.carrier, &table.settings, PluginKind::Harvester, redactor) {
                 Ok((plugin, Instance::Harvester(harvester))) => plugins.harvesters.push(HarvesterInstance {

@@ -7,9 +7,9 @@
 //! name and every file system takes it. Long names end in `~-` and a hash of the whole.
 
 use chrono::NaiveDate;
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::{SessionState, SessionStateError, failed};
+use super::{SessionStateError, failed};
 use crate::ids::{InstrumentPid, SessionId};
 
 /// Longest record name in bytes, ending for a second session of the same name included.
@@ -77,12 +77,17 @@ pub fn reserve_record_name(
     session: &SessionId,
     date: NaiveDate,
 ) -> Result<String, SessionStateError> {
-    let state =
-        SessionState::load(tx, session)?.ok_or_else(|| SessionStateError::NotKnown(session.clone()))?;
-    if let Some(name) = state.record_name {
+    let (reserved, instrument): (Option<String>, InstrumentPid) = tx
+        .prepare_cached("SELECT record_name, instrument_pid FROM nexus_session WHERE session_identifier = ?1")
+        .and_then(|mut statement| {
+            statement.query_row([session], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(failed(format!("read the record name of session `{session}`")))?
+        .ok_or_else(|| SessionStateError::NotKnown(session.clone()))?;
+    if let Some(name) = reserved {
         return Ok(name);
     }
-    let first = record_name(date, &state.instrument, session);
+    let first = record_name(date, &instrument, session);
     let mut name = first.clone();
     for number in 2_u32.. {
         let reserved = tx

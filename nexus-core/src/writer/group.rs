@@ -101,20 +101,9 @@ pub(super) fn commit(database: &mut Database, first: BoxedJob, mut next: impl Fn
             None => break,
         }
     }
-    let outcome = end(tx).map_err(Arc::new);
+    // A transaction that SQLite has ended by itself was rolled back; its commit is an error too.
+    let outcome = tx.commit().map_err(Arc::new);
     for answer in pending {
         answer(outcome.clone().map_err(WriteError::Commit));
     }
-}
-
-/// Commits. A transaction that SQLite has ended by itself was rolled back, and that is an error too:
-/// without this the "commit" of nothing would be reported as a success.
-fn end(tx: Transaction<'_>) -> rusqlite::Result<()> {
-    if tx.is_autocommit() {
-        return Err(rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK),
-            Some("a job's failure ended the whole transaction".to_owned()),
-        ));
-    }
-    tx.commit()
 }

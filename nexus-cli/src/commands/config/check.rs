@@ -5,12 +5,14 @@ use std::path::Path;
 
 use nexus_core::config::{Carrier, Config, SecretSource, process_environment};
 use nexus_core::db::{Access, Database};
+use nexus_core::plugins::{CallError, OpenError};
+use nexus_core::secret::Redactor;
 use nexus_core::{durable, lock};
 use nexus_plugin_api::{CheckReport, CheckResult};
 
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};
-use crate::output;
+use crate::{first_party, output};
 
 /// Runs `nexus config check`.
 pub(super) fn run(global: &Global) -> Result<ExitCode, Stop> {
@@ -158,8 +160,8 @@ fn everybody_may_read(_path: &Path) -> bool {
     false
 }
 
-/// What can be said about plugins without starting them: their files are there. Their settings are
-/// checked by whoever knows their manifests.
+/// Plugins: their files are there, their settings are what their manifests want, and each says itself
+/// whether it could work now.
 fn plugins(config: &Config, report: &mut CheckReport) {
     if config.harvesters.is_empty() {
         report.push("harvesters", CheckResult::Warning, "there is none, so no sessions come in");
@@ -184,6 +186,34 @@ fn plugins(config: &Config, report: &mut CheckReport) {
             Some(problem) => report.push(settings.table(), CheckResult::Failed, problem),
             None => report.push(settings.table(), CheckResult::Ok, carrier.to_string()),
         }
+    }
+    let scratch = std::env::temp_dir();
+    match first_party::catalogue().open(config, &scratch, &Redactor::default()) {
+        Ok(instances) => {
+            for harvester in &instances.harvesters {
+                own_check(&format!("harvesters.{}", harvester.name), harvester.check(), report);
+            }
+            for destination in &instances.destinations {
+                own_check(&format!("destinations.{}", destination.name), destination.check(), report);
+            }
+        }
+        Err(errors) => {
+            // A secret that cannot be read was told above, with its key.
+            for error in errors.iter().filter(|error| !matches!(error, OpenError::Secret(_))) {
+                report.push("plugins", CheckResult::Failed, chain(error));
+            }
+        }
+    }
+}
+
+fn own_check(table: &str, checked: Result<CheckReport, CallError>, report: &mut CheckReport) {
+    match checked {
+        Ok(own) => {
+            for item in own.items {
+                report.push(format!("{table}: {}", item.name), item.result, item.detail);
+            }
+        }
+        Err(error) => report.push(table, CheckResult::Failed, chain(&error)),
     }
 }
 

@@ -39,6 +39,13 @@ impl Turn {
         }
     }
 
+    /// As it was before the claim.
+    pub(super) fn put_back(&mut self) {
+        self.enter(State::Due);
+        self.row.attempt = self.row.attempt.saturating_sub(1);
+        self.row.not_before = self.row.absent_after;
+    }
+
     /// Remote ids and checkpoints count only where they were made. An open question is kept: the new
     /// address may lead to the old place.
     fn leave_old_target(&mut self) {

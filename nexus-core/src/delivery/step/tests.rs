@@ -144,6 +144,25 @@ fn an_unclear_permanent_failure_is_not_repeated_once_nothing_is_found() {
 }
 
 #[test]
+fn a_delivery_that_was_put_back_was_never_tried() {
+    let (due, _) = after_all([wanted("h1")]);
+    let (row, effects) = after_all([wanted("h1"), claim(true), Event::PutBack]);
+    assert_eq!((row.state, row.attempt, row.not_before), (due.state, due.attempt, due.not_before));
+    assert!(effects.is_empty() && row.updated_at > due.updated_at);
+    let lost = PluginError::transient("cut").maybe_done();
+    let (asked, _) = after_all([wanted("h1"), claim(true), Event::FoundNone, Event::DeliverFailed(lost)]);
+    let later = asked.absent_after.unwrap();
+    let (claimed, _) = step(&asked, claim(true), later);
+    assert_eq!(claimed.state, State::InFlight);
+    let (row, _) = step(&claimed, Event::PutBack, later);
+    assert_eq!(
+        (row.attempt, row.absent_after),
+        (asked.attempt, asked.absent_after),
+        "the question stays open"
+    );
+}
+
+#[test]
 fn unclear_without_find_is_unknown_until_a_person_asks() {
     let lost = PluginError::transient("cut").maybe_done();
     for unclear in
@@ -432,6 +451,7 @@ fn events() -> impl Strategy<Value = Event> {
         4 => Just(Event::FoundNone),
         2 => remotes().prop_map(Event::FoundOne),
         1 => proptest::collection::vec(remotes(), 0..3).prop_map(Event::FoundMany),
+        1 => Just(Event::PutBack),
         1 => Just(Event::CannotFind),
         1 => errors().prop_map(Event::FindFailed),
         3 => (remotes(), hashes())

@@ -196,6 +196,12 @@ impl Turn {
             State::Held | State::Due | State::Failed if self.row.question_open() => {
                 self.refuse("an earlier attempt may have delivered the record; that is found out first");
             }
+            // What is there is kept up to date; given up, it would be out of date and in no listing.
+            State::Held | State::Due | State::Failed
+                if self.row.remote_id.is_some() || self.row.origin == Origin::Peer =>
+            {
+                self.refuse("the destination holds an earlier version of the record");
+            }
             State::Held | State::Due | State::Failed => {
                 self.enter(State::NotWanted);
                 self.row.not_before = None;

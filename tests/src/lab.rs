@@ -1,0 +1,286 @@
+//! A facility inside the test's own process: scripted plugins, files with times, a clock that is moved by hand.
+
+pub mod destination;
+pub mod harvester;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use nexus_core::clock::{Clock as _, ManualClock};
+use nexus_core::config::Config;
+use nexus_core::db::{Access, Database};
+use nexus_core::delivery::{Delivery, table};
+use nexus_core::ids::SessionId;
+use nexus_core::instrument::Instrument;
+use nexus_core::pipeline::{self, Facility, PipelineError, Steps, StopFlag};
+use nexus_core::plugins::{Catalogue, Limits};
+use nexus_core::report::RunReport;
+use nexus_core::session::{self, RecordStatus};
+use nexus_core::upload_log::UploadLog;
+use nexus_plugin_api::{EventTime, UsageEvent};
+use rusqlite::types::Value;
+use tempfile::TempDir;
+
+pub use destination::{Fault, FindFault, ScriptedDestination, Server};
+pub use harvester::ScriptedHarvester;
+
+/// The instruments: PID, folder below the instrument data, zone.
+pub const INSTRUMENTS: [(&str, &str, &str); 2] =
+    [("LAB-TEM", "tem", "America/Denver"), ("LAB-SEM", "sem", "Europe/Berlin")];
+
+/// One row of a dumped table: its values as text, in the order of the columns.
+pub type DumpedRow = Vec<String>;
+
+/// A facility of its own folder.
+pub struct Lab {
+    /// Its folder; everything lies below it.
+    pub folder: TempDir,
+    /// Its clock: shows 2024-03-10 12:00 UTC until it is moved.
+    pub clock: Arc<ManualClock>,
+    /// Where its sessions come from.
+    pub harvester: ScriptedHarvester,
+    /// Where its records go.
+    pub servers: ScriptedDestination,
+    /// How long a plugin's call may take.
+    pub limits: Limits,
+    destinations: String,
+    export: String,
+}
+
+impl Lab {
+    /// A facility without sessions and destinations.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["files/tem", "files/sem", "data"] {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let mut database = Database::create(&folder.path().join("nexus.db")).unwrap();
+        let tx = database.transaction().unwrap();
+        for (pid, path, zone) in INSTRUMENTS {
+            let instrument = Instrument {
+                pid: pid.into(),
+                api_url: format!("https://lab.example.org/tools/{pid}"),
+                calendar_url: "https://lab.example.org/calendar".into(),
+                location: "Room 1".into(),
+                display_name: format!("The {pid}"),
+                property_tag: pid.into(),
+                filestore_path: path.into(),
+                harvester: "scripted".into(),
+                timezone: zone.into(),
+            };
+            instrument.insert(&tx).unwrap();
+        }
+        tx.commit().unwrap();
+        let clock = Arc::new(ManualClock::at("2024-03-10T12:00:00Z".parse().unwrap()));
+        Self {
+            folder,
+            servers: ScriptedDestination::new(Arc::clone(&clock)),
+            clock,
+            harvester: ScriptedHarvester::default(),
+            limits: Limits::default(),
+            destinations: String::new(),
+            export: String::new(),
+        }
+    }
+
+    /// The same with these destinations, each with a server of its name; the first has the highest priority.
+    pub fn with_destinations(names: &[&str]) -> Self {
+        let mut lab = Self::new();
+        for (at, name) in names.iter().enumerate() {
+            lab.destination(name, &format!("priority = {}", 100 - at));
+        }
+        lab
+    }
+
+    /// A path below the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Adds a destination that delivers to the scripted server of its name, with more lines for its table.
+    pub fn destination(&mut self, name: &str, more: &str) -> Server {
+        self.table(name, &format!("plugin = \"store\"\nserver = \"{name}\"\n{more}"));
+        self.servers.server(name)
+    }
+
+    /// Adds a destination of any kind.
+    pub fn table(&mut self, name: &str, lines: &str) {
+        writeln!(self.destinations, "[destinations.{name}]\n{lines}").unwrap();
+    }
+
+    /// Changes a piece of the destinations' settings.
+    pub fn reconfigure(&mut self, from: &str, to: &str) {
+        assert!(self.destinations.contains(from), "`{from}` is in none of:\n{}", self.destinations);
+        self.destinations = self.destinations.replace(from, to);
+    }
+
+    /// Sets the export strategy.
+    #[must_use]
+    pub fn strategy(mut self, strategy: &str) -> Self {
+        self.export = format!("[export]\nstrategy = \"{strategy}\"\n");
+        self
+    }
+
+    /// The identifier of a session.
+    pub fn id(number: u32) -> SessionId {
+        SessionId::new(format!("lab-use-{number}"))
+    }
+
+    /// When a session begins: the sessions are two hours apart, and all are over more than two days before the
+    /// clock's first moment (up to number 40).
+    pub fn start(number: u32) -> DateTime<Utc> {
+        "2024-03-04T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::hours(2 * i64::from(number))
+    }
+
+    /// The usage event of a session: an hour on one of the instruments, in turn.
+    pub fn event(number: u32) -> UsageEvent {
+        let (pid, _, _) = INSTRUMENTS[number as usize % INSTRUMENTS.len()];
+        let at = |time: DateTime<Utc>| EventTime::Offset(time.fixed_offset());
+        UsageEvent {
+            external_id: number.to_string(),
+            session_identifier: Self::id(number).to_string(),
+            instrument_pid: pid.into(),
+            user: Some("ada".into()),
+            start: at(Self::start(number)),
+            end: Some(at(Self::start(number) + TimeDelta::hours(1))),
+            cancelled: false,
+        }
+    }
+
+    /// Puts a file into a session's window.
+    pub fn put_file(&self, number: u32, name: &str) {
+        let (_, folder, _) = INSTRUMENTS[number as usize % INSTRUMENTS.len()];
+        let path = self.path(&format!("files/{folder}/{number}_{name}.txt"));
+        fs::write(&path, format!("magnification = {number}000\n")).unwrap();
+        let modified = Self::start(number) + TimeDelta::minutes(10);
+        File::options().append(true).open(&path).unwrap().set_modified(modified.into()).unwrap();
+    }
+
+    /// Adds finished sessions with consent and a file each.
+    pub fn sessions(&self, numbers: impl IntoIterator<Item = u32>) {
+        for number in numbers {
+            self.harvester.put(Self::event(number));
+            self.put_file(number, "image");
+        }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> Config {
+        let text = format!(
+            "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n\
+             [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n{}\
+             [harvesters.lab]\nplugin = \"scripted\"\n{}",
+            self.export, self.destinations
+        );
+        Config::from_text(&text, self.folder.path(), "lab.toml")
+            .unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    /// The facility, ready to be run.
+    pub fn open(&self) -> Result<Facility, PipelineError> {
+        let catalogue = Catalogue::new(vec![
+            Arc::new(self.harvester.clone()),
+            Arc::new(self.servers.clone()),
+            Arc::new(nexus_plugin_folder::Folder),
+        ])
+        .with_limits(self.limits);
+        let clock: Arc<ManualClock> = Arc::clone(&self.clock);
+        Facility::open(&self.config(), &catalogue, clock, StopFlag::default())
+    }
+
+    /// A run that brings sessions and does nothing with them.
+    pub fn harvest(&self) -> RunReport {
+        let facility = self.open().unwrap_or_else(|error| panic!("{error}"));
+        pipeline::run(&facility, Steps { harvest: true, build: false, export: false }).unwrap()
+    }
+
+    /// One run, which must get to its end; its counts must add up.
+    pub fn run(&self) -> RunReport {
+        let facility = self.open().unwrap_or_else(|error| panic!("{error}"));
+        let report = pipeline::run(&facility, Steps::ALL)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)));
+        assert_eq!(report.build.planned, report.build.accounted(), "{report:?}");
+        assert_eq!(
+            report.sessions.len() as u64 + report.build.not_reached,
+            report.build.planned,
+            "{report:?}"
+        );
+        report
+    }
+
+    /// A run some time later.
+    pub fn run_after(&self, step: TimeDelta) -> RunReport {
+        self.clock.advance(step);
+        self.run()
+    }
+
+    /// The database, for looking.
+    pub fn database(&self) -> Database {
+        Database::open(&self.path("nexus.db"), Access::Read).unwrap()
+    }
+
+    /// The database, for the hands of another program.
+    pub fn sql(&self, sql: &str, params: &[&str]) -> usize {
+        let connection = rusqlite::Connection::open(self.path("nexus.db")).unwrap();
+        connection.execute(sql, rusqlite::params_from_iter(params)).unwrap()
+    }
+
+    /// The status of a session.
+    pub fn status(&self, number: u32) -> Option<RecordStatus> {
+        session::status_of(self.database().read(), &Self::id(number)).unwrap()
+    }
+
+    /// A delivery of a session.
+    pub fn delivery(&self, number: u32, destination: &str) -> Option<Delivery> {
+        table::load(self.database().read(), &Self::id(number), &destination.into()).unwrap()
+    }
+
+    /// What the upload log says of a session at a destination: success, and else the class.
+    pub fn uploads(&self, number: u32, destination: &str) -> Vec<String> {
+        let rows = UploadLog::of_session(self.database().read(), &Self::id(number)).unwrap().rows;
+        rows.into_iter()
+            .filter(|row| row.destination == destination.into())
+            .map(|row| {
+                assert_eq!(row.success, row.error_message.is_none(), "{row:?}");
+                let metadata = row.metadata.expect("our rows have metadata");
+                assert!(metadata["key"].is_string() && metadata["attempt"].is_u64(), "{metadata}");
+                if row.success { "ok".to_owned() } else { metadata["class"].as_str().unwrap().to_owned() }
+            })
+            .collect()
+    }
+
+    /// Every row of every table but the bookkeeping of migrations, for comparisons.
+    pub fn dump(&self) -> BTreeMap<String, Vec<DumpedRow>> {
+        let database = self.database();
+        let names = database.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", &[]);
+        let mut tables = BTreeMap::new();
+        for row in names.unwrap().rows {
+            let [Value::Text(name)] = row.as_slice() else { panic!("{row:?}") };
+            let rows = database.query(&format!("SELECT * FROM \"{name}\""), &[]).unwrap().rows;
+            let rows = rows.into_iter().map(|row| row.iter().map(|value| format!("{value:?}")).collect());
+            tables.insert(name.clone(), rows.collect());
+        }
+        tables
+    }
+
+    /// The moment the clock shows.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Deadlines that a test can wait for, long enough for a machine with much to do.
+pub fn short_limits() -> Limits {
+    Limits { ask: Duration::from_mins(1), deliver: Duration::from_secs(2), grace: Duration::from_millis(50) }
+}

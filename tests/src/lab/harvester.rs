@@ -1,0 +1,110 @@
+//! A harvester that says what the test told it to say.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use nexus_plugin_api::{
+    Call, CheckReport, HarvestPage, HarvestRequest, Harvester, Instance, InstrumentProgress, Manifest,
+    Plugin, PluginError, PluginKind, Reservation, ReservationAnswer, SessionRef, UsageEvent,
+};
+
+/// A linked plugin `scripted`; its clones share one script.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptedHarvester(Arc<Mutex<Script>>);
+
+#[derive(Debug, Default)]
+struct Script {
+    events: BTreeMap<String, UsageEvent>,
+    answers: BTreeMap<String, ReservationAnswer>,
+    failure: Option<PluginError>,
+    incomplete: bool,
+}
+
+impl ScriptedHarvester {
+    /// Adds an event, or revises the one with its id.
+    pub fn put(&self, event: UsageEvent) {
+        self.script().events.insert(event.external_id.clone(), event);
+    }
+
+    /// The event as it is told at present.
+    pub fn event(&self, external_id: &str) -> Option<UsageEvent> {
+        self.script().events.get(external_id).cloned()
+    }
+
+    /// The source forgets an event.
+    pub fn remove(&self, external_id: &str) {
+        self.script().events.remove(external_id);
+    }
+
+    /// Answers so when asked for the reservation of a session; without this, consent was given.
+    pub fn answer(&self, session_identifier: &str, answer: ReservationAnswer) {
+        self.script().answers.insert(session_identifier.to_owned(), answer);
+    }
+
+    /// Every harvest fails so, until told otherwise.
+    pub fn fail(&self, failure: Option<PluginError>) {
+        self.script().failure = failure;
+    }
+
+    /// Whether harvests claim to be complete.
+    pub fn complete(&self, complete: bool) {
+        self.script().incomplete = !complete;
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Plugin for ScriptedHarvester {
+    fn manifest(&self) -> Manifest {
+        Manifest::new("scripted", "0.0.0", PluginKind::Harvester)
+    }
+
+    fn create(&self, _settings: &serde_json::Value) -> Result<Instance, PluginError> {
+        Ok(Instance::Harvester(Box::new(self.clone())))
+    }
+}
+
+impl Harvester for ScriptedHarvester {
+    fn harvest(&self, _call: &Call, request: &HarvestRequest) -> Result<HarvestPage, PluginError> {
+        let script = self.script();
+        if let Some(failure) = &script.failure {
+            return Err(failure.clone());
+        }
+        let asked = |event: &&UsageEvent| {
+            request.instruments.iter().any(|query| query.instrument.pid == event.instrument_pid)
+        };
+        let progress = request.instruments.iter().map(|query| InstrumentProgress {
+            instrument_pid: query.instrument.pid.clone(),
+            cursor: Some("all".to_owned()),
+            complete: !script.incomplete,
+            covered_from: None,
+            covered_to: None,
+        });
+        Ok(HarvestPage {
+            events: script.events.values().filter(asked).cloned().collect(),
+            instruments: progress.collect(),
+            ..HarvestPage::default()
+        })
+    }
+
+    fn reservations(
+        &self,
+        _call: &Call,
+        sessions: &[SessionRef],
+    ) -> Result<Vec<ReservationAnswer>, PluginError> {
+        let script = self.script();
+        let answer = |session: &SessionRef| {
+            script.answers.get(&session.session_identifier).cloned().unwrap_or_else(|| {
+                let title = Some(format!("Experiment {}", session.session_identifier));
+                ReservationAnswer::Reservation(Box::new(Reservation { title, ..Reservation::default() }))
+            })
+        };
+        Ok(sessions.iter().map(answer).collect())
+    }
+
+    fn check(&self, _call: &Call) -> Result<CheckReport, PluginError> {
+        Ok(CheckReport::default())
+    }
+}

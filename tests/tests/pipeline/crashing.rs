@@ -1,0 +1,76 @@
+//! Sessions that end the program, or would.
+
+use chrono::{DateTime, FixedOffset, Utc};
+use nexus_core::session::RecordStatus;
+use nexus_plugin_api::{EventTime, Reservation, ReservationAnswer};
+use nexus_tests::lab::Lab;
+
+/// A booking whose time cannot be shown on the wall clock it was given in: the calendar begins later.
+fn impossible() -> ReservationAnswer {
+    let west = FixedOffset::west_opt(7 * 3600).unwrap();
+    let start = Some(EventTime::Offset(DateTime::<Utc>::MIN_UTC.with_timezone(&west)));
+    ReservationAnswer::Reservation(Box::new(Reservation { start, ..Reservation::default() }))
+}
+
+#[test]
+fn sessions_that_cannot_be_built_do_not_stop_the_others() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions(1..=40);
+    let bad: Vec<u32> = (1..=40).filter(|number| number % 2 == 0).collect();
+    for number in &bad {
+        lab.harvester.answer(Lab::id(*number).as_str(), impossible());
+    }
+    let report = lab.run();
+    for number in 1..=40 {
+        let is_bad = bad.contains(&number);
+        let expected = if is_bad { RecordStatus::Error } else { RecordStatus::Completed };
+        assert_eq!(lab.status(number), Some(expected), "{number}");
+        let told = |line: &String| line.contains(&format!("{}: crashed the program", Lab::id(number)));
+        assert_eq!(report.needs_person.iter().any(told), is_bad, "{number}: {:?}", report.needs_person);
+    }
+    assert_eq!((report.build.built, report.build.error), (20, 20));
+    assert_eq!(lab.run().build.planned, 0, "not tried again by itself");
+}
+
+#[test]
+fn a_record_that_cannot_be_rebuilt_stays_where_it_is() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 2]);
+    lab.run();
+    lab.harvester.answer("lab-use-1", impossible());
+    lab.sql("UPDATE nexus_session SET rebuild_requested = 1", &[]);
+    let report = lab.run();
+    assert_eq!(report.build.built, 1);
+    assert_eq!(report.build.waiting["rebuild crashed"], 1);
+    assert!(report.needs_person.iter().any(|line| line.contains("lab-use-1")), "{report:?}");
+    assert_eq!(lab.status(1), Some(RecordStatus::Completed));
+    assert_eq!(lab.servers.server("a").of("lab-use-1").len(), 1);
+}
+
+#[test]
+fn a_session_that_was_in_hand_at_two_crashes_is_not_tried_a_third_time() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions(1..=6);
+    // A run that harvests only, and two that end before their time.
+    lab.harvest();
+    lab.sql("UPDATE nexus_session SET attempts = 2 WHERE session_identifier = ?1", &["lab-use-2"]);
+    lab.sql("UPDATE nexus_session SET attempts = 1 WHERE session_identifier = ?1", &["lab-use-3"]);
+    let report = lab.run();
+    assert_eq!((report.build.built, report.build.error), (5, 1));
+    assert!(
+        report
+            .needs_person
+            .iter()
+            .any(|line| line.contains("lab-use-2") && line.contains("crashed the program")),
+        "{report:?}"
+    );
+    assert_eq!(lab.status(2), Some(RecordStatus::Error));
+    for number in [1, 3, 4, 5, 6] {
+        assert_eq!(lab.status(number), Some(RecordStatus::Completed));
+    }
+    assert_eq!(
+        lab.sql("UPDATE nexus_session SET attempts = 0 WHERE attempts <> 0", &[]),
+        0,
+        "nothing is in hand"
+    );
+}

@@ -1,0 +1,174 @@
+//! What NexusLIMS did to the shared tables between two runs. Nothing is delivered twice.
+
+use nexus_core::delivery::{Origin, State};
+use nexus_core::session::RecordStatus;
+use nexus_tests::lab::{Fault, Lab};
+
+/// NexusLIMS moves all rows of a session.
+fn moves(lab: &Lab, number: u32, status: &str) {
+    let id = Lab::id(number);
+    let moved = lab.sql(
+        "UPDATE session_log SET record_status = ?1 WHERE session_identifier = ?2",
+        &[status, id.as_str()],
+    );
+    assert!(moved >= 2);
+}
+
+/// NexusLIMS adds a row as it does when it begins a record.
+fn generates(lab: &Lab, number: u32, status: &str) {
+    lab.sql(
+        "INSERT INTO session_log (session_identifier, instrument, timestamp, event_type, record_status, user) \
+         SELECT session_identifier, instrument, '2024-03-10T06:00:00-06:00', 'RECORD_GENERATION', ?1, 'nexuslims' \
+         FROM session_log WHERE session_identifier = ?2 AND event_type = 'START'",
+        &[status, Lab::id(number).as_str()],
+    );
+}
+
+/// NexusLIMS notes an upload.
+fn uploads(lab: &Lab, number: u32, destination: &str, record_id: &str) {
+    lab.sql(
+        "INSERT INTO upload_log (session_identifier, destination_name, success, timestamp, record_id, record_url) \
+         VALUES (?1, ?2, 1, '2024-03-10T06:00:01', ?3, 'https://store.example.org/' || ?3)",
+        &[Lab::id(number).as_str(), destination, record_id],
+    );
+}
+
+#[test]
+fn a_session_that_it_completed_is_accepted() {
+    let lab = Lab::with_destinations(&["a", "b"]);
+    lab.sessions(1..=3);
+    lab.harvest();
+    moves(&lab, 2, "COMPLETED");
+    generates(&lab, 2, "COMPLETED");
+    uploads(&lab, 2, "a", "theirs");
+    let report = lab.run();
+    assert_eq!(report.build.built, 2);
+    assert_eq!(lab.status(2), Some(RecordStatus::Completed));
+    let delivery = lab.delivery(2, "a").unwrap();
+    assert_eq!((delivery.state, delivery.origin), (State::Delivered, Origin::Peer));
+    assert_eq!(delivery.remote_id.as_deref(), Some("theirs"));
+    assert_eq!(lab.servers.server("a").of("lab-use-2"), []);
+    assert_eq!(lab.servers.server("b").of("lab-use-2"), []);
+    assert_eq!(lab.servers.server("a").counts().creates, 2);
+}
+
+#[test]
+fn what_it_delivered_of_ours_is_not_delivered_again_and_what_is_due_stays_due() {
+    let mut lab = Lab::with_destinations(&["a", "b"]).strategy("all");
+    lab.reconfigure("server = \"a\"", "server = \"a\"\nremark = \"one\"");
+    lab.sessions([1]);
+    for name in ["a", "b"] {
+        lab.servers
+            .server(name)
+            .on_deliver("lab-use-1", [Fault::Refuse(nexus_plugin_api::FailureClass::Auth)]);
+    }
+    lab.run();
+    assert_eq!(lab.status(1), Some(RecordStatus::BuiltNotExported));
+    uploads(&lab, 1, "a", "theirs");
+    moves(&lab, 1, "COMPLETED");
+    lab.run();
+    lab.reconfigure("remark = \"one\"", "remark = \"two\"");
+    lab.reconfigure("server = \"b\"", "server = \"b\"\nremark = \"two\"");
+    lab.run();
+    assert_eq!(lab.status(1), Some(RecordStatus::Completed));
+    assert_eq!(lab.servers.server("a").counts().creates, 0, "theirs is there");
+    assert_eq!(lab.servers.server("b").counts().creates, 1, "what was missing is delivered");
+    assert_eq!(lab.delivery(1, "a").unwrap().origin, Origin::Peer);
+}
+
+#[test]
+fn a_session_that_it_reset_is_built_again_and_its_object_updated() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 2]);
+    lab.run();
+    let server = lab.servers.server("a");
+    moves(&lab, 1, "TO_BE_BUILT");
+    let report = lab.run();
+    assert_eq!(report.build.built, 1);
+    assert_eq!(lab.status(1), Some(RecordStatus::Completed));
+    assert_eq!((server.counts().creates, server.counts().updates), (2, 0), "equal content delivers nothing");
+    moves(&lab, 1, "TO_BE_BUILT");
+    lab.put_file(1, "second");
+    lab.run();
+    assert_eq!(lab.status(1), Some(RecordStatus::Completed));
+    assert_eq!((server.counts().creates, server.counts().updates), (2, 1));
+    assert_eq!(server.of("lab-use-1").len(), 1);
+    assert_eq!(lab.uploads(1, "a"), ["ok", "ok"]);
+}
+
+#[test]
+fn a_reset_session_whose_files_are_gone_keeps_its_object() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 3]);
+    lab.run();
+    moves(&lab, 1, "TO_BE_BUILT");
+    std::fs::remove_file(lab.path("files/sem/1_image.txt")).unwrap();
+    lab.run();
+    assert_eq!(lab.status(1), Some(RecordStatus::NoFilesFound));
+    assert_eq!(lab.servers.server("a").of("lab-use-1").len(), 1);
+    assert_eq!(lab.delivery(1, "a").unwrap().state, State::Delivered);
+}
+
+#[test]
+fn a_session_that_it_could_not_export_is_told_of_and_left_alone() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 2]);
+    lab.harvest();
+    moves(&lab, 1, "BUILT_NOT_EXPORTED");
+    generates(&lab, 1, "BUILT_NOT_EXPORTED");
+    let report = lab.run();
+    assert!(report.needs_person.iter().any(|line| line.contains("adopt --deliver-missing")), "{report:?}");
+    assert_eq!((report.build.planned, lab.status(1)), (1, Some(RecordStatus::BuiltNotExported)));
+    assert_eq!(lab.delivery(1, "a"), None);
+    assert_eq!(lab.servers.server("a").counts().creates, 1);
+}
+
+#[test]
+fn a_session_that_it_settled_without_a_record_is_accepted() {
+    for status in ["NO_CONSENT", "NO_RESERVATION", "NO_FILES_FOUND", "ERROR"] {
+        let lab = Lab::with_destinations(&["a"]);
+        lab.sessions([1]);
+        lab.harvest();
+        moves(&lab, 1, status);
+        let report = lab.run();
+        assert_eq!(report.build.planned, 0);
+        assert_eq!(lab.status(1).unwrap().to_string(), status);
+        moves(&lab, 1, "TO_BE_BUILT");
+        lab.run();
+        assert_eq!(lab.status(1), Some(RecordStatus::Completed), "asked for again");
+    }
+}
+
+#[test]
+fn what_both_may_have_delivered_is_told_to_a_person() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 2]);
+    let server = lab.servers.server("a");
+    server.can_find(false);
+    server.on_deliver("lab-use-1", [Fault::LostAfterWrite]);
+    lab.run();
+    uploads(&lab, 1, "a", "theirs");
+    uploads(&lab, 2, "a", "theirs-too");
+    let report = lab.run();
+    let told = |number| report.needs_person.iter().any(|line| line.contains(Lab::id(number).as_str()));
+    assert!(told(1) && told(2), "{report:?}");
+    assert_eq!(lab.delivery(1, "a").unwrap().state, State::Unknown);
+    assert_eq!(lab.delivery(2, "a").unwrap().state, State::Delivered);
+    assert_eq!(server.counts().creates, 2);
+    let report = lab.run();
+    assert!(!report.needs_person.iter().any(|line| line.contains("theirs")), "said once: {report:?}");
+}
+
+#[test]
+fn failures_that_it_logged_change_nothing() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1]);
+    lab.sql(
+        "INSERT INTO upload_log (session_identifier, destination_name, success, timestamp, error_message) \
+         VALUES ('lab-use-1', 'a', 0, '2024-03-10T06:00:01', 'no')",
+        &[],
+    );
+    lab.run();
+    assert_eq!(lab.status(1), Some(RecordStatus::Completed));
+    assert_eq!(lab.servers.server("a").counts().creates, 1);
+}

@@ -1,0 +1,59 @@
+//! Runs that are asked to stop, or have no more time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use nexus_core::delivery::State;
+use nexus_core::pipeline::{self, Steps};
+use nexus_core::session::RecordStatus;
+use nexus_tests::lab::{Fault, Lab};
+
+#[test]
+fn a_run_that_is_stopped_loses_nothing_and_the_next_one_goes_on() {
+    let lab = Lab::with_destinations(&["a", "b"]).strategy("all");
+    lab.sessions(1..=40);
+    let mut facility = lab.open().unwrap();
+    let (stop, clock) = (facility.stop.clone(), Arc::clone(&lab.clock));
+    facility.progress = Box::new(move |_| {
+        clock.advance(TimeDelta::seconds(1));
+        stop.set();
+    });
+    let report = pipeline::run(&facility, Steps::ALL).unwrap();
+    assert!(report.interrupted && report.build.not_reached > 0, "{report:?}");
+    assert_eq!(report.build.planned, report.build.accounted(), "{report:?}");
+    let mut statuses = BTreeSet::new();
+    for number in 1..=40 {
+        statuses.insert(lab.status(number).unwrap().to_string());
+        for name in ["a", "b"] {
+            let Some(delivery) = lab.delivery(number, name) else { continue };
+            assert!(matches!(delivery.state, State::Due | State::Delivered), "{delivery:?}");
+            assert_eq!(delivery.attempt > 0, delivery.state == State::Delivered, "{delivery:?}");
+        }
+    }
+    assert!(statuses.contains("TO_BE_BUILT"), "{statuses:?}");
+    lab.run();
+    for number in 1..=40 {
+        assert_eq!(lab.status(number), Some(RecordStatus::Completed), "{number}");
+        assert_eq!((lab.uploads(number, "a").len(), lab.uploads(number, "b").len()), (1, 1));
+    }
+}
+
+#[test]
+fn a_question_is_not_waited_for_longer_than_the_run_may_take() {
+    let lab = Lab::with_destinations(&["a"]).strategy("all\"\ntime_budget = \"1 min");
+    lab.sessions([1]);
+    let server = lab.servers.server("a");
+    server.on_deliver("lab-use-1", [Fault::LostBeforeWrite]);
+    let began = lab.now();
+    lab.run();
+    let delivery = lab.delivery(1, "a").unwrap();
+    assert_eq!((delivery.state, lab.now()), (State::Due, began), "nobody waited");
+    assert_eq!(delivery.absent_after, Some(began + TimeDelta::minutes(2)));
+    lab.run_after(TimeDelta::minutes(2));
+    assert_eq!(lab.status(1), Some(RecordStatus::Completed));
+    assert_eq!(
+        (lab.uploads(1, "a"), server.counts().creates),
+        (vec!["unknown".to_owned(), "ok".to_owned()], 1)
+    );
+}
