@@ -174,7 +174,4 @@ fn without_destinations_records_are_built_and_kept() {
     let report = facility.run(0);
     assert_eq!(line(&report, ID)["result"], "BUILT_NOT_EXPORTED");
     assert_eq!(facility.files("data/records").len(), 2);
-    // A destination that is added later gets what comes from then on.
-    facility.settings("[destinations.share]\nplugin = \"folder\"\npath = \"share\"\n");
-    facility.run(0);
 }
