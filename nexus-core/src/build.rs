@@ -157,18 +157,23 @@ impl Builder<'_> {
                 permits.open();
                 result
             });
+            let mut failed = None;
+            let mut let_go = Vec::new();
             self.pool.in_place_scope(|pool| {
                 let mut jobs = jobs.into_iter().peekable();
                 while jobs.peek().is_some() {
                     let page: Vec<Job> = jobs.by_ref().take(PAGE).collect();
-                    if self.stop.is_set() || collector.is_finished() || self.mark_in_hand(&page).is_err() {
+                    if failed.is_none() && !self.stop.is_set() && !collector.is_finished() {
+                        failed = self.mark_in_hand(&page).err();
+                    } else {
                         lock(report).counts.not_reached += page.len() as u64;
                         continue;
                     }
                     for job in page {
                         permits.take();
-                        if self.stop.is_set() {
+                        if self.stop.is_set() || failed.is_some() {
                             lock(report).counts.not_reached += 1;
+                            let_go.push(job.session.identifier);
                             permits.give(1);
                             continue;
                         }
@@ -182,7 +187,9 @@ impl Builder<'_> {
                 }
             });
             drop(done);
-            collector.join().unwrap_or_else(|_| Err(WriteError::Closed))
+            let collected = collector.join().unwrap_or_else(|_| Err(WriteError::Closed));
+            failed.map_or(Ok(()), Err).and(collected)?;
+            self.let_go(let_go)
         })
     }
 
@@ -210,6 +217,19 @@ impl Builder<'_> {
         self.writer.run(move |tx| {
             for id in &ids {
                 session_state::begin_attempt(tx, id)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Sessions that were marked and not begun, because the run was asked to stop, have crashed nothing.
+    fn let_go(&self, ids: Vec<SessionId>) -> Result<(), WriteError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.writer.run(move |tx| {
+            for id in &ids {
+                session_state::end_attempt(tx, id)?;
             }
             Ok(())
         })

@@ -22,7 +22,7 @@ pub struct Cursor {
     pub cursor: Option<String>,
     /// Start of the span of event ends that has been read completely; `None`: from the beginning.
     pub covered_from: Option<UtcTime>,
-    /// End of that span; `None`: nothing is covered yet.
+    /// End of that span; `None`: up to the moment it was checked.
     pub covered_to: Option<UtcTime>,
     /// When it last moved.
     pub checked_at: UtcTime,

@@ -28,6 +28,7 @@ pub struct Remote {
     #[serde(default)]
     pub url: Option<String>,
     /// Content hash ([`crate::RecordRef::content_sha256`]) of what it holds, if the destination can tell.
+    /// An answer to `find` gives it only for an object that is complete: an equal hash is taken as delivered.
     #[serde(default)]
     pub content_sha256: Option<String>,
 }

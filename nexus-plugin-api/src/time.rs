@@ -51,7 +51,11 @@ impl FromStr for EventTime {
 impl fmt::Display for EventTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (naive, offset) = match self {
-            Self::Offset(time) => (time.naive_local(), Some(time.offset())),
+            Self::Offset(time) => {
+                // At the very edge of the calendar the local time cannot be had.
+                let utc = time.naive_utc();
+                (utc.checked_add_offset(*time.offset()).unwrap_or(utc), Some(time.offset()))
+            }
             Self::Local(naive) => (*naive, None),
         };
         write!(f, "{}", naive.format("%Y-%m-%dT%H:%M:%S"))?;

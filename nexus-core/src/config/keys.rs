@@ -139,7 +139,8 @@ const ISOLATION: Key = Key {
     kind: Kind::Word(&["process", "none"]),
     absent: Absent::Means("`\"process\"`", "\"process\""),
     about: "Where the plugin that `library` names runs: `process`, in a process of its own, so that a crash costs \
-            one attempt of one session; `none`, inside nexus, which is faster and contains nothing.",
+            one attempt of one session; `none`, inside nexus, which is faster and contains nothing. This version can \
+            do the second only: a library needs `isolation = \"none\"`.",
 };
 
 /// All tables, in the order in which they are shown.

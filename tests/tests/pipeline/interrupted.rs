@@ -32,6 +32,9 @@ fn a_run_that_is_stopped_loses_nothing_and_the_next_one_goes_on() {
         }
     }
     assert!(statuses.contains("TO_BE_BUILT"), "{statuses:?}");
+    let in_hand = "SELECT count(*) FROM nexus_session WHERE attempts > 0";
+    let suspects: i64 = lab.database().read().query_row(in_hand, [], |row| row.get(0)).unwrap();
+    assert_eq!(suspects, 0, "who stops a run has not crashed it");
     lab.run();
     for number in 1..=40 {
         assert_eq!(lab.status(number), Some(RecordStatus::Completed), "{number}");
