@@ -216,6 +216,9 @@ fn pragmas(connection: &Connection, access: Access, options: OpenOptions) -> rus
     connection.pragma_update(None, "foreign_keys", false)?;
     // EXTRA also syncs the folder after the journal is gone: a commit that was answered survives a power cut.
     connection.pragma_update(None, "synchronous", "EXTRA")?;
+    // What a savepoint may have to take back is kept in memory instead of a file: it lives no longer than its
+    // transaction, and durability does not hang on it.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // Views and triggers in a file from elsewhere call no function with side effects.
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "query_only", access == Access::Read)
