@@ -57,7 +57,7 @@ pub enum Command {
     /// Build the records of the sessions that are to be built, and nothing else.
     Build(commands::run::RunArgs),
     /// Deliver the records that are due, and nothing else.
-    Export(commands::run::RunArgs),
+    Export(commands::export::ExportArgs),
     /// Go on with a database that NexusLIMS filled.
     Adopt(commands::adopt::AdoptArgs),
     /// Show how many sessions and deliveries stand where.

@@ -126,3 +126,32 @@ fn a_session_that_there_is_not() {
         "error: there is no session `logbook:lab/99`\n  hint: `nexus sessions list` shows the identifiers",
     );
 }
+
+#[test]
+fn a_session_without_a_record_can_be_tried_again_and_one_with_a_record_cannot() {
+    let facility = facility();
+    assert_eq!(
+        facility.nexus(["sessions", "retry", "logbook:lab/3"]).done(),
+        "logbook:lab/3: NO_FILES_FOUND → TO_BE_BUILT; the next run builds it\n"
+    );
+    assert_eq!(facility.status("logbook:lab/3"), "TO_BE_BUILT");
+    facility.save("tem/late.tif", "2024-03-05T10:30:00+01:00");
+    facility.run(0);
+    assert_eq!(facility.status("logbook:lab/3"), "COMPLETED");
+    let refused = facility.nexus(["sessions", "retry", "logbook:lab/1"]).code(4).stdout;
+    assert!(refused.contains("may not go from COMPLETED to TO_BE_BUILT"), "{refused}");
+    assert_eq!(facility.status("logbook:lab/1"), "COMPLETED");
+    let unknown = facility.nexus(["sessions", "retry", "nobody"]).code(4).stdout;
+    assert_eq!(unknown, "there is no session `nobody`\n");
+}
+
+#[test]
+fn deliveries_are_retried_and_forgotten_as_their_state_allows() {
+    let facility = facility();
+    let retry = facility.nexus(["export", "retry", "logbook:lab/1"]).code(4).stdout;
+    assert_eq!(retry, "logbook:lab/1 → share: stays delivered: the destination holds the record already\n");
+    let forget = ["export", "forget", "logbook:lab/1", "--destination", "share"];
+    assert_eq!(facility.nexus(forget).done(), "logbook:lab/1 → share: delivered → not_wanted\n");
+    let none = facility.nexus(["export", "retry", "logbook:lab/2"]).code(4).stdout;
+    assert_eq!(none, "logbook:lab/2: there is no such delivery\n");
+}

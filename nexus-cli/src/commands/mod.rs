@@ -1,9 +1,11 @@
 //! One file per subcommand; this is the door.
 
 pub mod adopt;
+pub mod ask_again;
 pub mod config;
 pub mod db;
 pub mod demo;
+pub mod export;
 pub mod init;
 pub mod instruments;
 pub mod run;
@@ -25,9 +27,7 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
             run::run(global, &args, Steps { harvest: true, build: false, export: false })
         }
         Command::Build(args) => run::run(global, &args, Steps { harvest: false, build: true, export: false }),
-        Command::Export(args) => {
-            run::run(global, &args, Steps { harvest: false, build: false, export: true })
-        }
+        Command::Export(args) => export::run(global, args),
         Command::Adopt(args) => adopt::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Sessions(args) => sessions::run(global, args),

@@ -6,7 +6,7 @@ use nexus_core::overview::{self, Filter, SessionStory};
 use nexus_core::session::RecordStatus;
 
 use crate::args::Global;
-use crate::commands::status;
+use crate::commands::{ask_again, status};
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
@@ -15,7 +15,8 @@ use crate::output;
 #[command(after_help = "Examples:
   nexus sessions list --status NO_FILES_FOUND
   nexus sessions list --instrument FEI-Titan-TEM --limit 20
-  nexus sessions show 'logbook:logbook/17'")]
+  nexus sessions show 'logbook:logbook/17'
+  nexus sessions retry 'logbook:logbook/17'   after its files came late")]
 pub struct SessionsArgs {
     #[command(subcommand)]
     verb: Verb,
@@ -29,6 +30,12 @@ enum Verb {
     Show {
         /// The session identifier, as the list shows it.
         session: String,
+    },
+    /// Build sessions once more that were settled without a record (ERROR, NO_FILES_FOUND, …).
+    Retry {
+        /// The session identifiers, as the list shows them.
+        #[arg(required = true)]
+        sessions: Vec<String>,
     },
 }
 
@@ -61,6 +68,10 @@ pub fn run(global: &Global, args: SessionsArgs) -> Result<ExitCode, Stop> {
     match args.verb {
         Verb::List(list) => self::list(global, list),
         Verb::Show { session } => show(global, &session),
+        Verb::Retry { sessions } => {
+            let sessions: Vec<SessionId> = sessions.into_iter().map(SessionId::from).collect();
+            ask_again::sessions(global, &sessions)
+        }
     }
 }
 
