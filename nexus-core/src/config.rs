@@ -120,6 +120,9 @@ impl Config {
                 Some(Value::Number(number)) => *number,
                 _ => 1.0,
             },
+            quiet_period: as_duration(at("build", "quiet_period")),
+            previews: as_boolean(at("build", "previews")),
+            follow_outside_links: as_boolean(at("build", "follow_outside_links")),
             threads: as_integer(at("build", "threads")),
         };
         let export = ExportConfig {
@@ -267,6 +270,10 @@ fn as_duration(value: Option<&Value>) -> Duration {
         Some(Value::Duration(duration)) => *duration,
         _ => Duration::ZERO,
     }
+}
+
+fn as_boolean(value: Option<&Value>) -> bool {
+    matches!(value, Some(Value::Boolean(true)))
 }
 
 fn as_integer<T: TryFrom<i64> + Default>(value: Option<&Value>) -> T {

@@ -8,6 +8,7 @@
 //! *Tables* know only the database; *steps* know tables, not each other; only `pipeline` knows the
 //! steps. Workers return values, and one writer saves them.
 
+pub mod activity;
 pub mod adopt;
 pub mod build;
 pub mod builder;
@@ -35,6 +36,7 @@ pub mod overview;
 pub mod own_table;
 pub mod pipeline;
 pub mod plugins;
+pub mod preview;
 pub mod reconcile;
 pub mod record;
 pub mod report;
@@ -43,11 +45,14 @@ pub mod secret;
 pub mod session;
 pub mod session_log;
 pub mod session_state;
+pub mod side_file;
 pub mod stop;
+pub mod storage;
 mod text_enum;
 pub mod timestamp;
 pub mod unreadable;
 pub mod upload_log;
+pub mod validate;
 pub mod walk;
 pub mod writer;
 pub mod xml;

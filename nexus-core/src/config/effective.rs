@@ -50,6 +50,7 @@ impl fmt::Display for Value {
             Self::Duration(duration) => write!(f, "\"{}\"", in_words(*duration)),
             Self::Integer(number) => write!(f, "{number}"),
             Self::Number(number) => write!(f, "{number:?}"),
+            Self::Boolean(truth) => write!(f, "{truth}"),
             Self::Texts(texts) => write!(f, "{texts:?}"),
         }
     }

@@ -28,6 +28,8 @@ pub enum Kind {
     },
     /// A number that is zero or more.
     Number,
+    /// `true` or `false`.
+    Boolean,
     /// A list of texts.
     Texts,
     /// A list of names.
@@ -229,6 +231,25 @@ pub const TABLES: &[TableSpec] = &[
                 absent: Absent::Default("1.0"),
                 about: "How readily a pause between files begins a new acquisition activity: higher finds more \
                         activities, 0 puts all files of a session into one.",
+            },
+            Key {
+                name: "quiet_period",
+                kind: Kind::Duration { zero: true },
+                absent: Absent::Default("\"1 min\""),
+                about: "A session whose files were changed within this time waits: somebody may still be writing them.",
+            },
+            Key {
+                name: "previews",
+                kind: Kind::Boolean,
+                absent: Absent::Default("true"),
+                about: "Whether small pictures of the files are made, which records point to.",
+            },
+            Key {
+                name: "follow_outside_links",
+                kind: Kind::Boolean,
+                absent: Absent::Default("false"),
+                about: "Whether a link that leads out of an instrument's folder is followed. It is reported otherwise, \
+                        and its files belong to no session.",
             },
             Key {
                 name: "threads",

@@ -72,6 +72,12 @@ pub struct BuildConfig {
     pub file_delay: Duration,
     /// Zero or more; 1 is usual.
     pub clustering_sensitivity: f64,
+    /// How long files must have been left alone before their session is built.
+    pub quiet_period: Duration,
+    /// Whether previews are made.
+    pub previews: bool,
+    /// Whether links out of an instrument's folder are followed.
+    pub follow_outside_links: bool,
     /// Sessions built at the same time; 0 is one per core.
     pub threads: usize,
 }

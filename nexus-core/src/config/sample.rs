@@ -141,6 +141,7 @@ fn in_words(kind: Kind) -> String {
         Kind::Duration { zero: false } => "a length of time".to_owned(),
         Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
         Kind::Number => "a number, zero or more".to_owned(),
+        Kind::Boolean => "`true` or `false`".to_owned(),
         Kind::Texts => "a list of texts".to_owned(),
         Kind::Names => "a list of names".to_owned(),
         Kind::Addresses => "a list of addresses".to_owned(),

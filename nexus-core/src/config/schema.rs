@@ -85,6 +85,7 @@ fn property(key: &Key) -> Json {
         Kind::Duration { .. } => json!({ "type": "string", "examples": ["2 days", "30 min"] }),
         Kind::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Number => json!({ "type": "number", "minimum": 0 }),
+        Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Texts | Kind::Globs | Kind::Suffixes => {
             json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
         }
@@ -101,6 +102,7 @@ fn property(key: &Key) -> Json {
             Value::Texts(texts) => texts.into(),
             Value::Integer(number) => number.into(),
             Value::Number(number) => number.into(),
+            Value::Boolean(truth) => truth.into(),
             // Durations keep the words they are written in.
             _ => text.trim_matches('"').into(),
         };

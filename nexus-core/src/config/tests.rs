@@ -80,6 +80,9 @@ fn defaults_are_those_of_the_documentation() {
             ignore: ["*.mib", "*.db", "*.emi", "*.hdr"].map(str::to_owned).into(),
             file_delay: Duration::from_hours(48),
             clustering_sensitivity: 1.0,
+            quiet_period: Duration::from_mins(1),
+            previews: true,
+            follow_outside_links: false,
             threads: 0,
         }
     );

@@ -15,6 +15,7 @@ pub(super) enum Value {
     Duration(Duration),
     Integer(i64),
     Number(f64),
+    Boolean(bool),
     Texts(Vec<String>),
 }
 
@@ -56,6 +57,7 @@ pub(super) fn check(kind: Kind, value: &DeValue<'_>, base: &Path) -> Checked<Val
         }
         Kind::Integer { min, max } => integer_between(value, min, max).map(Value::Integer),
         Kind::Number => number(value).map(Value::Number),
+        Kind::Boolean => boolean(value).map(Value::Boolean),
         Kind::Texts => list(value, not_blank),
         Kind::Names => list(value, name),
         Kind::Addresses => list(value, address),
@@ -109,6 +111,14 @@ fn text(value: &DeValue<'_>) -> Checked<String> {
                 _ => refusal,
             })
         }
+    }
+}
+
+fn boolean(value: &DeValue<'_>) -> Checked<bool> {
+    match value {
+        DeValue::Boolean(truth) => Ok(*truth),
+        other => Err(Refusal::new(format!("must be true or false, not {}", type_name(other)))
+            .help("write it without quotes")),
     }
 }
 

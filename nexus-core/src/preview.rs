@@ -1,0 +1,1 @@
+//! Small pictures of files that everybody can look at.

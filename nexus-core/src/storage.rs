@@ -1,0 +1,1 @@
+//! Whether the storage below an instrument is the one it was in the last run.
