@@ -2,15 +2,28 @@
 //! sessions of a run.
 //!
 //! Only entries inside some session's window are kept. Nothing is ever written below a root.
+//!
+//! Links to files are left aside, also links to folders inside the root: what they lead to is found where it is.
+//! A link that leads out of its root is a [`Problem`], or followed if the options say so; its files are then
+//! known by their path through the link. A folder with several names (mounted twice, or behind a link) counts once,
+//! under the first by entries before links and in the order of names; so circles end. Mounts below a root are part of it.
 
-mod first;
+mod crawl;
+mod folder;
+mod forest;
+mod listing;
 mod selection;
+mod view;
 mod window;
+
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+pub use forest::{Forest, Tree, walk};
 pub use selection::Selection;
 pub use window::Window;
 
@@ -58,6 +71,19 @@ pub struct Problem {
     pub path: PathBuf,
     /// What was the matter.
     pub reason: String,
+    /// What kind of matter.
+    pub kind: ProblemKind,
+}
+
+/// What kind of matter a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// A folder or file could not be read: what is there is not known.
+    Unreadable,
+    /// A link leads out of a root and is not followed, or leads nowhere.
+    LinkOut,
+    /// Files are dated in the future; once for each root.
+    ClockAhead,
 }
 
 /// A root could not be walked; says nothing about any session's files.
@@ -79,81 +105,3 @@ pub enum WalkError {
     },
 }
 
-/// What a walk found below all roots.
-#[derive(Debug)]
-pub struct Forest {
-    roots: Vec<Result<first::Walk, WalkError>>,
-    problems: Vec<Problem>,
-}
-
-/// Walks all roots at once.
-pub fn walk(roots: &[Root], options: &Options<'_>) -> Forest {
-    let mut problems = Vec::new();
-    let roots = roots
-        .iter()
-        .map(|root| {
-            let mut walk = first::walk(&root.path, &root.windows, options.selection)?;
-            problems.append(&mut walk.problems);
-            Ok(walk)
-        })
-        .collect();
-    Forest { roots, problems }
-}
-
-impl Forest {
-    /// What is below a root, by its position in the roots of the walk.
-    ///
-    /// # Errors
-    /// That root could not be walked.
-    pub fn tree(&self, root: usize) -> Result<Tree<'_>, &WalkError> {
-        static NO_SUCH_ROOT: WalkError = WalkError::Missing(PathBuf::new());
-        match self.roots.get(root) {
-            Some(Ok(walk)) => Ok(Tree { walk }),
-            Some(Err(error)) => Err(error),
-            None => Err(&NO_SUCH_ROOT),
-        }
-    }
-
-    /// What could not be read or was left aside, of all roots.
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
-    }
-
-    /// How many files are kept.
-    pub fn kept(&self) -> usize {
-        self.roots.iter().flatten().map(|walk| walk.files().len()).sum()
-    }
-}
-
-/// What a walk found below one root.
-#[derive(Debug, Clone, Copy)]
-pub struct Tree<'a> {
-    walk: &'a first::Walk,
-}
-
-impl Tree<'_> {
-    /// The files of one window, by modification time, then path.
-    pub fn files(&self, window: Window) -> Vec<FoundFile> {
-        self.walk.slice(window).to_vec()
-    }
-
-    /// How many files a window has.
-    pub fn count(&self, window: Window) -> usize {
-        self.walk.range(window).len()
-    }
-
-    /// Whether the root holds any file at all, of whatever age and name: the proof that the storage is there.
-    pub fn holds_files(&self) -> bool {
-        self.walk.holds_files
-    }
-
-    /// The newest modification time among the files of a window; `None`: it has none.
-    pub fn newest_change(&self, window: Window) -> Option<SystemTime> {
-        self.walk.slice(window).last().map(|file| file.modified)
-    }
-
-    /// Whether every folder below the root could be read: without that, a missing file proves nothing.
-    pub fn all_read(&self) -> bool {
-        true
-    }
-}

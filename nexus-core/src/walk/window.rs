@@ -19,12 +19,13 @@ impl Window {
 }
 
 /// Windows merged into disjoint spans, for one binary search per file.
+#[derive(Debug, Default)]
 pub(super) struct Spans(Vec<Window>);
 
 impl Spans {
-    pub(super) fn new(windows: &[Window]) -> Self {
+    pub(super) fn new(windows: impl Iterator<Item = Window>) -> Self {
         let mut sorted: Vec<Window> =
-            windows.iter().copied().filter(|window| window.from < window.to).collect();
+            windows.filter(|window| window.from < window.to).collect();
         sorted.sort_unstable_by_key(|window| window.from);
         let mut merged: Vec<Window> = Vec::with_capacity(sorted.len());
         for window in sorted {
@@ -43,5 +44,31 @@ impl Spans {
     pub(super) fn contain(&self, modified: SystemTime) -> bool {
         let at = self.0.partition_point(|span| span.to < modified);
         self.0.get(at).is_some_and(|span| span.contains(modified))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    proptest! {
+        #[test]
+        fn spans_hold_exactly_what_some_window_holds(
+            windows in prop::collection::vec((0u64..50, 0u64..50), 0..8),
+            time in 0u64..60,
+        ) {
+            let windows: Vec<Window> =
+                windows.into_iter().map(|(from, to)| Window { from: at(from), to: at(to) }).collect();
+            let expected = windows.iter().any(|window| window.contains(at(time)));
+            prop_assert_eq!(Spans::new(windows.into_iter()).contain(at(time)), expected);
+        }
     }
 }
