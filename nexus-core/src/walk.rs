@@ -104,4 +104,3 @@ pub enum WalkError {
         source: io::Error,
     },
 }
-

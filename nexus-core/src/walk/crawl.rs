@@ -154,7 +154,9 @@ pub(super) fn crawl(places: &[Place], options: &Options<'_>) -> Crawled {
             .enumerate()
             .map(|(number, place)| {
                 let above = (0..places.len())
-                    .filter(|&other| places.get(other).is_some_and(|other| place.real.starts_with(&other.real)))
+                    .filter(|&other| {
+                        places.get(other).is_some_and(|other| place.real.starts_with(&other.real))
+                    })
                     .collect();
                 let below = shared.below(above, places);
                 shared.found.folders.push(Folder::default());

@@ -93,8 +93,7 @@ pub(super) fn look(folder: impl AsFd, name: &CStr) -> Result<Option<(SystemTime,
 
 fn time(seconds: i64, nanoseconds: u32) -> Option<SystemTime> {
     let whole = Duration::from_secs(seconds.unsigned_abs());
-    let second =
-        if seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+    let second = if seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
     second?.checked_add(Duration::from_nanos(nanoseconds.into()))
 }
 

@@ -72,7 +72,8 @@ impl View {
 
     pub(super) fn range(&self, window: Window, listings: &[Listing]) -> Range<usize> {
         let up_to = |limit| {
-            self.files.partition_point(|&file| self.modified(file, listings).is_some_and(|time| time <= limit))
+            self.files
+                .partition_point(|&file| self.modified(file, listings).is_some_and(|time| time <= limit))
         };
         let start = up_to(window.from);
         start..up_to(window.to).max(start)
@@ -214,7 +215,9 @@ impl<'a> Viewer<'a> {
             tied.sort_by_cached_key(|(_, file)| self.path(view, *file));
         }
         // A folder that changes while it is listed may show a name twice.
-        files.dedup_by(|a, b| a.0 == b.0 && a.1.spot == b.1.spot && self.name(view, a.1) == self.name(view, b.1));
+        files.dedup_by(|a, b| {
+            a.0 == b.0 && a.1.spot == b.1.spot && self.name(view, a.1) == self.name(view, b.1)
+        });
         view.files = files.into_iter().map(|(_, file)| file).collect();
         prune(view, needed);
     }
@@ -273,7 +276,10 @@ fn ahead(path: PathBuf, count: u64, modified: SystemTime) -> Problem {
         .duration_since(SystemTime::UNIX_EPOCH)
         .ok()
         .and_then(|since| DateTime::from_timestamp(i64::try_from(since.as_secs()).ok()?, 0))
-        .map_or_else(|| "far in the future".to_owned(), |when| when.format("%Y-%m-%d %H:%M:%S UTC").to_string());
+        .map_or_else(
+            || "far in the future".to_owned(),
+            |when| when.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        );
     let what = if count == 1 {
         format!("dated {when}, which is still to come")
     } else {

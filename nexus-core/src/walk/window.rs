@@ -24,8 +24,7 @@ pub(super) struct Spans(Vec<Window>);
 
 impl Spans {
     pub(super) fn new(windows: impl Iterator<Item = Window>) -> Self {
-        let mut sorted: Vec<Window> =
-            windows.filter(|window| window.from < window.to).collect();
+        let mut sorted: Vec<Window> = windows.filter(|window| window.from < window.to).collect();
         sorted.sort_unstable_by_key(|window| window.from);
         let mut merged: Vec<Window> = Vec::with_capacity(sorted.len());
         for window in sorted {

@@ -116,7 +116,8 @@ fn files_from_the_future_are_reported_once_for_each_root() {
     put(dir.path(), "b/ahead1", at(3 * hour));
     put(dir.path(), "c/ahead0", at(4 * hour));
     put(dir.path(), "d/far", SystemTime::UNIX_EPOCH + Duration::from_secs(9_000_000_000));
-    let forest = plain(&[root(dir.path(), &[window(0, 3 * hour)]), root(&dir.path().join("c"), &[window(0, 1)])]);
+    let forest =
+        plain(&[root(dir.path(), &[window(0, 3 * hour)]), root(&dir.path().join("c"), &[window(0, 1)])]);
     let said: Vec<_> = forest.problems().iter().map(|problem| (problem.kind, problem.path.clone())).collect();
     assert_eq!(
         said,
