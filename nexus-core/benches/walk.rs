@@ -108,7 +108,9 @@ fn main() {
                 Options { selection, follow_outside_links: false, pool: &pool, now: SystemTime::now() };
             let (fastest, median) = timed(|| drop(walk(&roots, &options)));
             let ratio = median.as_secs_f64() / find_median.as_secs_f64();
-            println!("walk, {what:<10}, {threads} thread(s) {fastest:>9.1?} {median:>10.1?}   {ratio:.2} x find");
+            println!(
+                "walk, {what:<10}, {threads} thread(s) {fastest:>9.1?} {median:>10.1?}   {ratio:.2} x find"
+            );
             if threads == 1 {
                 memory(&roots, &options);
             }

@@ -1,6 +1,6 @@
 //! What one root has of everything that was read: the way to each folder, and its files by time.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
@@ -136,6 +136,8 @@ impl<'a> Viewer<'a> {
         let mut view = View { all_read: true, ..View::default() };
         let mut stack = vec![Next { parent: 0, name: &[], folder: number }];
         let mut links: VecDeque<(usize, &Link)> = VecDeque::new();
+        // Whether some name stands for two folders: it was made anew, or changed, while it was read.
+        let mut replaced = false;
         loop {
             while let Some(next) = stack.pop() {
                 if self.visited.get(next.folder).is_none_or(|&last| last == number) {
@@ -148,8 +150,13 @@ impl<'a> Viewer<'a> {
                 view.names.extend_from_slice(next.name);
                 let name_end = view.names.len();
                 view.spots.push(Spot { parent: next.parent, name_end, folder: next.folder });
-                let ways = of_parent(&crawled.ways, next.folder, |way: &Way| way.parent).iter().rev();
-                stack.extend(ways.map(|way| Next { parent: spot, name: &way.name, folder: way.child }));
+                let ways = of_parent(&crawled.ways, next.folder, |way: &Way| way.parent);
+                replaced |= ways.iter().zip(ways.iter().skip(1)).any(|(a, b)| a.name == b.name);
+                stack.extend(ways.iter().rev().map(|way| Next {
+                    parent: spot,
+                    name: &way.name,
+                    folder: way.child,
+                }));
                 let from_here = of_parent(&crawled.links, next.folder, |link: &Link| link.parent);
                 links.extend(from_here.iter().map(|link| (spot, link)));
             }
@@ -170,7 +177,7 @@ impl<'a> Viewer<'a> {
             }
         }
         self.facts(place, &mut view, problems);
-        self.files(place, &mut view);
+        self.files(place, &mut view, replaced);
         view
     }
 
@@ -195,7 +202,7 @@ impl<'a> Viewer<'a> {
     }
 
     /// Sorts the files, and lets go of the folders that have none.
-    fn files(&self, place: &Place, view: &mut View) {
+    fn files(&self, place: &Place, view: &mut View, replaced: bool) {
         let spans = Spans::new(place.windows.iter().copied());
         let mut files: Vec<(SystemTime, FileAt)> = Vec::new();
         let mut needed = vec![false; view.spots.len()];
@@ -218,6 +225,10 @@ impl<'a> Viewer<'a> {
         files.dedup_by(|a, b| {
             a.0 == b.0 && a.1.spot == b.1.spot && self.name(view, a.1) == self.name(view, b.1)
         });
+        if replaced {
+            let mut known = HashSet::new();
+            files.retain(|(_, file)| known.insert(self.path(view, *file)));
+        }
         view.files = files.into_iter().map(|(_, file)| file).collect();
         prune(view, needed);
     }
