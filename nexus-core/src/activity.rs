@@ -31,6 +31,7 @@
 
 mod bandwidth;
 mod boxes;
+mod chebyshev;
 mod density;
 mod gap;
 mod kernel;

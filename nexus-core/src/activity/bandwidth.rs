@@ -107,12 +107,15 @@ fn lonely(times: &[f64], position: usize, nearest: f64, per_bandwidth: f64) -> (
     let (left, right) = times.split_at_checked(position).unwrap_or_default();
     let here = right.first().copied().unwrap_or_default();
     // The difference of two squares as a product: distances to neighbours have all their digits, their squares do not.
-    let terms = |distance: f64| {
-        let excess = 0.5 * ((distance - nearest) * per_bandwidth) * ((distance + nearest) * per_bandwidth);
-        (excess <= kernel::NEGLIGIBLE).then(|| kernel::exp(-excess))
+    let excess = |time: f64| {
+        let distance = (here - time).abs();
+        0.5 * ((distance - nearest) * per_bandwidth) * ((distance + nearest) * per_bandwidth)
     };
-    let before: f64 = left.iter().rev().map_while(|&time| terms(here - time)).sum();
-    let after: f64 = right.iter().skip(1).map_while(|&time| terms(time - here)).sum();
+    let counts = |time: &&f64| excess(**time) <= kernel::NEGLIGIBLE;
+    let before = left.iter().rev().take_while(counts).count();
+    let after = right.iter().skip(1).take_while(counts).count();
+    let sides = [left.get(left.len() - before..), right.get(1..=after)];
+    let sum = sides.iter().flatten().map(|times| kernel::sum(times, |time| kernel::exp(-excess(time)))).sum();
     let u = nearest * per_bandwidth;
-    (0.5 * u * u, before + after)
+    (0.5 * u * u, sum)
 }

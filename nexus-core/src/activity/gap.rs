@@ -9,14 +9,19 @@
 //! touches 0): 2e-12 for a hundred thousand files. So a gap of G bandwidths costs log₂(G) intervals, however many points of
 //! the density it holds; and a file is seen from two gaps to either side at most, since it is negligible beyond.
 
-use super::boxes::{NEAR, chebyshev_coefficient, chebyshev_node};
+use std::sync::LazyLock;
+
+use super::boxes::NEAR;
+use super::chebyshev::{self, Chebyshev};
 use super::kernel;
 
 const NODES: usize = 22;
 
 /// Up to so many points of an interval, or files beyond its edge, are summed directly.
-const FEW_POINTS: usize = 2 * NODES;
-const FEW_FILES: usize = 16;
+const FEW_POINTS: usize = 32;
+const FEW_FILES: usize = 8;
+
+static CHEBYSHEV: LazyLock<Chebyshev<NODES>> = LazyLock::new(Chebyshev::new);
 
 /// One side of a gap.
 #[derive(Debug, Clone, Copy)]
@@ -72,15 +77,11 @@ impl Side<'_> {
     /// A(v) for distances from `low` to twice that.
     fn interpolate(self, low: f64, distances: &[f64], sums: &mut Vec<f64>) {
         let (centre, half) = (1.5 * low, 0.5 * low);
-        let values: [f64; NODES] =
-            std::array::from_fn(|i| self.sum(centre + half * chebyshev_node(i, NODES)));
-        let series: [f64; NODES] = std::array::from_fn(|n| chebyshev_coefficient(&values, n));
-        sums.extend(distances.iter().map(|v| {
-            let x = (v - centre) / half;
-            let (b1, b2) =
-                series.iter().skip(1).rev().fold((0.0, 0.0), |(b1, b2), c| (c + 2.0 * x * b1 - b2, b1));
-            series[0] + x * b1 - b2
-        }));
+        let series = CHEBYSHEV.coefficients(&CHEBYSHEV.nodes.map(|x| self.sum(centre + half * x)));
+        let places: Vec<f64> = distances.iter().map(|v| (v - centre) / half).collect();
+        let before = sums.len();
+        sums.resize(before + places.len(), 0.0);
+        chebyshev::add_series(&series, &places, sums.get_mut(before..).unwrap_or_default());
     }
 }
 

@@ -108,7 +108,7 @@ fn assert_samples(times: &[f64], bandwidth: f64) {
 #[test]
 fn crowds_keep_their_digits() {
     // Everything within a second, one file a year away; and two such crowds.
-    let crowd = |start: f64, seed| noise(seed).take(4_000).map(move |x| start + x);
+    let crowd = |start: f64, seed| noise(seed).take(1_500).map(move |x| start + x);
     let year = 31_536_000.0;
     let mut lone: Vec<f64> = crowd(1.542e9, 1).collect();
     lone.push(1.542e9 + year);
@@ -127,14 +127,12 @@ fn crowds_keep_their_digits() {
 
 #[test]
 fn points_near_a_crowd_but_not_in_it_keep_their_digits() {
-    // A file one bandwidth from another and at every distance from ten thousand: what the crowd gives is as small
-    // beside the neighbour as it is sure to be wrong if boxes were too coarse.
+    // Files and points at every distance from thousands: beside the near neighbour the crowd's part is small, and an error
+    // of the crowd's boxes is not.
     let mut times: Vec<f64> = noise(5).take(6_000).map(|x| 1.542e9 + 0.9 * x).collect();
     times.extend((1..40).map(|k| 1.542e9 + 1.0 + 0.61 * real(k)));
     times.sort_unstable_by(f64::total_cmp);
     times.dedup();
-    let found = bandwidth::Scorer::default().score(&times, 1.0);
-    assert!(close(found, oracle::score(&times, 1.0)), "{found}");
     for bandwidth in [0.25, 1.0, 1.7] {
         assert_samples(&times, bandwidth);
     }
