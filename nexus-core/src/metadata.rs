@@ -21,7 +21,7 @@ pub struct Flat {
 ///
 /// The order is by lower-case key; keys that differ only in case keep the extractor's order. Of two keys
 /// that flatten to the same text the last one counts.
-pub fn flatten(signal: &Signal) -> Flat {
+pub fn flatten(signal: &Signal) -> (Flat, Vec<String>) {
     let mut entries = Vec::new();
     collect(&signal.metadata, "", &mut entries);
     let mut unique: Vec<(String, MetaValue)> = Vec::with_capacity(entries.len());
@@ -36,7 +36,7 @@ pub fn flatten(signal: &Signal) -> Flat {
     }
     unique.sort_by_cached_key(|(key, _)| key.to_lowercase());
     let warnings = signal.warnings.iter().map(|path| joined(path)).collect();
-    Flat { entries: unique, warnings }
+    (Flat { entries: unique, warnings }, Vec::new())
 }
 
 fn joined(path: &[String]) -> String {
