@@ -4,6 +4,7 @@
 //! the rayon pool: the files of a session are read in parallel, and the record is the same whatever the
 //! number of threads.
 
+mod beside;
 mod datasets;
 mod head;
 

@@ -15,12 +15,11 @@ use chrono_tz::Tz;
 use nexus_plugin_api::{MetaMap, MetaNode, MetaValue, Signal};
 
 pub use basic::modified_text;
-pub use readers::Readers;
+pub use readers::{Readers, Scratch};
 
 use crate::clock::Clock;
 use crate::timestamp::Timestamp;
 use crate::walk::FoundFile;
-use readers::Scratch;
 
 /// Name of the reader that knows nothing but the file's time.
 pub const BASIC: &str = "nexus.extractors.basic_file_info";
@@ -35,7 +34,7 @@ pub struct Read {
     /// What went wrong on the way, with the file's name.
     pub warnings: Vec<String>,
     /// Holds the pictures that the reader drew, until this is dropped.
-    _scratch: Option<Scratch>,
+    pub scratch: Option<Scratch>,
 }
 
 /// Why a file gave nothing.
@@ -51,10 +50,11 @@ pub enum FileLost {
     DiskFull(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Reads one file with the first reader that wants it.
+/// Reads one file with the first reader that wants it. Whether it was left alone meanwhile is the caller's to
+/// ask ([`unchanged`]), once nothing more is read from it.
 ///
 /// # Errors
-/// The file is not, or no longer, the one that was found.
+/// The file is not the one that was found.
 pub fn read(
     file: &FoundFile,
     zone: Tz,
@@ -79,7 +79,6 @@ pub fn read(
             Err(why) => told.push(why),
         }
     }
-    unchanged(file)?;
     let date = Timestamp::from_fixed(clock.now_local()).to_string();
     let (module, mut signals, scratch) =
         found.unwrap_or_else(|| (readers.basic(), vec![basic::signal(file, zone)], None));
@@ -87,7 +86,7 @@ pub fn read(
         stamp(&mut signal.metadata, &date, module, version, &told);
     }
     let warnings = told.into_iter().map(|told| format!("`{}`: {told}", file.path.display())).collect();
-    Ok(Read { signals, warnings, _scratch: scratch })
+    Ok(Read { signals, warnings, scratch })
 }
 
 /// Says when and by what a file was read; what a reader says about that does not count.
@@ -109,7 +108,10 @@ fn stamp(metadata: &mut MetaMap, date: &str, module: &str, version: &str, told: 
 }
 
 /// Whether the file is still the one that was found.
-pub(crate) fn unchanged(file: &FoundFile) -> Result<(), FileLost> {
+///
+/// # Errors
+/// It is not.
+pub fn unchanged(file: &FoundFile) -> Result<(), FileLost> {
     let metadata = match fs::symlink_metadata(&file.path) {
         Ok(metadata) => metadata,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -1,13 +1,12 @@
 //! The body of a record: activities and their datasets.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
-use nexus_plugin_api::Signal;
 use rayon::prelude::*;
 
-use super::{BuildError, Material};
+use super::{BuildError, Material, beside};
 use crate::activity;
 use crate::extract::{self, FileLost, Read};
 use crate::metadata::{self, Flat};
@@ -97,38 +96,41 @@ fn nanoseconds(time: SystemTime) -> i64 {
 fn entry<'a>(material: &Material<'_>, file: &'a FoundFile) -> Result<Entry<'a>, FileLost> {
     let read = extract::read(file, material.zone, material.readers, material.clock, material.version)?;
     let relative = file.path.strip_prefix(&material.instrument_data).unwrap_or(&file.path);
-    let Read { signals, mut warnings, .. } = read;
+    let Read { signals, mut warnings, scratch } = read;
+    let drawn = beside::drawn(material, file, &signals, &mut warnings);
+    // Nothing is written about a file that somebody was writing to.
+    extract::unchanged(file)?;
     let count = signals.len();
     let mut datasets = Vec::with_capacity(count);
     let mut flats = Vec::with_capacity(count);
     for (index, signal) in signals.iter().enumerate() {
         let (flat, doubts) = metadata::flatten(signal);
         warnings.extend(doubts.into_iter().map(|doubt| format!("`{}`: {doubt}", file.path.display())));
+        let preview =
+            beside::write(material, relative, (signal, index, count), drawn.as_deref(), &mut warnings)?;
         flats.push(flat);
-        datasets.push(dataset(material, signal, relative, index, count));
+        datasets.push(Dataset {
+            dataset_type: signal.dataset_type.clone(),
+            name: name(relative, index, count),
+            location: rooted(relative),
+            preview,
+            meta: Vec::new(),
+        });
     }
+    drop(scratch);
     Ok(Entry { file, datasets, flats, warnings })
 }
 
-fn dataset(material: &Material<'_>, signal: &Signal, relative: &Path, index: usize, count: usize) -> Dataset {
+/// The file's name as it is shown: what is not UTF-8 and control characters are replaced visibly. The
+/// location has the bytes.
+fn name(relative: &Path, index: usize, count: usize) -> String {
     let name = relative.file_name().unwrap_or(relative.as_os_str()).to_string_lossy();
-    Dataset {
-        dataset_type: signal.dataset_type.clone(),
-        name: if count > 1 { format!("{name} ({} of {count})", index + 1) } else { name.into_owned() },
-        location: rooted(relative),
-        preview: preview(material, relative, index, count),
-        meta: Vec::new(),
-    }
+    let name: String =
+        name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    if count > 1 { format!("{name} ({} of {count})", index + 1) } else { name }
 }
 
-fn rooted(relative: &Path) -> String {
+pub(super) fn rooted(relative: &Path) -> String {
     let encoded = record::percent_encode(relative.as_os_str().as_encoded_bytes());
     if encoded.starts_with('/') { encoded } else { format!("/{encoded}") }
-}
-
-fn preview(material: &Material<'_>, relative: &Path, index: usize, count: usize) -> Option<String> {
-    let mut name = relative.as_os_str().to_owned();
-    name.push(if count > 1 { format!("_signal{index}.thumb.png") } else { ".thumb.png".to_owned() });
-    let relative = PathBuf::from(name);
-    material.data.join(&relative).is_file().then(|| rooted(&relative))
 }

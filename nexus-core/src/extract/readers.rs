@@ -130,7 +130,7 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
 }
 
 /// A folder for one call, removed with what is in it.
-pub(super) struct Scratch(PathBuf);
+pub struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
