@@ -94,7 +94,6 @@ impl<'d, 'a> Check<'d, 'a> {
         if declared == "xs:anyType" {
             return Some(declared);
         }
-        let named = named.trim_matches(is_blank);
         let (prefix, local) = named.split_once(':').unwrap_or(("", named));
         let known = match self.namespace_of(id, prefix) {
             Some(NAMESPACE) => self.grammar.types().find(|name| *name == local),

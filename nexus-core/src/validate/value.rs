@@ -26,7 +26,8 @@ impl Value {
             Self::Link => is_link(trimmed),
             Self::Integer => is_integer(trimmed),
             Self::Boolean => matches!(trimmed, "true" | "false" | "1" | "0"),
-            Self::DateTime => is_date_time(trimmed),
+            // libxml2 takes no time with blanks before it, though the language would.
+            Self::DateTime => is_date_time(text),
             Self::OneOf(words) => words.iter().any(|word| word == trimmed),
         }
     }
