@@ -17,7 +17,7 @@
 mod check;
 mod grammar;
 mod tags;
-mod value;
+pub(crate) mod value;
 
 use std::fmt;
 use std::sync::OnceLock;

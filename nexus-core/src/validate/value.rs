@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A kind of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// Any text.
     Text,
     Link,
@@ -60,7 +60,7 @@ fn is_integer(text: &str) -> bool {
 }
 
 /// `-`? year `-MM-DDThh:mm:ss` fraction? zone?
-pub(super) fn is_date_time(text: &str) -> bool {
+pub(crate) fn is_date_time(text: &str) -> bool {
     date_time(text).is_some()
 }
 
@@ -122,7 +122,7 @@ fn is_zone(text: &str) -> bool {
 
 /// Whether libxml2 takes it for an `anyURI`: a reference by RFC 3986, where control characters, blanks,
 /// ``"<>\^`{|}`` and everything beyond ASCII may stand wherever a letter may.
-pub(super) fn is_link(text: &str) -> bool {
+pub(crate) fn is_link(text: &str) -> bool {
     absolute(text) || relative(text)
 }
 
