@@ -29,7 +29,7 @@ use grammar::Grammar;
 /// The schema of records, as it is shipped.
 pub const SCHEMA: &str = include_str!("../schema/nexus-experiment.xsd");
 
-/// How many problems of one record are told.
+/// How many problems of one record are told, unless more are asked for.
 const TOLD: usize = 8;
 
 /// Tells whether a record may go out.
@@ -38,7 +38,15 @@ pub trait RecordValidator: Send + Sync {
     ///
     /// # Errors
     /// What is wrong with it, the first places of it.
-    fn validate(&self, record: &[u8]) -> Result<(), Invalid>;
+    fn validate(&self, record: &[u8]) -> Result<(), Invalid> {
+        self.examine(record, TOLD)
+    }
+
+    /// The same, and tells up to `limit` problems (at least one). Each costs a look through the whole file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn examine(&self, record: &[u8], limit: usize) -> Result<(), Invalid>;
 }
 
 /// A record that is not what the schema says.
@@ -197,11 +205,11 @@ impl Validator {
 }
 
 impl RecordValidator for Validator {
-    fn validate(&self, record: &[u8]) -> Result<(), Invalid> {
+    fn examine(&self, record: &[u8], limit: usize) -> Result<(), Invalid> {
         let one = |problem| Invalid { problems: vec![problem], more: false };
         let text = text_of(record).map_err(one)?;
         let document = parse(text).map_err(one)?;
-        let found = check::problems(&self.grammar, &document, TOLD);
+        let found = check::problems(&self.grammar, &document, limit.max(1));
         if !found.problems.is_empty() {
             return Err(found);
         }
