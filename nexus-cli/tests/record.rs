@@ -15,7 +15,7 @@ fn valid_records_pass_and_others_are_told_with_element_and_line() {
     sandbox.write("good.xml", GOOD);
     assert_eq!(sandbox.nexus(["record", "check", "good.xml"]).done(), "good.xml: valid\n");
     sandbox.write("bad.xml", GOOD.replace(">4<", ">four<").replace("\"Image\"", "\"Film\""));
-    sandbox.write("cut.xml", &GOOD[..40]);
+    sandbox.write("cut.xml", GOOD.split("<summary").next().unwrap());
     let outcome = sandbox.nexus(["record", "check", "good.xml", "bad.xml", "cut.xml"]).code(4);
     assert_eq!(outcome.stderr, "");
     assert_eq!(
@@ -26,7 +26,7 @@ fn valid_records_pass_and_others_are_told_with_element_and_line() {
          SpectrumImage, Diffraction, Notes, Misc, Unknown\n  \
            37:9 /Experiment/acquisitionActivity/dataset/curation/rating: `four` is not a whole number\n\
          cut.xml: not valid\n  \
-           2:2: the file ends too early\n"
+           5:3: the file ends too early\n"
     );
     assert_eq!(sandbox.names(), ["bad.xml", "cut.xml", "good.xml"], "nothing else was made");
 }
@@ -38,7 +38,7 @@ fn scripts_get_the_same_as_json() {
     sandbox.write("bad.xml", GOOD.replace("<location>/sem/a.tif</location>", ""));
     let outcome = sandbox.nexus(["record", "check", "--json", "good.xml", "bad.xml"]).code(4);
     assert_eq!(
-        outcome.json(),
+        serde_json::from_str::<serde_json::Value>(&outcome.stdout).unwrap(),
         json!([
             {"file": "good.xml", "valid": true, "problems": [], "more": false, "unreadable": null},
             {"file": "bad.xml", "valid": false, "more": false, "unreadable": null, "problems": [{

@@ -80,7 +80,9 @@ fn the_stored_verdicts_are_those_of_libxml2_by_either_schema() {
     let wrong: Vec<_> = judged(&peer, folder.path(), &files)
         .into_iter()
         .zip(&stored)
-        .filter(|([name, ours, theirs], stored)| (&**name, &**ours, &**theirs) != (stored.0, stored.1, stored.1))
+        .filter(|([name, ours, theirs], stored)| {
+            (&**name, &**ours, &**theirs) != (stored.0, stored.1, stored.1)
+        })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
