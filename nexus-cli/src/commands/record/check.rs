@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use nexus_core::validate::{Invalid, Problem, RecordValidator};
+use nexus_core::validate::{Invalid, Problem};
 use serde::Serialize;
 
 use super::validator;

@@ -50,7 +50,7 @@ struct Activity {
 
 #[derive(Debug, Serialize)]
 struct Dataset {
-    dataset_type: Option<String>,
+    kind: Option<String>,
     name: Option<String>,
     location: Option<String>,
     preview: Option<String>,
@@ -74,9 +74,9 @@ pub fn run(global: &Global, args: &ShowArgs) -> Result<ExitCode, Stop> {
     }
     let outline = outline(root);
     if global.json {
-        output::json(&outline)?
+        output::json(&outline)?;
     } else {
-        tell(&outline)
+        tell(&outline);
     }
     Ok(ExitCode::Done)
 }
@@ -158,7 +158,7 @@ fn activity(node: Node<'_, '_>) -> Activity {
         shared: children(node, "setup").flat_map(|setup| children(setup, "param")).count(),
         datasets: children(node, "dataset")
             .map(|dataset| Dataset {
-                dataset_type: attribute(dataset, "type"),
+                kind: attribute(dataset, "type"),
                 name: first(dataset, "name"),
                 location: first(dataset, "location"),
                 preview: first(dataset, "preview"),
@@ -206,7 +206,7 @@ fn tell(outline: &Outline) {
         let shared = count(activity.shared, "value", "values");
         output::line(format!("\nactivity {seqno}, {start}, {shared} shared"));
         for dataset in &activity.datasets {
-            let kind = dataset.dataset_type.as_deref().unwrap_or("?");
+            let kind = dataset.kind.as_deref().unwrap_or("?");
             let name = dataset.name.as_deref().unwrap_or("(no name)");
             let location = dataset.location.as_deref().unwrap_or("(no location)");
             let preview = if dataset.preview.is_some() { ", preview" } else { "" };
