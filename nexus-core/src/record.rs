@@ -14,6 +14,21 @@ pub const EXTRACTION_DATE: &str = "NexusLIMS Extraction – Date";
 /// The key of the metadata that says which program version read it.
 pub const EXTRACTION_VERSION: &str = "NexusLIMS Extraction – Version";
 
+/// The dataset types of the record format.
+pub const DATASET_TYPES: [&str; 7] =
+    ["Image", "Spectrum", "SpectrumImage", "Diffraction", "Notes", "Misc", "Unknown"];
+
+/// The chemical symbols of the record format.
+pub const ELEMENTS: [&str; 118] = [
+    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K",
+    "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr",
+    "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe",
+    "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu",
+    "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra",
+    "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db",
+    "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
+];
+
 /// A record, in the order of its schema. Times are ISO text in the instrument's zone.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Experiment {
@@ -63,7 +78,7 @@ pub struct Sample {
     pub name: Option<String>,
     /// Description.
     pub description: Option<String>,
-    /// Symbols known to the schema, each once.
+    /// Of [`ELEMENTS`], each once; others are not written.
     pub elements: Vec<String>,
 }
 
@@ -96,7 +111,7 @@ pub struct Activity {
 /// One signal of a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dataset {
-    /// `Image`, `Spectrum`, …, `Unknown`.
+    /// One of [`DATASET_TYPES`]; anything else is written as `Unknown`.
     pub dataset_type: String,
     /// File name.
     pub name: String,
