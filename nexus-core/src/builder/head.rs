@@ -4,7 +4,7 @@ use nexus_plugin_api::{EventTime, Reservation};
 use uuid::Uuid;
 
 use super::{Material, SampleIds};
-use crate::record::{Project, Sample, Summary};
+use crate::record::{ELEMENTS, Project, Sample, Summary};
 use crate::timestamp::Timestamp;
 
 pub(super) fn title(material: &Material<'_>) -> String {
@@ -78,7 +78,7 @@ fn elements(symbols: &[String], position: usize, warnings: &mut Vec<String>) -> 
     let mut kept: Vec<String> = Vec::new();
     for symbol in symbols {
         let symbol = symbol.trim();
-        if !SYMBOLS.contains(&symbol) {
+        if !ELEMENTS.contains(&symbol) {
             warnings
                 .push(format!("sample {}: `{symbol}` is no chemical element and was left out", position + 1));
         } else if !kept.iter().any(|known| known == symbol) {
@@ -101,14 +101,3 @@ pub(super) fn projects(reservation: &Reservation) -> Vec<Project> {
     }
     reservation.projects.iter().map(with).collect()
 }
-
-/// The symbols the record format knows.
-const SYMBOLS: [&str; 118] = [
-    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K",
-    "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr",
-    "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe",
-    "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu",
-    "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra",
-    "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db",
-    "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
-];

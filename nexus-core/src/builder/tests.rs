@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod anything;
 mod faults;
 mod golden;
 mod head;

@@ -4,11 +4,9 @@ use chrono_tz::Tz;
 use nexus_plugin_api::{MetaMap, MetaNode, MetaValue, Signal};
 
 use super::basic::modified_text;
+use crate::record::DATASET_TYPES;
 use crate::timestamp::Timestamp;
 use crate::walk::FoundFile;
-
-/// The types of datasets that the record format knows.
-const TYPES: [&str; 7] = ["Image", "Spectrum", "SpectrumImage", "Diffraction", "Notes", "Misc", "Unknown"];
 
 /// Maps nested deeper than this are no metadata.
 const DEEPEST: usize = 64;
@@ -34,7 +32,7 @@ fn one(mut signal: Signal, file: &FoundFile, zone: Tz, told: &mut Vec<String>) -
     {
         signal.dataset_type = text.to_owned();
     }
-    if !TYPES.contains(&signal.dataset_type.as_str()) {
+    if !DATASET_TYPES.contains(&signal.dataset_type.as_str()) {
         if !signal.dataset_type.is_empty() {
             told.push(format!("`{}` is no type of dataset: taken as Misc", signal.dataset_type));
         }
