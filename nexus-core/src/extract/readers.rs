@@ -34,7 +34,7 @@ impl Reader {
 
 /// All readers of a facility.
 pub struct Readers {
-    readers: Vec<Reader>,
+    special: Vec<Reader>,
     basic: String,
     scratch: PathBuf,
     calls: AtomicU64,
@@ -45,7 +45,7 @@ impl Readers {
     /// made when needed and removed after each file.
     pub fn new(scratch: impl Into<PathBuf>) -> Self {
         Self {
-            readers: Vec::new(),
+            special: Vec::new(),
             basic: BASIC.to_owned(),
             scratch: scratch.into(),
             calls: AtomicU64::new(0),
@@ -63,8 +63,8 @@ impl Readers {
         extractor: Arc<dyn Extractor>,
     ) -> Self {
         let suffixes = suffixes.iter().map(|suffix| suffix.trim_start_matches('.').to_lowercase()).collect();
-        let at = self.readers.partition_point(|other| other.priority >= priority);
-        self.readers.insert(at, Reader { name: name.to_owned(), suffixes, priority, extractor });
+        let at = self.special.partition_point(|other| other.priority >= priority);
+        self.special.insert(at, Reader { name: name.to_owned(), suffixes, priority, extractor });
         self
     }
 
@@ -83,7 +83,7 @@ impl Readers {
     /// The readers of a file's suffix, in the order in which they are asked.
     pub(super) fn wanting(&self, path: &Path) -> impl Iterator<Item = &Reader> {
         let suffix = path.extension().and_then(OsStr::to_str).map(str::to_lowercase);
-        self.readers.iter().filter(move |reader| suffix.as_ref().is_some_and(|suffix| reader.reads(suffix)))
+        self.special.iter().filter(move |reader| suffix.as_ref().is_some_and(|suffix| reader.reads(suffix)))
     }
 
     /// What a reader makes of a file; `None` if it does not want it, a sentence if it failed.

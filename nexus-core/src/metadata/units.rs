@@ -213,7 +213,8 @@ impl Unit {
             }
             text.push_str(&word(simple));
             if power.abs() > 1 {
-                text.push_str(&format!(" ** {}", power.abs()));
+                text.push_str(" ** ");
+                text.push_str(&power.abs().to_string());
             }
         }
         text

@@ -1,5 +1,7 @@
 //! The text of a value, as Python writes it.
 
+use std::fmt::Write as _;
+
 use nexus_plugin_api::MetaValue;
 
 use super::equality::same_number;
@@ -66,11 +68,12 @@ fn quoted(text: &str) -> String {
             c if printable(c) => out.push(c),
             c => {
                 let code = u32::from(c);
-                out.push_str(&match code {
-                    0..=0xFF => format!("\\x{code:02x}"),
-                    0x100..=0xFFFF => format!("\\u{code:04x}"),
-                    _ => format!("\\U{code:08x}"),
-                });
+                // Writing into a text cannot fail.
+                let _ = match code {
+                    0..=0xFF => write!(out, "\\x{code:02x}"),
+                    0x100..=0xFFFF => write!(out, "\\u{code:04x}"),
+                    _ => write!(out, "\\U{code:08x}"),
+                };
             }
         }
     }

@@ -36,7 +36,7 @@ fn a_file_that_is_touched_makes_the_session_wait() {
     let (_disk, built) = while_reading(|path| {
         let file = File::options().append(true).open(path).unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
-        file.set_modified(modified + Duration::from_nanos(1_000)).unwrap();
+        file.set_modified(modified + Duration::from_micros(1)).unwrap();
     });
     assert!(matches!(built, Err(BuildError::Changed { .. })), "{built:?}");
 }
