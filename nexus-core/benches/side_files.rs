@@ -30,14 +30,11 @@ fn file(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 fn note() -> Vec<u8> {
-    let mut text = String::new();
-    for line in 0..25 {
-        text += &format!(
-            "{line:>4}  stage {:.3} mm  voltage 15.0 kV  current 0.43 nA\r\n",
-            f64::from(line) / 7.0
-        );
-    }
-    text.into_bytes()
+    let line = |number: i32| {
+        let stage = f64::from(number) / 7.0;
+        format!("{number:>4}  stage {stage:.3} mm  voltage 15.0 kV  current 0.43 nA\r\n")
+    };
+    (0..25).map(line).collect::<String>().into_bytes()
 }
 
 fn signal() -> Signal {
