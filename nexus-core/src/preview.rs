@@ -80,7 +80,7 @@ pub enum PreviewError {
 /// Why a picture could not be decoded, before it is known which file it is.
 #[derive(Debug)]
 enum Refusal {
-    TooLarge { size: u64 },
+    TooLarge { size: u64, limit: u64 },
     Undecodable(String),
 }
 
@@ -88,9 +88,7 @@ impl Refusal {
     fn about(self, path: &Path) -> PreviewError {
         let path = path.to_owned();
         match self {
-            Self::TooLarge { size } => {
-                PreviewError::TooLarge { path, size, of: "of pixels", limit: LARGEST_DECODED }
-            }
+            Self::TooLarge { size, limit } => PreviewError::TooLarge { path, size, of: "of pixels", limit },
             Self::Undecodable(reason) => PreviewError::Undecodable { path, reason },
         }
     }
@@ -109,6 +107,11 @@ pub fn is_drawn_for(file: &Path) -> bool {
 /// proportions; of several in one file the first is taken; what is transparent shows white. Greys of more
 /// than eight bits are stretched between the 2nd and the 98th percentile.
 pub fn preview_of(file: &Path) -> Result<Option<Vec<u8>>, PreviewError> {
+    within(file, LARGEST_DECODED)
+}
+
+/// `largest`: bytes of pixels that are decoded at most.
+fn within(file: &Path, largest: u64) -> Result<Option<Vec<u8>>, PreviewError> {
     let Some(suffix) = suffix(file).filter(|_| is_drawn_for(file)) else { return Ok(None) };
     let unreadable = |source| PreviewError::Read { path: file.to_owned(), source };
     let metadata = fs::metadata(file).map_err(unreadable)?;
@@ -130,7 +133,7 @@ pub fn preview_of(file: &Path) -> Result<Option<Vec<u8>>, PreviewError> {
     }
     // The decoders are fuzzed, not proved: a panic in one is a picture that it cannot decode. All that it
     // touched is dropped with it, so nothing half-changed is ever seen.
-    let drawn = catch_unwind(AssertUnwindSafe(|| picture::draw(opened, suffix)));
+    let drawn = catch_unwind(AssertUnwindSafe(|| picture::draw(opened, suffix, largest)));
     let png = match drawn {
         Ok(Ok(png)) => png,
         Ok(Err(refusal)) => return Err(refusal.about(file)),
@@ -144,9 +147,13 @@ fn suffix(file: &Path) -> Option<&str> {
 }
 
 /// Checks the size of a picture's pixels, and does the work alone if they are many.
-fn within_limits<T>(size: u64, decode: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
-    if size > LARGEST_DECODED {
-        return Err(Refusal::TooLarge { size });
+fn within_limits<T>(
+    size: u64,
+    largest: u64,
+    decode: impl FnOnce() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    if size > largest {
+        return Err(Refusal::TooLarge { size, limit: largest });
     }
     let _alone = (size > LARGE).then(|| ONE_LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     decode()

@@ -6,7 +6,7 @@ use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 
 use super::picture::Picture;
-use super::{LARGEST_DECODED, Refusal, within_limits};
+use super::{Refusal, within_limits};
 
 /// So many pixels, evenly spread, decide how a picture is stretched.
 const SAMPLE: usize = 1 << 18;
@@ -15,17 +15,16 @@ const SAMPLE: usize = 1 << 18;
 const CUT: usize = 2;
 
 /// The first page of a TIFF file if it is grey with 16 bits or more, whole numbers or not; `None` for others.
-pub(super) fn decode(file: &mut (impl BufRead + Seek)) -> Result<Option<Picture>, Refusal> {
+pub(super) fn decode(file: &mut (impl BufRead + Seek), largest: u64) -> Result<Option<Picture>, Refusal> {
     let undecodable = |error: tiff::TiffError| Refusal::Undecodable(error.to_string());
-    let largest = usize::try_from(LARGEST_DECODED).unwrap_or(usize::MAX);
     let mut limits = Limits::default();
-    limits.decoding_buffer_size = largest;
-    limits.intermediate_buffer_size = largest;
+    limits.decoding_buffer_size = usize::try_from(largest).unwrap_or(usize::MAX);
+    limits.intermediate_buffer_size = limits.decoding_buffer_size;
     let mut decoder = Decoder::new(file).map_err(undecodable)?.with_limits(limits);
     let ColorType::Gray(bits @ 16..) = decoder.colortype().map_err(undecodable)? else { return Ok(None) };
     let (width, height) = decoder.dimensions().map_err(undecodable)?;
     let size = u64::from(width).saturating_mul(u64::from(height)).saturating_mul(u64::from(bits / 8));
-    let pixels = within_limits(size, || Ok(to_bytes(&decoder.read_image().map_err(undecodable)?)))?;
+    let pixels = within_limits(size, largest, || Ok(to_bytes(&decoder.read_image().map_err(undecodable)?)))?;
     let expected = usize::try_from(u64::from(width).saturating_mul(u64::from(height))).unwrap_or(usize::MAX);
     if pixels.len() != expected {
         return Err(Refusal::Undecodable("it has fewer or more pixels than it says".to_owned()));

@@ -7,7 +7,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 use png::{BitDepth, ColorType};
 
-use super::{EDGE, LARGEST_DECODED, Refusal, encode, grey, within_limits};
+use super::{EDGE, Refusal, encode, grey, within_limits};
 
 /// Pixels of one byte (grey) or three (colour).
 #[derive(Debug, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub(super) struct Picture {
 }
 
 /// Draws the preview of a picture file.
-pub(super) fn draw(file: File, suffix: &str) -> Result<Vec<u8>, Refusal> {
-    let (picture, orientation) = decode(BufReader::new(file), suffix)?;
+pub(super) fn draw(file: File, suffix: &str, largest: u64) -> Result<Vec<u8>, Refusal> {
+    let (picture, orientation) = decode(BufReader::new(file), suffix, largest)?;
     let small = turned(shrink(picture), orientation);
     let (kind, pixels) = if small.channels == 3 {
         match without_colour(&small.pixels) {
@@ -34,23 +34,23 @@ pub(super) fn draw(file: File, suffix: &str) -> Result<Vec<u8>, Refusal> {
         .map_err(|error| Refusal::Undecodable(error.to_string()))
 }
 
-fn decode(mut file: BufReader<File>, suffix: &str) -> Result<(Picture, Orientation), Refusal> {
+fn decode(mut file: BufReader<File>, suffix: &str, largest: u64) -> Result<(Picture, Orientation), Refusal> {
     let undecodable = |error: &dyn std::fmt::Display| Refusal::Undecodable(error.to_string());
     let format = format_of(&mut file, suffix).map_err(|error| undecodable(&error))?;
     if format == ImageFormat::Tiff {
-        if let Some(picture) = grey::decode(&mut file)? {
+        if let Some(picture) = grey::decode(&mut file, largest)? {
             return Ok((picture, Orientation::NoTransforms));
         }
         file.seek(SeekFrom::Start(0)).map_err(|error| undecodable(&error))?;
     }
     let mut limits = Limits::default();
-    limits.max_alloc = Some(2 * LARGEST_DECODED);
+    limits.max_alloc = Some(2 * largest);
     let mut reader = ImageReader::with_format(file, format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| undecodable(&error))?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let size = decoder.total_bytes();
-    let picture = within_limits(size, || {
+    let picture = within_limits(size, largest, || {
         DynamicImage::from_decoder(decoder).map(eight_bits).map_err(|error| undecodable(&error))
     })?;
     Ok((picture, orientation))

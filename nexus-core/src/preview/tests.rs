@@ -7,11 +7,14 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Damage can make a picture seem huge; slow builds of the decoders would then take minutes.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
 fn drawn(name: &str, bytes: &[u8]) -> Result<Option<Vec<u8>>, PreviewError> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);
     fs::write(&file, bytes).unwrap();
-    preview_of(&file)
+    within(&file, LARGEST)
 }
 
 fn opened(name: &str, bytes: &[u8]) -> DynamicImage {
@@ -55,14 +58,15 @@ fn only_the_suffixes_of_the_format_get_one() {
 #[test]
 fn every_format_is_read_made_small_and_always_alike() {
     for (name, format) in FORMATS {
-        let bytes = encoded(&scene(1000, 600), format);
+        let bytes = encoded(&scene(600, 360), format);
         let small = opened(name, &bytes);
         assert_eq!((small.width(), small.height()), (500, 300), "{name}");
         let middle = small.to_rgb8()[(50, 25)].0;
-        for (seen, expected) in middle.into_iter().zip([100_u8, 50, 151]) {
+        for (seen, expected) in middle.into_iter().zip([60_u8, 30, 91]) {
             assert!(seen.abs_diff(expected) < 20, "{name}: {middle:?}");
         }
-        assert_eq!(drawn(name, &bytes).unwrap(), drawn(name, &bytes).unwrap());
+        let tiny = encoded(&scene(9, 9), format);
+        assert_eq!(drawn(name, &tiny).unwrap(), drawn(name, &tiny).unwrap(), "{name}");
     }
 }
 
@@ -161,7 +165,7 @@ fn what_is_too_large_is_not_decoded() {
 fn truncated_pictures_do_no_harm() {
     for (name, format) in FORMATS {
         let whole = encoded(&scene(40, 30), format);
-        for length in (0..whole.len()).step_by(whole.len().div_ceil(60)) {
+        for length in (0..whole.len()).step_by(whole.len().div_ceil(25)) {
             if let Ok(Some(png)) = drawn(name, &whole[..length]) {
                 image::load_from_memory_with_format(&png, ImageFormat::Png).unwrap();
             }
@@ -170,7 +174,7 @@ fn truncated_pictures_do_no_harm() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn damaged_pictures_do_no_harm(

@@ -117,16 +117,10 @@ fn expand(line: &str, columns: usize) -> Vec<char> {
 fn wrap(mut line: &[char], page: &mut Vec<Vec<char>>) {
     while let Some((head, rest)) = line.split_at_checked(COLUMNS).filter(|(_, rest)| !rest.is_empty()) {
         let blank = if rest.first() == Some(&' ') { None } else { head.iter().rposition(|c| *c == ' ') };
-        match blank.filter(|at| *at > 0).and_then(|at| line.split_at_checked(at + 1)) {
-            Some((words, rest)) => {
-                page.push(words.to_vec());
-                line = rest;
-            }
-            None => {
-                page.push(head.to_vec());
-                line = rest.strip_prefix(&[' ']).unwrap_or(rest);
-            }
-        }
+        let broken = blank.filter(|at| *at > 0).and_then(|at| line.split_at_checked(at + 1));
+        let (words, rest) = broken.unwrap_or((head, rest.strip_prefix(&[' ']).unwrap_or(rest)));
+        page.push(words.to_vec());
+        line = rest;
     }
     page.push(line.to_vec());
 }

@@ -3,6 +3,7 @@
 //! Two blanks for each depth, keys in the given order, all that is not ASCII escaped, no line feed at the end.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use nexus_plugin_api::{MetaMap, MetaNode, MetaValue, Signal};
@@ -189,7 +190,8 @@ impl Writer {
                 ' '..='~' => self.text.push(c),
                 other => {
                     for unit in other.encode_utf16(&mut [0; 2]) {
-                        self.text.push_str(&format!("\\u{unit:04x}"));
+                        // Writing into a text cannot fail.
+                        let _ = write!(self.text, "\\u{unit:04x}");
                     }
                 }
             }
