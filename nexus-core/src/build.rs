@@ -9,7 +9,6 @@ mod reservations;
 mod save;
 
 use std::any::Any;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -37,7 +36,7 @@ use crate::session::{RecordStatus, Session};
 use crate::session_state;
 use crate::stop::StopFlag;
 use crate::timestamp::Timestamp;
-use crate::walk::{Selection, Walk};
+use crate::walk::{Forest, Selection, Window};
 use crate::writer::{Ticket, WriteError, Writer};
 use permits::Permits;
 
@@ -112,9 +111,11 @@ struct Job {
     suspect: bool,
     reservation: Reservation,
     /// The walk of its instrument's folder, shared by all its sessions.
-    walk: Arc<Walk>,
-    /// Its files in that walk.
-    files: Range<usize>,
+    forest: Arc<Forest>,
+    /// Its instrument's folder in that walk.
+    root: usize,
+    /// Its window in that folder.
+    window: Window,
 }
 
 /// How a session ended, before it is saved.
@@ -249,7 +250,7 @@ impl Builder<'_> {
             zone: job.session.zone,
             start: job.session.start.in_zone(job.session.zone),
             reservation: job.reservation.clone(),
-            files: job.walk.files().get(job.files.clone()).unwrap_or_default().to_vec(),
+            files: job.forest.tree(job.root).map(|tree| tree.files(job.window)).unwrap_or_default(),
             instrument_data: self.folders.instrument_data.clone(),
             data: self.folders.data.clone(),
             readers: self.readers,
