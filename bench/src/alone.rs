@@ -58,7 +58,11 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let report =
         Report { files_per_session: options.files, seed: options.seed, previews: options.previews, rows };
-    if options.json { show::json(&report) } else { print(&report) }
+    if options.json {
+        return show::json(&report);
+    }
+    print(&report);
+    Ok(())
 }
 
 fn measure_backlog(options: &Options, nexus: &Nexus, work: &Work, sessions: usize) -> Result<Vec<Row>> {
@@ -116,7 +120,7 @@ fn median(runs: Vec<Cost>) -> Result<Cost> {
     measure::median(runs, |cost| *cost).context("nexus was not run")
 }
 
-fn print(report: &Report) -> Result<()> {
+fn print(report: &Report) {
     let headings = [
         "sessions",
         "threads",
@@ -153,5 +157,4 @@ fn print(report: &Report) -> Result<()> {
         "{} files per session, {previews} previews, seed {}; harvest, build and export are processes of their own",
         report.files_per_session, report.seed
     ));
-    Ok(())
 }

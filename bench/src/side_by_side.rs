@@ -74,7 +74,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let build = Build { previews: options.previews, threads };
     let (nexus_cost, ours) = run_nexus(options, &nexus, &stand_in, &backlog, &files, &work, build)?;
     let ours = ours.only(backlog.first(peer_sessions), &stand_in);
-    let allowed = Allowed { previews: options.previews || options.plain, logbook: true };
+    let allowed = Allowed { previews: options.previews || options.plain };
     let comparison = compare::outcomes(&theirs, &ours, allowed)?;
 
     let report = Report::new(options, peer_cost, nexus_cost, comparison);

@@ -35,6 +35,11 @@ impl StandIn {
         Self { nemo, cdcs: FakeCdcs::start() }
     }
 
+    /// The scheduler's web page of a session, as NexusLIMS puts it into records.
+    pub fn page(&self, session: &Session) -> String {
+        format!("{}event_details/usage/{}/", self.nemo.server.url(), session.number)
+    }
+
     /// Requests to both since the last call.
     pub fn take_requests(&self) -> usize {
         [&self.nemo.server, &self.cdcs.server]

@@ -5,8 +5,6 @@
 pub struct Allowed {
     /// nexus made previews.
     pub previews: bool,
-    /// nexus read the sessions from a logbook, NexusLIMS from a scheduler.
-    pub logbook: bool,
 }
 
 /// Keys of the metadata that name the program or the moment of extraction.
@@ -15,9 +13,6 @@ const EXTRACTION: [(&str, &str); 3] = [
     ("\"NexusLIMS Extraction – Module\"", "the name of the extractor"),
     ("\"NexusLIMS Extraction – Version\"", "the version of the program"),
 ];
-
-/// Facts that a scheduler knows and a logbook cannot.
-const SCHEDULER_ONLY: [&str; 2] = ["id", "summary@ref"];
 
 impl Allowed {
     /// Why two values may differ; `None`: they may not.
@@ -32,9 +27,6 @@ impl Allowed {
         }
         if !self.previews && nexus.is_none() && place.contains("/preview") {
             return Some("previews, which nexus was told not to make");
-        }
-        if self.logbook && SCHEDULER_ONLY.contains(&place) {
-            return Some("what a scheduler knows and a logbook does not");
         }
         None
     }

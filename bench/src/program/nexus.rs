@@ -165,13 +165,14 @@ impl<'a> NexusFacility<'a> {
                 project_id,
                 sample,
                 details,
+                &stand_in.page(session),
             ])?;
         }
         log.flush().with_context(|| format!("failed to write {}", path.display()))
     }
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "id",
     "session",
     "instrument",
@@ -185,7 +186,8 @@ const COLUMNS: [&str; 13] = [
     "project_id",
     "sample",
     "sample_details",
+    "url",
 ];
 
-/// What the stand-in scheduler knows of every booking, in the words of the last five columns.
+/// What the stand-in scheduler knows of every booking, in the columns from `full_name` to `sample_details`.
 const BOOKING: [&str; 5] = ["Jun Ito (k.ito)", "To see what is there", "AL-2", "Coupon 4", "polished"];

@@ -49,7 +49,7 @@ impl<'a> PeerFacility<'a> {
     /// Harvests, builds and exports everything there is.
     pub fn build_records(&self, timeout: Duration) -> Result<Cost> {
         let mut command = self.command();
-        command.args(["build-records", "-v", "--from", "none"]);
+        command.args(["build-records", "--from", "none"]);
         measure::run(&command, &log(&self.folder, "build-records"), timeout)
     }
 
