@@ -25,7 +25,7 @@ use crate::builder::{self, Material};
 use crate::clock::Clock;
 use crate::durable::{self, DurableError};
 use crate::export::{Bell, Routes};
-use crate::extract::Stamp;
+use crate::extract::Readers;
 use crate::folders::Folders;
 use crate::ids::SessionId;
 use crate::instrument::Instruments;
@@ -74,6 +74,12 @@ pub struct Builder<'a> {
     pub stop: &'a StopFlag,
     /// Version of this program, for the records.
     pub version: &'a str,
+    /// Who reads the files.
+    pub readers: &'a Readers,
+    /// How readily pauses between files part activities.
+    pub sensitivity: f64,
+    /// Whether previews are made.
+    pub previews: bool,
     /// The journal of the run.
     pub journal: Arc<Journal>,
     /// Told after every session.
@@ -247,11 +253,17 @@ impl Builder<'_> {
             files: job.forest.tree(job.root).map(|tree| tree.files(job.window)).unwrap_or_default(),
             instrument_data: self.folders.instrument_data.clone(),
             data: self.folders.data.clone(),
-            stamp: Stamp { date: self.clock.now_local(), version: self.version.to_owned() },
+            readers: self.readers,
+            clock: self.clock,
+            version: self.version,
+            sample_ids: builder::SampleIds::Derived,
+            sensitivity: self.sensitivity,
+            previews: self.previews,
         };
         // A panic that left the pool would end the run with every session in hand.
         let record = match catch_unwind(AssertUnwindSafe(|| builder::build(&material))) {
-            Ok(record) => record,
+            Ok(Ok(record)) => record,
+            Ok(Err(error)) => return Outcome::Waiting { job, reason: with_causes(&error) },
             Err(panic) => return Outcome::Crashed { job, message: message_of(panic.as_ref()) },
         };
         match durable::write_atomic(&self.folders.fresh_record(&job.record_name), &record.xml) {
