@@ -61,18 +61,23 @@ fn roots(root: &Path, files: usize) -> Vec<Root> {
     roots
 }
 
-/// The fastest and the middle of some rounds, after one to warm up.
-fn timed(mut work: impl FnMut()) -> (Duration, Duration) {
-    work();
-    let mut times: Vec<Duration> = (0..ROUNDS)
-        .map(|_| {
+/// The fastest and the middle of some rounds for each of the works, after one to warm up. They take turns, so
+/// that a busy moment of the machine meets them all.
+fn timed<const N: usize>(works: [&dyn Fn(); N]) -> [(Duration, Duration); N] {
+    let mut times = [const { Vec::new() }; N];
+    for round in 0..=ROUNDS {
+        for (work, times) in works.iter().zip(&mut times) {
             let start = Instant::now();
             work();
-            start.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    (times[0], times[ROUNDS / 2])
+            if round > 0 {
+                times.push(start.elapsed());
+            }
+        }
+    }
+    times.map(|mut times| {
+        times.sort_unstable();
+        (times[0], times[ROUNDS / 2])
+    })
 }
 
 fn find(root: &Path) {
@@ -93,9 +98,6 @@ fn main() {
     let sessions: usize = roots.iter().map(|root| root.windows.len()).sum();
     println!("{files} files, {sessions} sessions, {INSTRUMENTS} instruments; fastest and median of {ROUNDS}");
 
-    let (fastest, find_median) = timed(|| find(dir.path()));
-    println!("find -type f -newermt        {fastest:>10.1?} {find_median:>10.1?}");
-
     let suffixes: Vec<String> = ["dm3", "dm4", "tif"].map(str::to_owned).into();
     let ignore: Vec<String> = ["*.mib", "*.db", "*.emi", "*.hdr"].map(str::to_owned).into();
     let exclusive = Selection::new(Some(&suffixes), &ignore).unwrap();
@@ -106,10 +108,11 @@ fn main() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let options =
                 Options { selection, follow_outside_links: false, pool: &pool, now: SystemTime::now() };
-            let (fastest, median) = timed(|| drop(walk(&roots, &options)));
-            let ratio = median.as_secs_f64() / find_median.as_secs_f64();
+            let [found, walked] = timed([&|| find(dir.path()), &|| drop(walk(&roots, &options))]);
+            let ratio = walked.1.as_secs_f64() / found.1.as_secs_f64();
             println!(
-                "walk, {what:<10}, {threads} thread(s) {fastest:>9.1?} {median:>10.1?}   {ratio:.2} x find"
+                "walk, {what}, {threads} thread(s): {:.1?} {:.1?}; find: {:.1?} {:.1?}; {ratio:.2} x find",
+                walked.0, walked.1, found.0, found.1
             );
             if threads == 1 {
                 memory(&roots, &options);
@@ -126,9 +129,9 @@ fn main() {
     memory(&everything, &options);
 
     let forest = walk(&roots, &options);
-    let (fastest, _) = timed(|| {
+    let [(fastest, _)] = timed([&|| {
         slices(&forest, &roots);
-    });
+    }]);
     println!("the slices of all sessions, paths and all: {fastest:.1?}");
     assert_eq!(slices(&forest, &roots), sessions * FILES_A_SESSION);
 }

@@ -9,6 +9,7 @@ mod datasets;
 mod head;
 
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use chrono::{DateTime, FixedOffset};
@@ -112,6 +113,11 @@ pub enum BuildError {
     /// The data folder takes no more.
     #[error("no room for what lies beside the record: make space in the data folder")]
     DiskFull(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The acquisition activities that files, by modification time, fall into: ranges of their positions.
+pub fn group(files: &[FoundFile], sensitivity: f64) -> Vec<Range<usize>> {
+    datasets::group(files.iter(), sensitivity)
 }
 
 /// Makes the record.

@@ -19,6 +19,16 @@ impl Folders {
         self.records.join("uploaded")
     }
 
+    /// Records that did not agree with their schema, kept for inspection.
+    pub fn rejected(&self) -> PathBuf {
+        self.records.join("rejected")
+    }
+
+    /// Where an invalid record is kept.
+    pub fn rejected_record(&self, record_name: &str) -> PathBuf {
+        self.rejected().join(format!("{record_name}.xml"))
+    }
+
     /// Files that cross to plugins during a run.
     pub fn scratch(&self) -> PathBuf {
         self.data.join(".scratch")

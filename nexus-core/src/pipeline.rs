@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+pub use crate::build::{Choice, PlannedActivity, PlannedSession};
 pub use crate::stop::StopFlag;
 pub use facility::{Facility, PipelineError, folders, routes};
 
@@ -32,7 +33,7 @@ use crate::lock::{DatabaseLock, RunLock};
 use crate::meta;
 use crate::plugins::{HarvesterInstance, harvester_of};
 use crate::reconcile;
-use crate::report::{HarvestCounts, RunReport, SessionResult};
+use crate::report::{HarvestCounts, Progress, RunReport};
 use crate::session::{self, RecordStatus};
 use crate::timestamp::UtcTime;
 use crate::writer::{WriteError, Writer};
@@ -77,6 +78,46 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     // What was answered is committed; a failure to close loses nothing.
     drop(writer);
     report
+}
+
+/// Tells what the steps would do, and does nothing: everything is tried on a copy of the database in memory, and
+/// no file is written. Harvesters are asked; destinations are not.
+///
+/// `tell` hears of every session that is to be built, by the instant of its end.
+///
+/// # Errors
+/// As [`run`]; locks are not taken.
+pub fn rehearse(
+    facility: &Facility,
+    steps: Steps,
+    tell: &mut dyn FnMut(PlannedSession),
+) -> Result<RunReport, PipelineError> {
+    facility.require_storage()?;
+    facility.require_known()?;
+    let database = Database::open(&facility.config.database.path, Access::Read)?;
+    database.require_head()?;
+    let mut copy = database.copy_in_memory()?;
+    drop(database);
+    facility.require_adopted(&mut copy)?;
+    let instruments = Instruments::load(copy.read())?;
+    let journal = Journal::open(copy.read(), facility.clock.as_ref()).map_err(WriteError::from)?;
+    let writer = Writer::start(copy);
+    let run = Run { facility, writer: &writer, instruments: &instruments, journal: Arc::new(journal) };
+    let mut report = RunReport::default();
+    run.recover(&mut report)?;
+    if steps.harvest {
+        run.harvest(&mut report)?;
+    }
+    if steps.build {
+        let bell = Bell::default();
+        let progress = |progress: Progress<'_>| (facility.progress)(progress);
+        let built = run.builder(&bell, &progress).rehearse(tell)?;
+        report.build = built.counts;
+        report.warnings.extend(built.warnings);
+        report.needs_person.extend(built.needs_person);
+    }
+    report.interrupted = facility.stop.is_set();
+    Ok(report)
 }
 
 struct Run<'a> {
@@ -217,7 +258,7 @@ impl Run<'_> {
             until,
             journal: Arc::clone(&self.journal),
         };
-        let progress = |line: &SessionResult| (facility.progress)(line);
+        let progress = |progress: Progress<'_>| (facility.progress)(progress);
         let failed: Mutex<Option<WriteError>> = Mutex::new(None);
         std::thread::scope(|scope| {
             let exporter = &exporter;
@@ -260,34 +301,45 @@ impl Run<'_> {
     fn build(
         &self,
         bell: &Bell,
-        progress: &(dyn Fn(&SessionResult) + Sync),
+        progress: &(dyn Fn(Progress<'_>) + Sync),
         report: &mut RunReport,
     ) -> Result<(), WriteError> {
+        let mut built = self.builder(bell, progress).run()?;
+        built.sessions.sort_by(|a, b| a.end.cmp(&b.end).then_with(|| a.session.cmp(&b.session)));
+        report.build = built.counts;
+        report.sessions = built.sessions;
+        report.warnings.extend(built.warnings);
+        report.needs_person.extend(built.needs_person);
+        Ok(())
+    }
+
+    fn builder<'b>(&'b self, bell: &'b Bell, progress: &'b (dyn Fn(Progress<'_>) + Sync)) -> Builder<'b> {
         let facility = self.facility;
-        let builder = Builder {
+        let build = &facility.config.build;
+        Builder {
             writer: self.writer,
             clock: facility.clock.as_ref(),
             folders: &facility.folders,
             instruments: self.instruments,
             harvesters: &facility.plugins.harvesters,
             routes: facility.routes.clone(),
+            choice: &facility.choice,
             selection: &facility.selection,
-            file_delay: TimeDelta::from_std(facility.config.build.file_delay).unwrap_or(TimeDelta::MAX),
+            file_delay: TimeDelta::from_std(build.file_delay).unwrap_or(TimeDelta::MAX),
+            quiet_period: build.quiet_period,
+            follow_outside_links: build.follow_outside_links,
+            accept_storage: facility.accept_storage,
             pool: &facility.pool,
             bell,
             stop: &facility.stop,
             version: env!("CARGO_PKG_VERSION"),
             readers: &facility.readers,
-            sensitivity: facility.config.build.clustering_sensitivity,
-            previews: facility.config.build.previews,
+            validator: facility.validator,
+            sensitivity: build.clustering_sensitivity,
+            previews: build.previews,
             journal: Arc::clone(&self.journal),
             progress,
-        };
-        let built = builder.run()?;
-        report.build = built.counts;
-        report.sessions = built.sessions;
-        report.needs_person.extend(built.needs_person);
-        Ok(())
+        }
     }
 
     /// What was built when its line was written may be delivered by now.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::ids::{DestinationName, HarvesterName, SessionId};
 
 /// Everything a run has to say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RunReport {
     /// Number of the run in `nexus_run`; `None` if it changed nothing.
     pub run_id: Option<i64>,
@@ -20,6 +20,8 @@ pub struct RunReport {
     pub export: BTreeMap<DestinationName, ExportCounts>,
     /// One line per session that was looked at, in the order of their end.
     pub sessions: Vec<SessionResult>,
+    /// What is worth knowing and asks for nothing.
+    pub warnings: Vec<String>,
     /// What somebody should look at: each names the thing, says why, and what to do.
     pub needs_person: Vec<String>,
     /// Whether the run was asked to stop before it was through.
@@ -67,7 +69,7 @@ pub struct HarvestCounts {
 }
 
 /// What became of the sessions that were to be built.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct BuildCounts {
     /// Sessions that were to be built.
     pub planned: u64,
@@ -87,6 +89,38 @@ pub struct BuildCounts {
     pub broken: u64,
     /// Not reached before the run was asked to stop.
     pub not_reached: u64,
+    /// Left for later, because no more were asked for.
+    pub beyond_limit: u64,
+    /// Sessions without a line in the report, which holds [`MOST_LINES`].
+    pub lines_left_out: u64,
+    /// The sessions that took longest to build, slowest first.
+    pub slowest: Vec<SlowSession>,
+}
+
+/// Lines in the report of a run; whatever the backlog, a report has a size.
+pub const MOST_LINES: usize = 10_000;
+
+/// How many of the slowest sessions are named.
+const SLOWEST: usize = 5;
+
+/// A session that took long to build.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SlowSession {
+    /// The session.
+    pub session: SessionId,
+    /// Seconds between the first look at its files and its record on disk.
+    pub seconds: f64,
+    /// Files in its record.
+    pub files: u64,
+}
+
+/// How far the build is.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// So many sessions are to be built.
+    Backlog(u64),
+    /// One more is done.
+    Session(&'a SessionResult),
 }
 
 impl BuildCounts {
@@ -97,7 +131,21 @@ impl BuildCounts {
 
     /// Sessions accounted for; equal to `planned` at the end of a run.
     pub fn accounted(&self) -> u64 {
-        self.settled() + self.waiting.values().sum::<u64>() + self.not_reached
+        self.settled() + self.waiting.values().sum::<u64>() + self.not_reached + self.beyond_limit
+    }
+
+    /// Keeps the slowest sessions.
+    pub(crate) fn note_time(&mut self, line: &SessionResult) {
+        if line.files == 0 {
+            return;
+        }
+        let at = self.slowest.partition_point(|slow| slow.seconds >= line.seconds);
+        if at < SLOWEST {
+            let slow =
+                SlowSession { session: line.session.clone(), seconds: line.seconds, files: line.files };
+            self.slowest.insert(at, slow);
+            self.slowest.truncate(SLOWEST);
+        }
     }
 }
 
@@ -126,7 +174,7 @@ impl ExportCounts {
 }
 
 /// What became of one session in the build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SessionResult {
     /// The session.
     pub session: SessionId,
@@ -144,4 +192,6 @@ pub struct SessionResult {
     pub detail: String,
     /// Files in its record.
     pub files: u64,
+    /// Seconds that building it took.
+    pub seconds: f64,
 }

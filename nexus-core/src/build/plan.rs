@@ -1,65 +1,107 @@
-//! What is to be built: sessions, their reservations, their files.
+//! What becomes of each session of a page, before anything is built: its reservation, its files.
 //!
-//! Whatever can be settled without building is settled here. A scheduler or a storage that cannot be reached
-//! settles nothing: the session waits, with the reason.
+//! Nothing is saved here. What can be settled without building is told as such; a scheduler or a storage that
+//! cannot be reached settles nothing: the session waits, with the reason.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use nexus_plugin_api::Reservation;
 use rusqlite::Transaction;
 use uuid::Uuid;
 
+use super::backlog::Entry;
+use super::files::{Answer as Found, Files, Slice};
 use super::reservations::{self, Answer};
-use super::{BuildReport, Builder, CRASHED, Job};
-use crate::ids::{HarvesterName, InstrumentPid, SessionId};
-use crate::session::{self, RecordStatus, Session};
+use super::{Builder, CRASHED, Notices};
+use crate::ids::{HarvesterName, SessionId};
+use crate::session::{RecordStatus, Session};
 use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
-use crate::walk::{self, Forest, Options, Root, Tree, WalkError, Window};
 use crate::writer::WriteError;
 
-/// Record names reserved in one commit.
-const NAMES_AT_ONCE: usize = 500;
-
-pub(super) fn plan(builder: &Builder<'_>, report: &mut BuildReport) -> Result<Vec<Job>, WriteError> {
-    let (candidates, broken) = candidates(builder)?;
-    report.counts.planned = candidates.len() as u64;
-    report.counts.broken = broken.len() as u64;
-    report.needs_person.extend(broken);
-    let candidates = without_crashes(builder, candidates, report);
-    if candidates.is_empty() {
-        return Ok(Vec::new());
-    }
-    let booked = with_reservations(builder, candidates, report);
-    with_files(builder, booked, report)
+/// A session and what becomes of it.
+pub(super) struct Planned {
+    pub session: Session,
+    pub rebuild: bool,
+    pub verdict: Verdict,
 }
 
-/// A session that may be built, and what is remembered of it.
-struct Candidate {
-    session: Session,
-    state: SessionState,
-    rebuild: bool,
+/// What becomes of a session.
+pub(super) enum Verdict {
+    /// It can be built.
+    Build(Box<Plan>),
+    /// It ends without a record.
+    Settle { status: RecordStatus, code: &'static str, text: String },
+    /// It stays as it is.
+    Wait { reason: String, detail: String },
 }
 
-fn candidates(builder: &Builder<'_>) -> Result<(Vec<Candidate>, Vec<String>), WriteError> {
-    let instruments = builder.instruments.clone();
-    builder.writer.run(move |tx| {
-        let found = session::sessions_to_build(tx, &instruments)?;
-        let rebuilds = session::sessions_to_rebuild(tx, &instruments)?;
-        let broken: Vec<String> =
-            found.broken.iter().chain(&rebuilds.broken).map(ToString::to_string).collect();
-        let mut candidates = Vec::with_capacity(found.sessions.len() + rebuilds.sessions.len());
-        for (sessions, rebuild) in [(found.sessions, false), (rebuilds.sessions, true)] {
-            for session in sessions {
-                let state = remembered(tx, &session)?;
-                candidates.push(Candidate { session, state, rebuild });
+/// All that a record is made of.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub record_key: Uuid,
+    /// Empty until a name is reserved.
+    pub record_name: String,
+    pub reservation: Reservation,
+    pub files: Slice,
+}
+
+/// Plans one page of sessions.
+pub(super) fn plan(
+    builder: &Builder<'_>,
+    page: Vec<Entry>,
+    files: &mut Files,
+    notices: &mut Notices,
+) -> Result<Vec<Planned>, WriteError> {
+    let known = remembered(builder, page)?;
+    let asked: Vec<&Known> = known.iter().filter(|known| !known.is_dangerous()).collect();
+    let mut answers = ask(builder, &asked).into_iter();
+    let mut planned = Vec::with_capacity(known.len());
+    for known in known {
+        let verdict = if known.is_dangerous() {
+            let crashes = known.state.attempts;
+            Verdict::Settle {
+                status: RecordStatus::Error,
+                code: "crashed",
+                text: format!("{CRASHED} {crashes} times; `nexus sessions retry` tries it once more"),
             }
-        }
-        Ok((candidates, broken))
+        } else {
+            match judge(builder, &known, answers.next(), notices) {
+                Ok(reservation) => with_files(builder, &known, reservation, files, notices)?,
+                Err(verdict) => verdict,
+            }
+        };
+        let Entry { session, rebuild } = known.entry;
+        planned.push(Planned { session, rebuild, verdict });
+    }
+    Ok(planned)
+}
+
+/// A session, and what is remembered of it.
+struct Known {
+    entry: Entry,
+    state: SessionState,
+}
+
+impl Known {
+    /// It ended the program so often that it is not tried again.
+    fn is_dangerous(&self) -> bool {
+        self.state.attempts >= CRASHES_UNTIL_ERROR && !self.entry.rebuild
+    }
+}
+
+fn remembered(builder: &Builder<'_>, page: Vec<Entry>) -> Result<Vec<Known>, WriteError> {
+    builder.writer.run(move |tx| {
+        page.into_iter()
+            .map(|entry| {
+                let state = state_of(tx, &entry.session)?;
+                Ok(Known { entry, state })
+            })
+            .collect()
     })
 }
 
 /// What is remembered of a session; one that another program harvested is met here for the first time.
-fn remembered(tx: &Transaction<'_>, session: &Session) -> Result<SessionState, WriteError> {
+fn state_of(tx: &Transaction<'_>, session: &Session) -> Result<SessionState, WriteError> {
     if let Some(state) = SessionState::load(tx, &session.identifier)? {
         return Ok(state);
     }
@@ -76,200 +118,130 @@ fn remembered(tx: &Transaction<'_>, session: &Session) -> Result<SessionState, W
     Ok(state)
 }
 
-/// Sessions that ended the program twice are not tried a third time.
-fn without_crashes(
-    builder: &Builder<'_>,
-    candidates: Vec<Candidate>,
-    report: &mut BuildReport,
-) -> Vec<Candidate> {
-    let (kept, crashed): (Vec<_>, Vec<_>) = candidates
-        .into_iter()
-        .partition(|candidate| candidate.state.attempts < CRASHES_UNTIL_ERROR || candidate.rebuild);
-    for candidate in crashed {
-        let text = format!(
-            "{CRASHED} {} times; `nexus sessions retry` tries it once more",
-            candidate.state.attempts
-        );
-        builder.settle(&candidate.session, RecordStatus::Error, "crashed", &text, report);
-    }
-    kept
-}
-
-/// A session with its booking.
-struct Booked {
-    candidate: Candidate,
-    reservation: nexus_plugin_api::Reservation,
-}
-
-fn with_reservations(
-    builder: &Builder<'_>,
-    candidates: Vec<Candidate>,
-    report: &mut BuildReport,
-) -> Vec<Booked> {
-    let sessions: Vec<Session> = candidates.iter().map(|candidate| candidate.session.clone()).collect();
-    let known: BTreeMap<SessionId, (HarvesterName, String)> = candidates
+fn ask(builder: &Builder<'_>, asked: &[&Known]) -> Vec<Answer> {
+    let sessions: Vec<Session> = asked.iter().map(|known| known.entry.session.clone()).collect();
+    let ids: BTreeMap<SessionId, (HarvesterName, String)> = asked
         .iter()
-        .filter_map(|candidate| {
-            let state = &candidate.state;
+        .filter_map(|known| {
+            let state = &known.state;
             Some((state.session.clone(), (state.harvester.clone()?, state.external_id.clone()?)))
         })
         .collect();
     let external_id = |id: &SessionId, harvester: &HarvesterName| {
-        known.get(id).filter(|(name, _)| name == harvester).map(|(_, external_id)| external_id.clone())
+        ids.get(id).filter(|(name, _)| name == harvester).map(|(_, external_id)| external_id.clone())
     };
-    let answers = reservations::ask(&sessions, builder.harvesters, &external_id);
-    let mut troubles: BTreeMap<String, u64> = BTreeMap::new();
-    let mut booked = Vec::with_capacity(candidates.len());
-    for (candidate, answer) in candidates.into_iter().zip(answers) {
-        let session = &candidate.session;
-        match answer {
-            Answer::Reservation(reservation) => booked.push(Booked { candidate, reservation: *reservation }),
-            // A record that exists is not taken back: somebody is told, the record stays.
-            Answer::NoConsent(reason) | Answer::NoReservation(reason) if candidate.rebuild => {
-                report
-                    .needs_person
-                    .push(format!("session {} was to be rebuilt: {reason}", session.identifier));
-                builder.wait(session, "rebuild refused", &reason, report);
-            }
-            Answer::NoConsent(reason) => {
-                builder.settle(session, RecordStatus::NoConsent, "no_consent", &reason, report);
-            }
-            Answer::NoReservation(reason) => {
-                builder.settle(session, RecordStatus::NoReservation, "no_reservation", &reason, report);
-            }
-            // The second answer that does not know it, of another run than the first.
-            Answer::Gone
-                if !candidate.rebuild
-                    && candidate
-                        .state
-                        .gone_since
-                        .is_some_and(|since| since < builder.journal.started_at()) =>
-            {
-                let text = "its usage event is no longer at its source (two complete answers)";
-                builder.settle(session, RecordStatus::NoReservation, "event_gone", text, report);
-            }
-            Answer::Gone => {
-                let detail =
-                    "its usage event is gone at its source; settled when the next complete answer agrees";
-                builder.wait(session, "usage event gone", detail, report);
-            }
-            Answer::Unanswered { reason, detail } => {
-                *troubles.entry(detail.clone()).or_default() += 1;
-                builder.wait(session, &reason, &detail, report);
-            }
+    reservations::ask(&sessions, builder.harvesters, &external_id)
+}
+
+/// The booking, or what becomes of a session without one.
+fn judge(
+    builder: &Builder<'_>,
+    known: &Known,
+    answer: Option<Answer>,
+    notices: &mut Notices,
+) -> Result<Reservation, Verdict> {
+    let (session, rebuild) = (&known.entry.session, known.entry.rebuild);
+    let settle = |status, code, text: String| Verdict::Settle { status, code, text };
+    match answer {
+        Some(Answer::Reservation(reservation)) => Ok(*reservation),
+        // A record that exists is not taken back: somebody is told, the record stays.
+        Some(Answer::NoConsent(reason) | Answer::NoReservation(reason)) if rebuild => {
+            notices.add(format!("session {} was to be rebuilt: {reason}", session.identifier));
+            Err(Verdict::Wait { reason: "rebuild refused".to_owned(), detail: reason })
         }
+        Some(Answer::NoConsent(reason)) => Err(settle(RecordStatus::NoConsent, "no_consent", reason)),
+        Some(Answer::NoReservation(reason)) => {
+            Err(settle(RecordStatus::NoReservation, "no_reservation", reason))
+        }
+        // The second answer that does not know it, of another run than the first.
+        Some(Answer::Gone)
+            if !rebuild
+                && known.state.gone_since.is_some_and(|since| since < builder.journal.started_at()) =>
+        {
+            let text = "its usage event is no longer at its source (two complete answers)";
+            Err(settle(RecordStatus::NoReservation, "event_gone", text.to_owned()))
+        }
+        Some(Answer::Gone) => Err(Verdict::Wait {
+            reason: "usage event gone".to_owned(),
+            detail: "its usage event is gone at its source; settled when the next complete answer agrees"
+                .to_owned(),
+        }),
+        Some(Answer::Unanswered { reason, detail }) => {
+            notices.waits(&detail);
+            Err(Verdict::Wait { reason, detail })
+        }
+        None => Err(Verdict::Wait { reason: "no answer".to_owned(), detail: "no answer".to_owned() }),
     }
-    report
-        .needs_person
-        .extend(troubles.into_iter().map(|(detail, count)| format!("{detail} ({count} sessions wait)")));
-    booked
 }
 
 fn with_files(
     builder: &Builder<'_>,
-    booked: Vec<Booked>,
-    report: &mut BuildReport,
-) -> Result<Vec<Job>, WriteError> {
-    let mut folders: BTreeMap<InstrumentPid, Vec<Booked>> = BTreeMap::new();
-    for one in booked {
-        folders.entry(one.candidate.session.instrument.pid.clone()).or_default().push(one);
-    }
-    let members: Vec<Vec<Booked>> = folders.into_values().collect();
-    let roots: Vec<Root> = members
-        .iter()
-        .filter_map(|members| {
-            let path =
-                builder.folders.instrument(&members.first()?.candidate.session.instrument.filestore_path);
-            Some(Root { path, windows: members.iter().map(|one| window(&one.candidate.session)).collect() })
-        })
-        .collect();
-    let forest = Arc::new(walk::walk(
-        &roots,
-        &Options {
-            selection: builder.selection,
-            follow_outside_links: false,
-            pool: builder.pool,
-            now: builder.clock.now().into(),
-        },
-    ));
-    for problem in forest.problems() {
-        tracing::warn!("{}: {}", problem.path.display(), problem.reason);
-    }
-    let mut jobs = Vec::new();
-    for (root, (members, place)) in members.into_iter().zip(&roots).enumerate() {
-        match forest.tree(root) {
-            Ok(tree) => {
-                for one in members {
-                    jobs.extend(with_slice(builder, one, &forest, root, tree, &place.path, report));
-                }
-            }
-            Err(error) => storage_away(builder, members, error, report),
+    known: &Known,
+    reservation: Reservation,
+    files: &mut Files,
+    notices: &mut Notices,
+) -> Result<Verdict, WriteError> {
+    let session = &known.entry.session;
+    let wait = |reason: &str, detail: String| Verdict::Wait { reason: reason.to_owned(), detail };
+    let found = files.look_up(session, builder, notices)?;
+    let root = files.root(session).display();
+    Ok(match found {
+        Found::Some(slice) => Verdict::Build(Box::new(Plan {
+            record_key: record_key(&known.state),
+            record_name: known.state.record_name.clone().unwrap_or_default(),
+            reservation,
+            files: slice,
+        })),
+        Found::Away(detail) => {
+            notices.waits(&detail);
+            wait("storage cannot be read", detail)
         }
-    }
-    reserve_names(builder, &mut jobs)?;
-    jobs.sort_by(|a, b| {
-        a.session
-            .ended_at()
-            .cmp(&b.session.ended_at())
-            .then_with(|| a.session.identifier.cmp(&b.session.identifier))
-    });
-    Ok(jobs)
-}
-
-fn window(session: &Session) -> Window {
-    Window { from: session.started_at().into(), to: session.ended_at().into() }
-}
-
-fn storage_away(builder: &Builder<'_>, members: Vec<Booked>, error: &WalkError, report: &mut BuildReport) {
-    let detail = super::with_causes(error);
-    report.needs_person.push(format!("{detail} ({} sessions wait)", members.len()));
-    for one in members {
-        builder.wait(&one.candidate.session, "storage cannot be read", &detail, report);
-    }
-}
-
-fn with_slice(
-    builder: &Builder<'_>,
-    booked: Booked,
-    forest: &Arc<Forest>,
-    root: usize,
-    tree: Tree<'_>,
-    path: &std::path::Path,
-    report: &mut BuildReport,
-) -> Option<Job> {
-    let Booked { candidate, reservation } = booked;
-    let session = candidate.session;
-    let window = window(&session);
-    if tree.count(window) == 0 {
-        no_files(builder, &session, candidate.rebuild, tree, path, report);
-        return None;
-    }
-    Some(Job {
-        record_key: record_key(&candidate.state),
-        record_name: candidate.state.record_name.unwrap_or_default(),
-        rebuild: candidate.rebuild,
-        suspect: candidate.state.attempts > 0,
-        reservation,
-        forest: Arc::clone(forest),
-        root,
-        window,
-        session,
+        Found::Bare => {
+            let detail = format!("`{root}` holds no file at all: is the storage mounted?");
+            notices.waits(&detail);
+            wait("storage looks empty", detail)
+        }
+        Found::Unproven => {
+            notices.waits(&format!("not everything below `{root}` can be read: sessions without files wait"));
+            wait(
+                "storage cannot be read",
+                format!("no files seen, but not everything below `{root}` can be read"),
+            )
+        }
+        Found::Restless(path) => wait(
+            "files are still being written",
+            format!("`{}` was changed less than the quiet period ago", path.display()),
+        ),
+        Found::None if known.entry.rebuild => {
+            notices.add(format!("session {} was to be rebuilt: its files are gone", session.identifier));
+            wait("rebuild without files", "no files in its window any more".to_owned())
+        }
+        Found::None if session.delay_over(builder.file_delay, builder.clock.now()) => Verdict::Settle {
+            status: RecordStatus::NoFilesFound,
+            code: "no_files",
+            text: format!("no file below `{root}` was written during the session, and the delay is over"),
+        },
+        Found::None => wait("no files yet", "no files yet; they may still arrive".to_owned()),
     })
 }
 
 /// Reserves the name of every record that has none yet, before anything is written under it.
-fn reserve_names(builder: &Builder<'_>, jobs: &mut [Job]) -> Result<(), WriteError> {
-    for page in jobs.chunks_mut(NAMES_AT_ONCE) {
-        let sessions: Vec<Session> =
-            page.iter().filter(|job| job.record_name.is_empty()).map(|job| job.session.clone()).collect();
-        if sessions.is_empty() {
-            continue;
-        }
-        let names = builder.writer.run(move |tx| {
-            sessions.iter().map(|session| reserve_name(tx, session)).collect::<Result<Vec<_>, _>>()
-        })?;
-        for (job, name) in page.iter_mut().filter(|job| job.record_name.is_empty()).zip(names) {
-            job.record_name = name;
+pub(super) fn reserve_names(builder: &Builder<'_>, planned: &mut [Planned]) -> Result<(), WriteError> {
+    let nameless = |planned: &Planned| match &planned.verdict {
+        Verdict::Build(plan) => plan.record_name.is_empty(),
+        _ => false,
+    };
+    let sessions: Vec<Session> =
+        planned.iter().filter(|one| nameless(one)).map(|one| one.session.clone()).collect();
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    let names = builder.writer.run(move |tx| {
+        sessions.iter().map(|session| reserve_name(tx, session)).collect::<Result<Vec<_>, _>>()
+    })?;
+    for (one, name) in planned.iter_mut().filter(|one| nameless(one)).zip(names) {
+        if let Verdict::Build(plan) = &mut one.verdict {
+            plan.record_name = name;
         }
     }
     Ok(())
@@ -286,32 +258,4 @@ fn record_key(state: &SessionState) -> Uuid {
     state.record_key.parse().unwrap_or_else(|_| {
         Uuid::new_v5(&session_state::RECORD_KEY_NAMESPACE, state.session.as_str().as_bytes())
     })
-}
-
-fn no_files(
-    builder: &Builder<'_>,
-    session: &Session,
-    rebuild: bool,
-    tree: Tree<'_>,
-    root: &std::path::Path,
-    report: &mut BuildReport,
-) {
-    let root = root.display();
-    if !tree.holds_files() {
-        let detail = format!("`{root}` holds no file at all: is the storage mounted?");
-        if !report.needs_person.contains(&detail) {
-            report.needs_person.push(detail.clone());
-        }
-        builder.wait(session, "storage looks empty", &detail, report);
-    } else if rebuild {
-        report
-            .needs_person
-            .push(format!("session {} was to be rebuilt: its files are gone", session.identifier));
-        builder.wait(session, "rebuild without files", "no files in its window any more", report);
-    } else if session.delay_over(builder.file_delay, builder.clock.now()) {
-        let text = format!("no file below `{root}` was written during the session, and the delay is over");
-        builder.settle(session, RecordStatus::NoFilesFound, "no_files", &text, report);
-    } else {
-        builder.wait(session, "no files yet", "no files yet; they may still arrive", report);
-    }
 }

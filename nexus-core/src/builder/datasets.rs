@@ -54,8 +54,7 @@ pub(super) fn activities(material: &Material<'_>) -> Result<Found, BuildError> {
     {
         return Err(BuildError::Vanished { count: material.files.len(), path: first.path.clone() });
     }
-    let times: Vec<i64> = entries.iter().map(|entry| nanoseconds(entry.file.modified)).collect();
-    let groups = activity::group(&times, material.sensitivity);
+    let groups = group(entries.iter().map(|entry| entry.file), material.sensitivity);
     for entry in &mut entries {
         warnings.append(&mut entry.warnings);
     }
@@ -83,6 +82,12 @@ fn grouped(material: &Material<'_>, entries: Vec<Entry<'_>>, groups: Vec<Range<u
             Some(Activity { start, setup, datasets })
         })
         .collect()
+}
+
+/// The acquisition activities that files, by modification time, fall into.
+pub(super) fn group<'a>(files: impl Iterator<Item = &'a FoundFile>, sensitivity: f64) -> Vec<Range<usize>> {
+    let times: Vec<i64> = files.map(|file| nanoseconds(file.modified)).collect();
+    activity::group(&times, sensitivity)
 }
 
 /// Nanoseconds since the Unix epoch; what lies outside the range stands at its end.

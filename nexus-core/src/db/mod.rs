@@ -149,6 +149,28 @@ impl Database {
         fill(connection).map(|connection| Self { connection, path: None, options })
     }
 
+    /// A copy that lives as long as this value and knows no file: for trying what would happen.
+    pub fn copy_in_memory(&self) -> Result<Self, DbError> {
+        let options = self.options;
+        let copied = Connection::open_in_memory().and_then(|mut copy| {
+            rusqlite::backup::Backup::new(&self.connection, &mut copy)?.run_to_completion(
+                1024,
+                Duration::ZERO,
+                None,
+            )?;
+            Ok(copy)
+        });
+        let connection = copied.map_err(sqlite(&self.connection, "copy into memory"))?;
+        pragmas(&connection, Access::Write, options).map_err(sqlite(&connection, "set up"))?;
+        let mut copy = Self { connection, path: None, options };
+        if own::check(&copy.connection)? == own::Pending::Some {
+            let transaction = copy.transaction()?;
+            own::apply(&transaction)?;
+            commit(transaction)?;
+        }
+        Ok(copy)
+    }
+
     /// The file, absolute; none for a database in memory.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

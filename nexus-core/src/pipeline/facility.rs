@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::adopt;
-use crate::build::with_causes;
+use crate::build::{Choice, with_causes};
 use crate::clock::Clock;
 use crate::config::{Config, DestinationConfig, ExportStrategy, FileStrategy};
 use crate::db::{Access, Database, DbError};
@@ -18,9 +18,10 @@ use crate::folders::Folders;
 use crate::instrument::InstrumentError;
 use crate::lock::LockError;
 use crate::plugins::{Catalogue, Limits, OpenError, Plugins};
-use crate::report::SessionResult;
+use crate::report::Progress;
 use crate::secret::Redactor;
 use crate::stop::StopFlag;
+use crate::validate::{self, RecordValidator, SchemaError};
 use crate::walk::Selection;
 use crate::writer::WriteError;
 
@@ -64,6 +65,9 @@ pub enum PipelineError {
         /// How many.
         sessions: u64,
     },
+    /// The schema that comes with the program cannot be used.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// A file of our own cannot be written.
     #[error(transparent)]
     Durable(#[from] DurableError),
@@ -86,11 +90,16 @@ pub struct Facility {
     pub stop: StopFlag,
     /// Who reads the files.
     pub readers: Readers,
-    /// Told after every session of the build.
-    pub progress: Box<dyn Fn(&SessionResult) + Send + Sync>,
+    /// Told how far the build is.
+    pub progress: Box<dyn Fn(Progress<'_>) + Send + Sync>,
+    /// Which of the sessions that are to be built are wanted now.
+    pub choice: Choice,
+    /// Whether an instrument's storage that is not the one of the last run is taken as it is.
+    pub accept_storage: bool,
     pub(super) routes: Routes,
     pub(super) selection: Selection,
     pub(super) pool: rayon::ThreadPool,
+    pub(super) validator: &'static dyn RecordValidator,
 }
 
 /// The folders of a configuration.
@@ -168,6 +177,7 @@ impl Facility {
             .num_threads(build.threads)
             .thread_name(|index| format!("build {index}"))
             .build()?;
+        let validator = validate::shipped()?;
         Ok(Self {
             routes,
             config: config.clone(),
@@ -177,6 +187,9 @@ impl Facility {
             clock,
             stop,
             progress: Box::new(|_| {}),
+            choice: Choice::default(),
+            accept_storage: false,
+            validator,
             selection,
             pool,
         })
@@ -190,13 +203,19 @@ impl Facility {
 
     /// The storage must be there before anything is done; our own folders are made.
     pub(super) fn check_storage(&self) -> Result<(), PipelineError> {
+        self.require_storage()?;
+        Ok(durable::create_dir_all_durable(&self.folders.scratch())?)
+    }
+
+    /// The storage must be there; nothing is made.
+    pub(super) fn require_storage(&self) -> Result<(), PipelineError> {
         for (key, path) in [("instrument_data", &self.folders.instrument_data), ("data", &self.folders.data)]
         {
             if !path.is_dir() {
                 return Err(PipelineError::Storage { key, path: path.clone() });
             }
         }
-        Ok(durable::create_dir_all_durable(&self.folders.scratch())?)
+        Ok(())
     }
 
     /// A database with history that nexus never met is refused before it is opened for writing: that would

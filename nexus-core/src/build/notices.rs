@@ -1,0 +1,58 @@
+//! What a person should look at after a build, each said once.
+
+use std::collections::BTreeMap;
+
+use crate::walk::{Problem, ProblemKind};
+
+/// Folders and files named one by one; a broken share may have thousands.
+const PROBLEMS_NAMED: usize = 20;
+
+/// Collects what a person should look at.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    said: Vec<String>,
+    waiting: BTreeMap<String, u64>,
+    problems: usize,
+    known: Vec<String>,
+}
+
+impl Notices {
+    /// Something that is said as it is.
+    pub fn add(&mut self, text: String) {
+        if !self.said.contains(&text) {
+            self.said.push(text);
+        }
+    }
+
+    /// A session waits for this; said once, with how many do.
+    pub fn waits(&mut self, detail: &str) {
+        *self.waiting.entry(detail.to_owned()).or_default() += 1;
+    }
+
+    /// A place in the storage.
+    pub fn problem(&mut self, problem: &Problem) {
+        tracing::warn!("{}: {}", problem.path.display(), problem.reason);
+        self.problems += 1;
+        if self.problems <= PROBLEMS_NAMED {
+            let text = format!("`{}`: {}", problem.path.display(), problem.reason);
+            match problem.kind {
+                // What is there is not known, so that nothing can be settled.
+                ProblemKind::Unreadable => self.said.push(text),
+                ProblemKind::LinkOut | ProblemKind::ClockAhead => self.known.push(text),
+            }
+        }
+    }
+
+    /// Adds everything to what somebody should look at, and to what is worth knowing.
+    pub fn tell(self, needs_person: &mut Vec<String>, warnings: &mut Vec<String>) {
+        needs_person.extend(self.said);
+        needs_person.extend(
+            self.waiting.into_iter().map(|(detail, count)| format!("{detail} ({count} sessions wait)")),
+        );
+        warnings.extend(self.known);
+        if self.problems > PROBLEMS_NAMED {
+            let more = self.problems - PROBLEMS_NAMED;
+            warnings.push(format!("{more} more places in the storage: the log names them"));
+        }
+    }
+}
