@@ -64,6 +64,8 @@ pub enum Command {
     Status(commands::status::StatusArgs),
     /// List sessions, and tell the story of one.
     Sessions(commands::sessions::SessionsArgs),
+    /// Check records against their schema, show what is in one, and print the schema.
+    Record(commands::record::RecordArgs),
     /// Check, show and describe the settings.
     Config(commands::config::ConfigArgs),
     /// List, add, edit, remove, import and export instruments.

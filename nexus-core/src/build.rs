@@ -9,7 +9,6 @@ mod reservations;
 mod save;
 
 use std::any::Any;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -26,7 +25,7 @@ use crate::builder::{self, Material};
 use crate::clock::Clock;
 use crate::durable::{self, DurableError};
 use crate::export::{Bell, Routes};
-use crate::extract::Stamp;
+use crate::extract::Readers;
 use crate::folders::Folders;
 use crate::ids::SessionId;
 use crate::instrument::Instruments;
@@ -37,7 +36,7 @@ use crate::session::{RecordStatus, Session};
 use crate::session_state;
 use crate::stop::StopFlag;
 use crate::timestamp::Timestamp;
-use crate::walk::{Selection, Walk};
+use crate::walk::{Forest, Selection, Window};
 use crate::writer::{Ticket, WriteError, Writer};
 use permits::Permits;
 
@@ -75,6 +74,12 @@ pub struct Builder<'a> {
     pub stop: &'a StopFlag,
     /// Version of this program, for the records.
     pub version: &'a str,
+    /// Who reads the files.
+    pub readers: &'a Readers,
+    /// How readily pauses between files part activities.
+    pub sensitivity: f64,
+    /// Whether previews are made.
+    pub previews: bool,
     /// The journal of the run.
     pub journal: Arc<Journal>,
     /// Told after every session.
@@ -106,9 +111,11 @@ struct Job {
     suspect: bool,
     reservation: Reservation,
     /// The walk of its instrument's folder, shared by all its sessions.
-    walk: Arc<Walk>,
-    /// Its files in that walk.
-    files: Range<usize>,
+    forest: Arc<Forest>,
+    /// Its instrument's folder in that walk.
+    root: usize,
+    /// Its window in that folder.
+    window: Window,
 }
 
 /// How a session ended, before it is saved.
@@ -243,14 +250,20 @@ impl Builder<'_> {
             zone: job.session.zone,
             start: job.session.start.in_zone(job.session.zone),
             reservation: job.reservation.clone(),
-            files: job.walk.files().get(job.files.clone()).unwrap_or_default().to_vec(),
+            files: job.forest.tree(job.root).map(|tree| tree.files(job.window)).unwrap_or_default(),
             instrument_data: self.folders.instrument_data.clone(),
             data: self.folders.data.clone(),
-            stamp: Stamp { date: self.clock.now_local(), version: self.version.to_owned() },
+            readers: self.readers,
+            clock: self.clock,
+            version: self.version,
+            sample_ids: builder::SampleIds::Derived,
+            sensitivity: self.sensitivity,
+            previews: self.previews,
         };
         // A panic that left the pool would end the run with every session in hand.
         let record = match catch_unwind(AssertUnwindSafe(|| builder::build(&material))) {
-            Ok(record) => record,
+            Ok(Ok(record)) => record,
+            Ok(Err(error)) => return Outcome::Waiting { job, reason: with_causes(&error) },
             Err(panic) => return Outcome::Crashed { job, message: message_of(panic.as_ref()) },
         };
         match durable::write_atomic(&self.folders.fresh_record(&job.record_name), &record.xml) {

@@ -4,6 +4,9 @@
 //! temporary file in the same folder, are synced, and take the name by a rename; then the folder is
 //! synced, so that the new name survives a power cut too. A crash leaves at most a temporary file,
 //! which [`sweep`] recognises by its name.
+//!
+//! Thousands of small files that can be made again are written by [`write_atomic_unsynced`] and made
+//! durable together by [`sync_filesystem`]: a sync of each would cost milliseconds.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -85,6 +88,11 @@ impl DurableError {
         matches!(self, Self::DiskFull { .. })
     }
 
+    /// Whether the name, or the whole path, has more bytes than the file system takes.
+    pub fn is_name_too_long(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::InvalidFilename)
+    }
+
     /// The file or folder it is about.
     pub fn path(&self) -> &Path {
         match self {
@@ -125,6 +133,60 @@ pub fn write_atomic_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()
         return Err(error);
     }
     sync_dir(&folder)
+}
+
+/// Gives the file these bytes, atomically but not yet durably, readable by everybody; missing folders are made.
+///
+/// Who reads the name sees the old content or the new one, never a part. After a *power cut* the name may hold
+/// nothing or nonsense until [`sync_filesystem`] has returned: only for files that can be made again, and
+/// nothing that points to them may be committed before that.
+///
+/// The temporary file is made in `temporary_in`, a folder on the same file system that exists, so that one
+/// [`sweep`] of that folder finds what a crash left however deep the files lie. Where it turns out to be on
+/// another file system, the temporary file is made beside the target.
+pub fn write_atomic_unsynced(path: &Path, bytes: &[u8], temporary_in: &Path) -> Result<(), DurableError> {
+    let (temporary, mut file) = create_temporary(temporary_in, MODE_SHARED)?;
+    let written = file.write_all(bytes);
+    drop(file);
+    let named = written.and_then(|()| match fs::rename(&temporary, path) {
+        // The folder is made when it is missed: most files go into one that is there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder_of(path)).and_then(|()| fs::rename(&temporary, path))
+        }
+        other => other,
+    });
+    let Err(error) = named else { return Ok(()) };
+    let _ = fs::remove_file(&temporary);
+    let folder = folder_of(path);
+    if error.kind() == io::ErrorKind::CrossesDevices && folder != temporary_in {
+        return write_atomic_unsynced(path, bytes, &folder);
+    }
+    Err(DurableError::new("write", path, error))
+}
+
+/// Makes everything durable that was written to the file system of this folder, by whomever.
+///
+/// One call for a group of files written by [`write_atomic_unsynced`]. It waits for what other programs wrote
+/// to the same file system too, so it is dear on a busy one: once per group of sessions, never per file.
+pub fn sync_filesystem(folder: &Path) -> Result<(), DurableError> {
+    let handle = File::open(folder).map_err(|error| DurableError::new("open the folder", folder, error))?;
+    sync_filesystem_of(&handle).map_err(|error| DurableError::new("sync the file system of", folder, error))
+}
+
+#[cfg(target_os = "linux")]
+fn sync_filesystem_of(handle: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(handle)?)
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn sync_filesystem_of(_handle: &File) -> io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn sync_filesystem_of(_handle: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Makes the folder and every missing one above it, each synced into the one that holds it.
@@ -282,173 +344,4 @@ fn sync_both(from: &Path, to: &Path) -> Result<(), DurableError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn writing_replaces_the_content_and_leaves_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a.xml");
-        write_atomic(&file, b"a longer first text").unwrap();
-        write_atomic(&file, b"second").unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"second");
-        assert_eq!(names(folder.path()), ["a.xml"]);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_mode_is_set() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("token");
-        write_atomic_with_mode(&file, b"x", MODE_PRIVATE).unwrap();
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_name_of_the_greatest_length_can_be_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("n".repeat(255));
-        write_atomic(&file, b"x").unwrap();
-        assert!(file.is_file());
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_old_state() {
-        let folder = tempfile::tempdir().unwrap();
-        let occupied = folder.path().join("is-a-folder");
-        fs::create_dir(&occupied).unwrap();
-        fs::write(occupied.join("inside"), "x").unwrap();
-        let error = write_atomic(&occupied, b"text").unwrap_err();
-        assert!(error.to_string().contains("is-a-folder"), "{error}");
-        assert_eq!(names(folder.path()), ["is-a-folder"]);
-    }
-
-    #[test]
-    fn a_missing_folder_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = write_atomic(&folder.path().join("no/such/file"), b"x").unwrap_err();
-        assert!(matches!(error, DurableError::Missing { .. }), "{error:?}");
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "failed to create a file in `{}`: it does not exist",
-                folder.path().join("no/such").display()
-            )
-        );
-    }
-
-    #[test]
-    fn a_full_disk_is_told_apart() {
-        // The one device that is always full.
-        let Ok(mut full) = OpenOptions::new().write(true).open("/dev/full") else {
-            eprintln!("SKIPPED: there is no /dev/full here");
-            return;
-        };
-        let source = full.write_all(b"x").unwrap_err();
-        let error = DurableError::new("write", Path::new("/data/a.xml"), source);
-        assert!(error.is_disk_full());
-        assert_eq!(
-            error.to_string(),
-            "failed to write `/data/a.xml`: the disk is full (or the quota is used up)"
-        );
-    }
-
-    #[test]
-    fn missing_permission_is_told_apart() {
-        let source = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
-        let error = DurableError::new("write", Path::new("/data/a.xml"), source);
-        assert!(matches!(error, DurableError::Permission { .. }));
-        assert_eq!(error.path(), Path::new("/data/a.xml"));
-    }
-
-    #[test]
-    fn folders_are_made_with_those_above() {
-        let folder = tempfile::tempdir().unwrap();
-        let deep = folder.path().join("a/b/c");
-        create_dir_all_durable(&deep).unwrap();
-        create_dir_all_durable(&deep).unwrap();
-        assert!(deep.is_dir());
-        fs::write(folder.path().join("file"), "x").unwrap();
-        let error = create_dir_all_durable(&folder.path().join("file/below")).unwrap_err();
-        assert!(error.to_string().contains("file"), "{error}");
-    }
-
-    #[test]
-    fn removing_twice_is_fine() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a");
-        write_atomic(&file, b"x").unwrap();
-        remove(&file).unwrap();
-        remove(&file).unwrap();
-        assert!(names(folder.path()).is_empty());
-    }
-
-    #[test]
-    fn a_move_replaces_and_keeps_the_content() {
-        let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("a"), folder.path().join("below/b"));
-        create_dir_all_durable(&folder.path().join("below")).unwrap();
-        write_atomic(&from, b"new").unwrap();
-        write_atomic(&to, b"old").unwrap();
-        move_durable(&from, &to).unwrap();
-        assert!(!from.exists());
-        assert_eq!(fs::read(&to).unwrap(), b"new");
-        rename_durable(&to, &from).unwrap();
-        assert_eq!(fs::read(&from).unwrap(), b"new");
-    }
-
-    #[test]
-    fn a_move_to_another_file_system_copies() {
-        let folder = tempfile::tempdir().unwrap();
-        let Ok(other) = tempfile::tempdir_in("/dev/shm") else {
-            eprintln!("SKIPPED: there is no second file system at /dev/shm");
-            return;
-        };
-        let (from, to) = (folder.path().join("a"), other.path().join("b"));
-        write_atomic(&from, b"content").unwrap();
-        move_durable(&from, &to).unwrap();
-        assert!(!from.exists());
-        assert_eq!(fs::read(&to).unwrap(), b"content");
-        assert_eq!(names(other.path()), ["b"]);
-    }
-
-    #[test]
-    fn a_folder_is_proved_writable_without_a_trace() {
-        let folder = tempfile::tempdir().unwrap();
-        check_writable(folder.path()).unwrap();
-        assert!(names(folder.path()).is_empty());
-        assert!(matches!(check_writable(&folder.path().join("gone")), Err(DurableError::Missing { .. })));
-    }
-
-    #[test]
-    fn a_sweep_takes_only_temporary_files() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in [".nexus-tmp-1", ".nexus-tmp-2", "record.xml", "nexus-tmp-3"] {
-            fs::write(folder.path().join(name), "x").unwrap();
-        }
-        fs::create_dir(folder.path().join(".nexus-tmp-folder")).unwrap();
-        assert_eq!(sweep(folder.path()).unwrap(), 2);
-        assert_eq!(sweep(folder.path()).unwrap(), 0);
-        assert_eq!(names(folder.path()), [".nexus-tmp-folder", "nexus-tmp-3", "record.xml"]);
-        assert_eq!(sweep(&folder.path().join("not-there")).unwrap(), 0);
-    }
-
-    #[test]
-    fn what_a_write_leaves_behind_when_it_is_killed_is_swept() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, file) = create_temporary(folder.path(), MODE_SHARED).unwrap();
-        drop(file);
-        assert!(is_temporary(&path));
-        assert_eq!(sweep(folder.path()).unwrap(), 1);
-    }
-}
+mod tests;

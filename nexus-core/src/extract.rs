@@ -1,73 +1,131 @@
 //! Reading what a file says about itself.
 //!
-//! For now every file gets the facts that hold for any file; the readers of instrument formats join here.
+//! Readers are asked by falling priority; the one that knows nothing but the file's time comes last and
+//! cannot fail. A reader that fails, panics or gives back rubbish costs the file its own metadata, never
+//! the record.
 
-use chrono::{DateTime, FixedOffset, Utc};
+mod basic;
+mod checked;
+mod readers;
+
+use std::fs;
+use std::io;
+
 use chrono_tz::Tz;
-use nexus_plugin_api::{MetaMap, MetaValue, Signal};
+use nexus_plugin_api::{MetaMap, MetaNode, MetaValue, Signal};
 
+pub use basic::modified_text;
+pub use readers::{Readers, Scratch};
+
+use crate::clock::Clock;
 use crate::timestamp::Timestamp;
 use crate::walk::FoundFile;
 
 /// Name of the reader that knows nothing but the file's time.
 pub const BASIC: &str = "nexus.extractors.basic_file_info";
 
-/// When and by what a file was read; the same for every file of a record.
-#[derive(Debug, Clone)]
-pub struct Stamp {
-    /// Moment of reading, with the offset it is written in.
-    pub date: DateTime<FixedOffset>,
-    /// Version of this program.
-    pub version: String,
+/// The map that says when, by what and by which version a file was read.
+pub const EXTRACTION: &str = "NexusLIMS Extraction";
+
+/// What was read out of one file.
+pub struct Read {
+    /// At least one.
+    pub signals: Vec<Signal>,
+    /// What went wrong on the way, with the file's name.
+    pub warnings: Vec<String>,
+    /// Holds the pictures that the reader drew, until this is dropped.
+    pub scratch: Option<Scratch>,
 }
 
-/// The signals of one file.
-pub fn read(file: &FoundFile, zone: Tz, stamp: &Stamp) -> Vec<Signal> {
-    let mut metadata = MetaMap::default();
-    metadata.insert("Creation Time", MetaValue::Text(modified_text(file, zone)));
-    metadata.insert("Data Type", MetaValue::Text("Unknown".to_owned()));
-    let mut extraction = MetaMap::default();
-    extraction.insert("Date", MetaValue::Text(Timestamp::from_fixed(stamp.date).to_string()));
-    extraction.insert("Module", MetaValue::Text(BASIC.to_owned()));
-    extraction.insert("Version", MetaValue::Text(stamp.version.clone()));
-    metadata.insert_map("NexusLIMS Extraction", extraction);
-    vec![Signal { dataset_type: "Unknown".to_owned(), metadata, warnings: Vec::new(), preview: None }]
+/// Why a file gave nothing.
+#[derive(Debug)]
+pub enum FileLost {
+    /// It is gone.
+    Vanished,
+    /// It is not the file that was found: time or size differ.
+    Changed,
+    /// The system will not say.
+    Unreadable(io::Error),
+    /// What lies beside the record could not be written.
+    DiskFull(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// A file's modification time in the instrument's zone, as ISO text with microseconds.
-pub fn modified_text(file: &FoundFile, zone: Tz) -> String {
-    Timestamp::from_fixed(modified(file).with_timezone(&zone).fixed_offset()).to_string()
-}
-
-/// A file's modification time, rounded to microseconds.
+/// Reads one file with the first reader that wants it. Whether it was left alone meanwhile is the caller's to
+/// ask ([`unchanged`]), once nothing more is read from it.
 ///
-/// The format rounds through a double of seconds; so does this, to give the same digits.
-fn modified(file: &FoundFile) -> DateTime<Utc> {
-    let exact = DateTime::<Utc>::from(file.modified);
-    #[allow(clippy::cast_precision_loss, reason = "the format's own rounding")]
-    let seconds = exact.timestamp() as f64 + f64::from(exact.timestamp_subsec_nanos()) * 1e-9;
-    let whole = seconds.floor();
-    let micros = ((seconds - whole) * 1e6).round_ties_even();
-    #[allow(clippy::cast_possible_truncation, reason = "both are whole and far inside the range")]
-    let total = (whole as i64).checked_mul(1_000_000).and_then(|us| us.checked_add(micros as i64));
-    total.and_then(DateTime::from_timestamp_micros).unwrap_or(exact)
+/// # Errors
+/// The file is not the one that was found.
+pub fn read(
+    file: &FoundFile,
+    zone: Tz,
+    readers: &Readers,
+    clock: &dyn Clock,
+    version: &str,
+) -> Result<Read, FileLost> {
+    let mut told = Vec::new();
+    let mut found = None;
+    for reader in readers.wanting(&file.path) {
+        unchanged(file)?;
+        match readers.ask(reader, file) {
+            Ok(None) => {}
+            Ok(Some((signals, scratch))) => {
+                let (signals, doubts) = checked::checked(signals, file, zone);
+                told.extend(doubts);
+                if !signals.is_empty() {
+                    found = Some((reader.name(), signals, Some(scratch)));
+                    break;
+                }
+            }
+            Err(why) => told.push(why),
+        }
+    }
+    let date = Timestamp::from_fixed(clock.now_local()).to_string();
+    let (module, mut signals, scratch) =
+        found.unwrap_or_else(|| (readers.basic(), vec![basic::signal(file, zone)], None));
+    for signal in &mut signals {
+        stamp(&mut signal.metadata, &date, module, version, &told);
+    }
+    let warnings = told.into_iter().map(|told| format!("`{}`: {told}", file.path.display())).collect();
+    Ok(Read { signals, warnings, scratch })
+}
+
+/// Says when and by what a file was read; what a reader says about that does not count.
+fn stamp(metadata: &mut MetaMap, date: &str, module: &str, version: &str, told: &[String]) {
+    let mut extraction = MetaMap::default();
+    extraction.insert("Date", MetaValue::Text(date.to_owned()));
+    extraction.insert("Module", MetaValue::Text(module.to_owned()));
+    extraction.insert("Version", MetaValue::Text(version.to_owned()));
+    if !told.is_empty() {
+        extraction.insert("Extractor Warnings", MetaValue::Text(told.join("; ")));
+    }
+    metadata.0.retain(|(key, _)| key != EXTRACTION);
+    for (key, node) in &mut metadata.0 {
+        if let ("extensions", MetaNode::Map(inner)) = (key.as_str(), node) {
+            inner.0.retain(|(key, _)| key != EXTRACTION);
+        }
+    }
+    metadata.insert_map(EXTRACTION, extraction);
+}
+
+/// Whether the file is still the one that was found.
+///
+/// # Errors
+/// It is not.
+pub fn unchanged(file: &FoundFile) -> Result<(), FileLost> {
+    let metadata = match fs::symlink_metadata(&file.path) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Err(FileLost::Vanished);
+        }
+        Err(error) => return Err(FileLost::Unreadable(error)),
+    };
+    let modified = metadata.modified().map_err(FileLost::Unreadable)?;
+    if metadata.is_file() && modified == file.modified && metadata.len() == file.size {
+        Ok(())
+    } else {
+        Err(FileLost::Changed)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::{Duration, SystemTime};
-
-    #[test]
-    fn times_are_in_the_instruments_zone_with_microseconds() {
-        let file = |nanos| FoundFile {
-            path: "/d/a.tif".into(),
-            modified: SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos),
-            size: 0,
-        };
-        let zone = chrono_tz::America::Denver;
-        assert_eq!(modified_text(&file(1_709_655_000_125_000_000), zone), "2024-03-05T09:10:00.125000-07:00");
-        assert_eq!(modified_text(&file(1_709_655_040_000_000_000), zone), "2024-03-05T09:10:40-07:00");
-        assert_eq!(modified_text(&file(1_709_655_040_999_999_900), zone), "2024-03-05T09:10:41-07:00");
-    }
-}
+mod tests;

@@ -277,6 +277,9 @@ impl Run<'_> {
             bell,
             stop: &facility.stop,
             version: env!("CARGO_PKG_VERSION"),
+            readers: &facility.readers,
+            sensitivity: facility.config.build.clustering_sensitivity,
+            previews: facility.config.build.previews,
             journal: Arc::clone(&self.journal),
             progress,
         };

@@ -1,7 +1,8 @@
 //! A record: its model, its content hash, and reading one back.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset};
 use nexus_plugin_api::{ActivityRef, DatasetRef, PathRef};
@@ -13,6 +14,21 @@ use crate::xml;
 pub const EXTRACTION_DATE: &str = "NexusLIMS Extraction – Date";
 /// The key of the metadata that says which program version read it.
 pub const EXTRACTION_VERSION: &str = "NexusLIMS Extraction – Version";
+
+/// The dataset types of the record format.
+pub const DATASET_TYPES: [&str; 7] =
+    ["Image", "Spectrum", "SpectrumImage", "Diffraction", "Notes", "Misc", "Unknown"];
+
+/// The chemical symbols of the record format.
+pub const ELEMENTS: [&str; 118] = [
+    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K",
+    "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr",
+    "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe",
+    "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu",
+    "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra",
+    "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db",
+    "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og",
+];
 
 /// A record, in the order of its schema. Times are ISO text in the instrument's zone.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,7 +79,7 @@ pub struct Sample {
     pub name: Option<String>,
     /// Description.
     pub description: Option<String>,
-    /// Symbols known to the schema, each once.
+    /// Of [`ELEMENTS`], each once; others are not written.
     pub elements: Vec<String>,
 }
 
@@ -96,7 +112,7 @@ pub struct Activity {
 /// One signal of a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dataset {
-    /// `Image`, `Spectrum`, …, `Unknown`.
+    /// One of [`DATASET_TYPES`]; anything else is written as `Unknown`.
     pub dataset_type: String,
     /// File name.
     pub name: String,
@@ -180,8 +196,8 @@ pub fn read_activities(record: &[u8], data: &Path) -> Result<Vec<ActivityRef>, R
 
 fn dataset(node: &roxmltree::Node<'_, '_>, data: &Path) -> DatasetRef {
     let preview = child_text(node, "preview")
-        .and_then(percent_decode)
-        .map(|path| data.join(path.trim_start_matches('/')))
+        .and_then(decoded_path)
+        .map(|path| data.join(path.strip_prefix("/").unwrap_or(&path)))
         .filter(|path| path.is_file());
     DatasetRef {
         name: child_text(node, "name").unwrap_or_default().to_owned(),
@@ -212,8 +228,23 @@ pub fn percent_encode(path: &[u8]) -> String {
     text
 }
 
+/// The path that [`percent_encode`] was given, also one that is not UTF-8 where the system has such.
+fn decoded_path(text: &str) -> Option<PathBuf> {
+    let bytes = percent_decode_bytes(text)?;
+    #[cfg(unix)]
+    let path = <OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes);
+    #[cfg(not(unix))]
+    let path: OsString = String::from_utf8(bytes).ok()?.into();
+    Some(PathBuf::from(path))
+}
+
 /// The reverse of [`percent_encode`]; `None` if it is not such a text or not UTF-8.
 pub fn percent_decode(text: &str) -> Option<String> {
+    String::from_utf8(percent_decode_bytes(text)?).ok()
+}
+
+/// The reverse of [`percent_encode`]; `None` if it is not such a text.
+pub fn percent_decode_bytes(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -225,7 +256,7 @@ pub fn percent_decode(text: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -272,8 +303,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn encoded_paths_come_back(path in any::<String>()) {
+        fn encoded_paths_come_back(path in any::<String>(), bytes in any::<Vec<u8>>()) {
             prop_assert_eq!(percent_decode(&percent_encode(path.as_bytes())), Some(path));
+            let text = percent_encode(&bytes);
+            prop_assert!(text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._~/%".contains(&c)));
+            prop_assert_eq!(percent_decode_bytes(&text), Some(bytes));
+        }
+
+        #[test]
+        fn any_text_can_be_tried(text in any::<String>()) {
+            let _ = percent_decode(&text);
         }
     }
 }

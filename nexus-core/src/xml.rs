@@ -1,14 +1,20 @@
 //! A record as XML, in the element order and the bytes of the Nexus Experiment format.
 //!
 //! The writer can only produce the schema's order, because it walks the [`Experiment`] model. Characters
-//! that XML 1.0 cannot carry are replaced by U+FFFD, so that nothing vanishes unseen.
+//! that XML 1.0 cannot carry are replaced by U+FFFD, so that nothing vanishes unseen. Whatever the model holds,
+//! what is written is valid by the schema: a link is escaped until it is one, a dataset type that does not
+//! exist is `Unknown`, and a time or a chemical element that is none is left out.
 
 use std::borrow::Cow;
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
-use crate::record::{Activity, Dataset, Experiment, Parameter, Project, Sample, Summary};
+use crate::record::{
+    self, Activity, DATASET_TYPES, Dataset, ELEMENTS, Experiment, Parameter, Project, Sample, Summary,
+};
+use crate::timestamp::Timestamp;
+use crate::validate::value::{is_date_time, is_link};
 
 /// Target namespace of the record format.
 pub const NAMESPACE: &str = "https://data.nist.gov/od/dm/nexus/experiment/v1.0";
@@ -64,6 +70,36 @@ fn escape_attribute(text: &str) -> String {
         }
     }
     out
+}
+
+/// A scheduler may give anything for a link. What is none is escaped no more than it needs.
+fn link(text: &str) -> Cow<'_, str> {
+    let good = |text: &str| is_link(text.trim_matches([' ', '\t', '\n', '\r']));
+    if good(text) {
+        return Cow::Borrowed(text);
+    }
+    let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let bytes = text.as_bytes();
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for (at, c) in text.char_indices() {
+        match c {
+            '%' if !(hex(bytes.get(at + 1)) && hex(bytes.get(at + 2))) => escaped.push_str("%25"),
+            '[' => escaped.push_str("%5B"),
+            ']' => escaped.push_str("%5D"),
+            other => escaped.push(other),
+        }
+    }
+    Cow::Owned(if good(&escaped) { escaped } else { record::percent_encode(bytes) })
+}
+
+/// A time as the schema wants it. Offsets of old had seconds, which it has no place for: those are told in UTC.
+fn time(text: &str) -> Option<Cow<'_, str>> {
+    if is_date_time(text) {
+        return Some(Cow::Borrowed(text));
+    }
+    let time = text.parse::<Timestamp>().ok()?.fixed()?;
+    let text = Timestamp::from_fixed(time.to_utc().fixed_offset()).to_string();
+    is_date_time(&text).then_some(Cow::Owned(text))
 }
 
 type Attributes<'a> = &'a [(&'a str, &'a str)];
@@ -127,6 +163,10 @@ impl Out {
         }
     }
 
+    fn time(&mut self, name: &str, text: Option<&str>) {
+        self.optional(name, text.and_then(time).as_deref());
+    }
+
     fn document(&mut self, experiment: &Experiment) {
         self.open(
             "Experiment",
@@ -152,13 +192,13 @@ impl Out {
     }
 
     fn summary(&mut self, summary: &Summary) {
-        let reference: Vec<(&str, &str)> =
-            summary.reference.as_deref().map(|link| ("ref", link)).into_iter().collect();
-        self.open("summary", &reference);
+        let reference = summary.reference.as_deref().map(link);
+        let attributes: Vec<(&str, &str)> = reference.iter().map(|link| ("ref", &**link)).collect();
+        self.open("summary", &attributes);
         self.optional("experimenter", summary.experimenter.as_deref());
         self.text("instrument", &[("pid", &summary.instrument_pid)], &summary.instrument_name);
-        self.optional("reservationStart", summary.reservation_start.as_deref());
-        self.optional("reservationEnd", summary.reservation_end.as_deref());
+        self.time("reservationStart", summary.reservation_start.as_deref());
+        self.time("reservationEnd", summary.reservation_end.as_deref());
         self.optional("motivation", summary.motivation.as_deref());
         self.close("summary");
     }
@@ -169,16 +209,22 @@ impl Out {
             attributes.push(("ref", reference.as_str()));
         }
         attributes.push(("id", sample.id.as_str()));
-        if sample.name.is_none() && sample.description.is_none() && sample.elements.is_empty() {
+        let mut elements: Vec<&str> = Vec::new();
+        for symbol in &sample.elements {
+            if ELEMENTS.contains(&symbol.as_str()) && !elements.contains(&symbol.as_str()) {
+                elements.push(symbol);
+            }
+        }
+        if sample.name.is_none() && sample.description.is_none() && elements.is_empty() {
             self.empty("sample", &attributes);
             return;
         }
         self.open("sample", &attributes);
         self.optional("name", sample.name.as_deref());
         self.optional("description", sample.description.as_deref());
-        if !sample.elements.is_empty() {
+        if !elements.is_empty() {
             self.open("elements", &[]);
-            for symbol in &sample.elements {
+            for symbol in elements {
                 self.empty(symbol, &[]);
             }
             self.close("elements");
@@ -187,12 +233,13 @@ impl Out {
     }
 
     fn project(&mut self, project: &Project) {
+        let reference = project.link.as_deref().map(link);
         let parts = [
-            ("name", &project.name),
-            ("division", &project.division),
-            ("group", &project.group),
-            ("project_id", &project.id),
-            ("ref", &project.link),
+            ("name", project.name.as_deref()),
+            ("division", project.division.as_deref()),
+            ("group", project.group.as_deref()),
+            ("project_id", project.id.as_deref()),
+            ("ref", reference.as_deref()),
         ];
         if parts.iter().all(|(_, value)| value.is_none()) {
             self.empty("project", &[]);
@@ -200,14 +247,14 @@ impl Out {
         }
         self.open("project", &[]);
         for (name, value) in parts {
-            self.optional(name, value.as_deref());
+            self.optional(name, value);
         }
         self.close("project");
     }
 
     fn activity(&mut self, seqno: usize, activity: &Activity, sample_id: &str) {
         self.open("acquisitionActivity", &[("seqno", &seqno.to_string())]);
-        self.text("startTime", &[], &activity.start);
+        self.time("startTime", Some(&activity.start));
         self.text("sampleID", &[], sample_id);
         if activity.setup.is_empty() {
             self.empty("setup", &[]);
@@ -225,7 +272,8 @@ impl Out {
     }
 
     fn dataset(&mut self, dataset: &Dataset) {
-        self.open("dataset", &[("type", &dataset.dataset_type), ("role", "Experimental")]);
+        let kind = DATASET_TYPES.into_iter().find(|kind| *kind == dataset.dataset_type).unwrap_or("Unknown");
+        self.open("dataset", &[("type", kind), ("role", "Experimental")]);
         self.text("name", &[], &dataset.name);
         self.text("location", &[], &dataset.location);
         self.optional("preview", dataset.preview.as_deref());
@@ -248,66 +296,4 @@ impl Out {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn experiment(title: &str, value: &str, name: &str) -> Experiment {
-        Experiment {
-            title: title.to_owned(),
-            sample_id: "s-0".to_owned(),
-            summary: Summary {
-                instrument_pid: "SEM-1".to_owned(),
-                instrument_name: "Example SEM".to_owned(),
-                ..Summary::default()
-            },
-            projects: vec![Project::default()],
-            activities: vec![Activity {
-                start: "2024-03-05T09:10:00-07:00".to_owned(),
-                setup: vec![],
-                datasets: vec![Dataset {
-                    dataset_type: "Unknown".to_owned(),
-                    name: name.to_owned(),
-                    location: "/a".to_owned(),
-                    preview: None,
-                    meta: vec![Parameter {
-                        name: name.to_owned(),
-                        value: value.to_owned(),
-                        unit: Some("kV".to_owned()),
-                        warning: true,
-                    }],
-                }],
-            }],
-            ..Experiment::default()
-        }
-    }
-
-    #[test]
-    fn empty_elements_close_themselves_and_empty_values_do_not() {
-        let text = String::from_utf8(write(&experiment("T", "", "n"))).unwrap();
-        assert!(text.starts_with("<?xml version='1.0' encoding='UTF-8'?>\n<Experiment xmlns="), "{text}");
-        assert!(text.contains("\n  <project/>\n"), "{text}");
-        assert!(text.contains("\n    <setup/>\n"), "{text}");
-        assert!(text.contains("<meta name=\"n\" warning=\"true\" unit=\"kV\"></meta>\n"), "{text}");
-        assert!(text.ends_with("</Experiment>\n"), "{text}");
-    }
-
-    #[test]
-    fn what_xml_cannot_carry_is_replaced_visibly() {
-        let text = String::from_utf8(write(&experiment("a\u{0}b\u{1b}c\u{FFFF}", "v", "n"))).unwrap();
-        assert!(text.contains("<title>a\u{FFFD}b\u{FFFD}c\u{FFFD}</title>"), "{text}");
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_comes_back_as_it_went_in(title in any::<String>(), value in any::<String>(), name in any::<String>()) {
-            let bytes = write(&experiment(&title, &value, &name));
-            let text = String::from_utf8(bytes).unwrap();
-            let document = roxmltree::Document::parse(&text).unwrap();
-            let find = |tag: &str| document.descendants().find(|node| node.has_tag_name((NAMESPACE, tag))).unwrap();
-            prop_assert_eq!(find("title").text().unwrap_or(""), clean(&title));
-            prop_assert_eq!(find("meta").text().unwrap_or(""), clean(&value));
-            prop_assert_eq!(find("meta").attribute("name").unwrap_or(""), clean(&name));
-        }
-    }
-}
+mod tests;

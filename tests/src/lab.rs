@@ -2,6 +2,7 @@
 
 pub mod destination;
 pub mod harvester;
+mod trap;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,6 +16,7 @@ use nexus_core::clock::{Clock as _, ManualClock};
 use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::delivery::{Delivery, table};
+use nexus_core::extract::Readers;
 use nexus_core::ids::SessionId;
 use nexus_core::instrument::Instrument;
 use nexus_core::pipeline::{self, Facility, PipelineError, Steps, StopFlag};
@@ -53,6 +55,9 @@ pub struct Lab {
 }
 
 impl Lab {
+    /// The build of a session with a file of this name ([`put_file`](Self::put_file)) panics.
+    pub const TRAP: &str = trap::NAME;
+
     /// A facility without sessions and destinations.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -189,8 +194,11 @@ impl Lab {
             Arc::new(nexus_plugin_folder::Folder),
         ])
         .with_limits(self.limits);
-        let clock: Arc<ManualClock> = Arc::clone(&self.clock);
-        Facility::open(&self.config(), &catalogue, clock, StopFlag::default())
+        let clock = Arc::new(trap::Clock(Arc::clone(&self.clock)));
+        let mut facility = Facility::open(&self.config(), &catalogue, clock, StopFlag::default())?;
+        facility.readers =
+            Readers::new(facility.folders.scratch()).with("trap", &["txt"], 0, Arc::new(trap::Reader));
+        Ok(facility)
     }
 
     /// A run that brings sessions and does nothing with them.

@@ -27,7 +27,10 @@ impl Peer {
     /// Installs it when this is the first call on this machine. Other processes wait meanwhile.
     pub fn find() -> Option<Self> {
         static FOUND: OnceLock<Result<Peer, String>> = OnceLock::new();
-        match FOUND.get_or_init(find_or_install) {
+        match FOUND.get_or_init(|| match std::env::var_os("NEXUS_TEST_PEER") {
+            Some(venv) => Self::at(Path::new(&venv)),
+            None => Self::installed(),
+        }) {
             Ok(peer) => Some(peer.clone()),
             Err(why) => {
                 let required =
@@ -39,6 +42,34 @@ impl Peer {
                 None
             }
         }
+    }
+
+    /// NexusLIMS in a Python environment that has it already; else why it cannot be used.
+    pub fn at(venv: &Path) -> Result<Self, String> {
+        let peer = Self { venv: venv.to_owned(), home: cache()?.join("home") };
+        check(&peer)?;
+        Ok(peer)
+    }
+
+    /// NexusLIMS in the user's cache folder, installed there if this is the first call on this machine; else
+    /// why it cannot be had.
+    pub fn installed() -> Result<Self, String> {
+        let cache = cache()?;
+        let name = format!("peer-{VERSION}");
+        let lock =
+            File::create(cache.join(format!("{name}.lock"))).and_then(|file| file.lock().map(|()| file));
+        let lock = lock.map_err(|error| format!("cannot lock {}: {error}", cache.display()))?;
+        let peer = Self { venv: cache.join(&name), home: cache.join("home") };
+        // Written last: an installation that was broken off is made anew.
+        let complete = peer.venv.join("nexus-tests-complete");
+        if !complete.exists() {
+            install(&peer.venv)?;
+            check(&peer)?;
+            File::create(&complete)
+                .map_err(|error| format!("cannot write {}: {error}", complete.display()))?;
+        }
+        drop(lock);
+        Ok(peer)
     }
 
     /// The `nexuslims` command, without any setting of this process's environment, in a folder of the test's.
@@ -65,28 +96,12 @@ impl Peer {
     }
 }
 
-fn find_or_install() -> Result<Peer, String> {
+/// The folder for what is installed once, with a home folder in it.
+fn cache() -> Result<PathBuf, String> {
     let cache = cache_folder()?.join("nexus-tests");
     let home = cache.join("home");
     std::fs::create_dir_all(&home).map_err(|error| format!("cannot make {}: {error}", home.display()))?;
-    if let Some(venv) = std::env::var_os("NEXUS_TEST_PEER") {
-        let peer = Peer { venv: PathBuf::from(venv), home };
-        check(&peer)?;
-        return Ok(peer);
-    }
-    let name = format!("peer-{VERSION}");
-    let lock = File::create(cache.join(format!("{name}.lock"))).and_then(|file| file.lock().map(|()| file));
-    let lock = lock.map_err(|error| format!("cannot lock {}: {error}", cache.display()))?;
-    let peer = Peer { venv: cache.join(&name), home };
-    // Written last: an installation that was broken off is made anew.
-    let complete = peer.venv.join("nexus-tests-complete");
-    if !complete.exists() {
-        install(&peer.venv)?;
-        check(&peer)?;
-        File::create(&complete).map_err(|error| format!("cannot write {}: {error}", complete.display()))?;
-    }
-    drop(lock);
-    Ok(peer)
+    Ok(cache)
 }
 
 fn cache_folder() -> Result<PathBuf, String> {

@@ -11,3 +11,5 @@ mod db;
 mod facility;
 #[path = "real_peer/lock.rs"]
 mod lock;
+#[path = "real_peer/records.rs"]
+mod records;

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod export;
 pub mod init;
 pub mod instruments;
+pub mod record;
 pub mod run;
 pub mod sessions;
 pub mod status;
@@ -31,6 +32,7 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Adopt(args) => adopt::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Sessions(args) => sessions::run(global, args),
+        Command::Record(args) => record::run(global, args),
         Command::Config(args) => config::run(global, args),
         Command::Instruments(args) => instruments::run(global, args),
         Command::Users(args) => users::run(global, args),

@@ -14,7 +14,7 @@ use super::{BuildReport, Builder, CRASHED, Job};
 use crate::ids::{HarvesterName, InstrumentPid, SessionId};
 use crate::session::{self, RecordStatus, Session};
 use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
-use crate::walk::{self, Walk, WalkError, Window};
+use crate::walk::{self, Forest, Options, Root, Tree, WalkError, Window};
 use crate::writer::WriteError;
 
 /// Record names reserved in one commit.
@@ -174,22 +174,36 @@ fn with_files(
     for one in booked {
         folders.entry(one.candidate.session.instrument.pid.clone()).or_default().push(one);
     }
+    let members: Vec<Vec<Booked>> = folders.into_values().collect();
+    let roots: Vec<Root> = members
+        .iter()
+        .filter_map(|members| {
+            let path =
+                builder.folders.instrument(&members.first()?.candidate.session.instrument.filestore_path);
+            Some(Root { path, windows: members.iter().map(|one| window(&one.candidate.session)).collect() })
+        })
+        .collect();
+    let forest = Arc::new(walk::walk(
+        &roots,
+        &Options {
+            selection: builder.selection,
+            follow_outside_links: false,
+            pool: builder.pool,
+            now: builder.clock.now().into(),
+        },
+    ));
+    for problem in forest.problems() {
+        tracing::warn!("{}: {}", problem.path.display(), problem.reason);
+    }
     let mut jobs = Vec::new();
-    for members in folders.into_values() {
-        let Some(first) = members.first() else { continue };
-        let root = builder.folders.instrument(&first.candidate.session.instrument.filestore_path);
-        let windows: Vec<Window> = members.iter().map(|one| window(&one.candidate.session)).collect();
-        match walk::walk(&root, &windows, builder.selection) {
-            Ok(walk) => {
-                let walk = Arc::new(walk);
-                for problem in &walk.problems {
-                    tracing::warn!("{}: {}", problem.path.display(), problem.reason);
-                }
+    for (root, (members, place)) in members.into_iter().zip(&roots).enumerate() {
+        match forest.tree(root) {
+            Ok(tree) => {
                 for one in members {
-                    jobs.extend(with_slice(builder, one, &walk, &root, report));
+                    jobs.extend(with_slice(builder, one, &forest, root, tree, &place.path, report));
                 }
             }
-            Err(error) => storage_away(builder, members, &error, report),
+            Err(error) => storage_away(builder, members, error, report),
         }
     }
     reserve_names(builder, &mut jobs)?;
@@ -217,15 +231,17 @@ fn storage_away(builder: &Builder<'_>, members: Vec<Booked>, error: &WalkError, 
 fn with_slice(
     builder: &Builder<'_>,
     booked: Booked,
-    walk: &Arc<Walk>,
-    root: &std::path::Path,
+    forest: &Arc<Forest>,
+    root: usize,
+    tree: Tree<'_>,
+    path: &std::path::Path,
     report: &mut BuildReport,
 ) -> Option<Job> {
     let Booked { candidate, reservation } = booked;
     let session = candidate.session;
-    let files = walk.range(window(&session));
-    if files.is_empty() {
-        no_files(builder, &session, candidate.rebuild, walk, root, report);
+    let window = window(&session);
+    if tree.count(window) == 0 {
+        no_files(builder, &session, candidate.rebuild, tree, path, report);
         return None;
     }
     Some(Job {
@@ -234,8 +250,9 @@ fn with_slice(
         rebuild: candidate.rebuild,
         suspect: candidate.state.attempts > 0,
         reservation,
-        walk: Arc::clone(walk),
-        files,
+        forest: Arc::clone(forest),
+        root,
+        window,
         session,
     })
 }
@@ -275,12 +292,12 @@ fn no_files(
     builder: &Builder<'_>,
     session: &Session,
     rebuild: bool,
-    walk: &Walk,
+    tree: Tree<'_>,
     root: &std::path::Path,
     report: &mut BuildReport,
 ) {
     let root = root.display();
-    if !walk.holds_files {
+    if !tree.holds_files() {
         let detail = format!("`{root}` holds no file at all: is the storage mounted?");
         if !report.needs_person.contains(&detail) {
             report.needs_person.push(detail.clone());

@@ -13,6 +13,7 @@ use crate::db::{Access, Database, DbError};
 use crate::delivery::Strategy;
 use crate::durable::{self, DurableError};
 use crate::export::{Route, Routes};
+use crate::extract::Readers;
 use crate::folders::Folders;
 use crate::instrument::InstrumentError;
 use crate::lock::LockError;
@@ -83,6 +84,8 @@ pub struct Facility {
     pub clock: Arc<dyn Clock>,
     /// Set when the run is asked to stop.
     pub stop: StopFlag,
+    /// Who reads the files.
+    pub readers: Readers,
     /// Told after every session of the build.
     pub progress: Box<dyn Fn(&SessionResult) + Send + Sync>,
     pub(super) routes: Routes,
@@ -169,6 +172,7 @@ impl Facility {
             routes,
             config: config.clone(),
             plugins,
+            readers: Readers::new(folders.scratch()),
             folders,
             clock,
             stop,

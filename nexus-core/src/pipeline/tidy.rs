@@ -12,7 +12,7 @@ use crate::writer::Writer;
 
 /// Removes what an earlier run left half-written.
 pub(super) fn sweep(facility: &Facility, report: &mut RunReport) {
-    for folder in [&facility.folders.records, &facility.folders.uploaded()] {
+    for folder in [&facility.folders.records, &facility.folders.uploaded(), &facility.folders.data] {
         if folder.is_dir()
             && let Err(error) = durable::sweep(folder)
         {

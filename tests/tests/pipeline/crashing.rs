@@ -1,16 +1,7 @@
 //! Sessions that end the program, or would.
 
-use chrono::{DateTime, FixedOffset, Utc};
 use nexus_core::session::RecordStatus;
-use nexus_plugin_api::{EventTime, Reservation, ReservationAnswer};
 use nexus_tests::lab::Lab;
-
-/// A booking whose time cannot be shown on the wall clock it was given in: the calendar begins later.
-fn impossible() -> ReservationAnswer {
-    let west = FixedOffset::west_opt(7 * 3600).unwrap();
-    let start = Some(EventTime::Offset(DateTime::<Utc>::MIN_UTC.with_timezone(&west)));
-    ReservationAnswer::Reservation(Box::new(Reservation { start, ..Reservation::default() }))
-}
 
 #[test]
 fn sessions_that_cannot_be_built_do_not_stop_the_others() {
@@ -18,7 +9,7 @@ fn sessions_that_cannot_be_built_do_not_stop_the_others() {
     lab.sessions(1..=40);
     let bad: Vec<u32> = (1..=40).filter(|number| number % 2 == 0).collect();
     for number in &bad {
-        lab.harvester.answer(Lab::id(*number).as_str(), impossible());
+        lab.put_file(*number, Lab::TRAP);
     }
     let report = lab.run();
     for number in 1..=40 {
@@ -37,7 +28,7 @@ fn a_record_that_cannot_be_rebuilt_stays_where_it_is() {
     let lab = Lab::with_destinations(&["a"]);
     lab.sessions([1, 2]);
     lab.run();
-    lab.harvester.answer("lab-use-1", impossible());
+    lab.put_file(1, Lab::TRAP);
     lab.sql("UPDATE nexus_session SET rebuild_requested = 1", &[]);
     let report = lab.run();
     assert_eq!(report.build.built, 1);

@@ -1,0 +1,58 @@
+//! The database that both programs share the form of: instruments go in, statuses come out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use rusqlite::Connection;
+
+use crate::backlog::INSTRUMENTS;
+use crate::stand_in::StandIn;
+
+fn open(path: &Path) -> Result<Connection> {
+    Connection::open(path).with_context(|| format!("failed to open the database {}", path.display()))
+}
+
+/// Adds the instruments, as tools of the stand-in scheduler.
+pub fn add_instruments(path: &Path, stand_in: &StandIn) -> Result<()> {
+    let connection = open(path)?;
+    for instrument in &INSTRUMENTS {
+        let url = stand_in.nemo.tool_url(instrument.tool);
+        let folder = format!("./{}", instrument.folder);
+        let values = [
+            instrument.pid,
+            &url,
+            "",
+            "Room 1",
+            instrument.name,
+            "1",
+            &folder,
+            "nemo",
+            instrument.zone.name(),
+        ];
+        connection
+            .execute(
+                "INSERT INTO instruments (instrument_pid, api_url, calendar_url, location, display_name, \
+                 property_tag, filestore_path, harvester, timezone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+            .with_context(|| format!("failed to add {} to {}", instrument.pid, path.display()))?;
+    }
+    Ok(())
+}
+
+/// The status of every session by its identifier; each must have the same on all its rows.
+pub fn statuses(path: &Path) -> Result<BTreeMap<String, String>> {
+    let connection = open(path)?;
+    let mut statement =
+        connection.prepare("SELECT DISTINCT session_identifier, record_status FROM session_log")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let mut statuses = BTreeMap::new();
+    for row in rows {
+        let (session, status) = row?;
+        if let Some(other) = statuses.insert(session.clone(), status.clone()) {
+            bail!("{session} is both {other} and {status} in {}", path.display());
+        }
+    }
+    Ok(statuses)
+}

@@ -1,0 +1,193 @@
+//! nexus: the built program, and a facility that reads a logbook and delivers to a folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{DATA, DATABASE, log};
+use crate::backlog::{Fate, INSTRUMENTS, SCHEDULER_ZONE, Session};
+use crate::measure::{self, Cost};
+use crate::outcome::{self, Outcome};
+use crate::stand_in::{self, StandIn};
+use crate::{database, show};
+
+/// No run of nexus takes this long.
+const TIMEOUT: Duration = Duration::from_hours(4);
+
+/// Where records are delivered, in a facility's folder.
+const DELIVERED: &str = "delivered";
+
+/// The program.
+#[derive(Debug)]
+pub struct Nexus(PathBuf);
+
+impl Nexus {
+    /// The named program; else the one of this checkout, brought up to date with this program's profile.
+    pub fn find(named: Option<&Path>) -> Result<Self> {
+        let path = named.map_or_else(build, |path| Ok(path.to_owned()))?;
+        let path = path.canonicalize().with_context(|| format!("there is no program {}", path.display()))?;
+        if cfg!(debug_assertions) && named.is_none() {
+            show::note("*** an unoptimised build: these figures mean nothing, use `cargo run --release`");
+        }
+        Ok(Self(path))
+    }
+}
+
+fn build() -> Result<PathBuf> {
+    // TARGET/PROFILE/nexus-bench
+    let me = std::env::current_exe().context("the path of this program is unknown")?;
+    let profile = me.parent().context("this program lies in no folder")?;
+    let target = profile.parent().context("this program lies in no target folder")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--package", "nexus-cli"]);
+    command.args(["--profile", if cfg!(debug_assertions) { "dev" } else { "release" }]);
+    command.arg("--target-dir").arg(target);
+    let status = command.status().context("failed to run cargo")?;
+    ensure!(status.success(), "nexus could not be built");
+    Ok(profile.join(format!("nexus{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// How records are built.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    /// Whether previews are made.
+    pub previews: bool,
+    /// Threads; 0 is one per core.
+    pub threads: usize,
+}
+
+/// A facility of nexus: a database, a data folder, a logbook and a folder for records.
+pub struct NexusFacility<'a> {
+    nexus: &'a Nexus,
+    folder: PathBuf,
+}
+
+impl<'a> NexusFacility<'a> {
+    /// Makes the folders, the settings, the logbook and, by nexus's own command, the database; adds the instruments.
+    pub fn new(
+        nexus: &'a Nexus,
+        stand_in: &StandIn,
+        sessions: &[Session],
+        files: &Path,
+        folder: PathBuf,
+        build: Build,
+    ) -> Result<Self> {
+        for name in [DATA, DELIVERED] {
+            let path = folder.join(name);
+            std::fs::create_dir_all(&path).with_context(|| format!("failed to make {}", path.display()))?;
+        }
+        let facility = Self { nexus, folder };
+        facility.write_settings(files, build)?;
+        facility.write_logbook(stand_in, sessions)?;
+        let output = facility.command(&["db", "init"]).output().context("failed to run nexus")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "`nexus db init` failed: {}", said.trim());
+        database::add_instruments(&facility.database(), stand_in)?;
+        Ok(facility)
+    }
+
+    /// Runs one command of nexus to its end.
+    pub fn measure(&self, command: &str) -> Result<Cost> {
+        measure::run(&self.command(&[command, "--brief"]), &log(&self.folder, command), TIMEOUT)
+    }
+
+    /// Statuses from the database, records from the folder.
+    pub fn outcome(&self) -> Result<Outcome> {
+        let records = outcome::records_below(&self.folder.join(DELIVERED))?;
+        Ok(Outcome { statuses: database::statuses(&self.database())?, records })
+    }
+
+    /// Every session ended as planned.
+    pub fn check(&self, stand_in: &StandIn, sessions: &[Session]) -> Result<()> {
+        outcome::check("nexus", &database::statuses(&self.database())?, sessions, stand_in)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.join(DATABASE)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.nexus.0);
+        command.env_clear().current_dir(&self.folder).args(arguments);
+        command
+    }
+
+    fn write_settings(&self, files: &Path, build: Build) -> Result<()> {
+        let pids: Vec<_> = INSTRUMENTS.iter().map(|instrument| instrument.pid).collect();
+        // The debug form of a text is a TOML text as long as it is plain; the paths here are.
+        let files = files.display().to_string();
+        let settings = format!(
+            "[database]\npath = {DATABASE:?}\n\
+             [storage]\ninstrument_data = {files:?}\ndata = {DATA:?}\n\
+             [build]\nfile_strategy = \"inclusive\"\nclustering_sensitivity = 1.0\n\
+             previews = {}\nthreads = {}\n\
+             [export]\nstrategy = \"best_effort\"\ntime_budget = \"4 h\"\n\
+             [harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = {pids:?}\n\
+             [destinations.tree]\nplugin = \"folder\"\npath = {DELIVERED:?}\n",
+            build.previews, build.threads,
+        );
+        let path = self.folder.join("nexus.toml");
+        std::fs::write(&path, settings).with_context(|| format!("failed to write {}", path.display()))
+    }
+
+    /// The events of the stand-in scheduler, under its session identifiers and with its times.
+    fn write_logbook(&self, stand_in: &StandIn, sessions: &[Session]) -> Result<()> {
+        let path = self.folder.join("usage.csv");
+        let mut log =
+            csv::Writer::from_path(&path).with_context(|| format!("failed to write {}", path.display()))?;
+        log.write_record(COLUMNS)?;
+        for session in sessions {
+            let [start, end] =
+                [session.start, session.end].map(|time| time.with_timezone(&SCHEDULER_ZONE).to_rfc3339());
+            let consent = if session.fate == Fate::Refused { "Disagree" } else { "Agree" };
+            let number = session.number.to_string();
+            let (title, identifier) = (stand_in::title(session), stand_in.nemo.session(session.number));
+            let [full_name, purpose, project_id, sample, details] = BOOKING;
+            log.write_record([
+                number.as_str(),
+                &identifier,
+                session.instrument.pid,
+                stand_in::USER,
+                &start,
+                &end,
+                consent,
+                &title,
+                full_name,
+                purpose,
+                project_id,
+                sample,
+                details,
+                &stand_in.page(session),
+            ])?;
+        }
+        log.flush().with_context(|| format!("failed to write {}", path.display()))
+    }
+}
+
+const COLUMNS: [&str; 14] = [
+    "id",
+    "session",
+    "instrument",
+    "user",
+    "start",
+    "end",
+    "consent",
+    "title",
+    "full_name",
+    "purpose",
+    "project_id",
+    "sample",
+    "sample_details",
+    "url",
+];
+
+/// What the stand-in scheduler knows of every booking, in the columns from `full_name` to `sample_details`.
+const BOOKING: [&str; 5] = ["Jun Ito (k.ito)", "To see what is there", "AL-2", "Coupon 4", "polished"];

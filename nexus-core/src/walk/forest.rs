@@ -1,0 +1,182 @@
+//! What a walk found, as its callers see it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use super::crawl::{self, Crawled, Place};
+use super::folder::Identity;
+use super::listing::Listing;
+use super::view::{View, Viewer};
+use super::{FoundFile, Options, Problem, Root, WalkError, Window};
+
+/// What a walk found below all roots; all sessions share it.
+#[derive(Debug)]
+pub struct Forest {
+    roots: Vec<Result<Planted, WalkError>>,
+    views: Vec<View>,
+    listings: Vec<Listing>,
+    problems: Vec<Problem>,
+}
+
+/// A root and the view that it has, perhaps with others.
+#[derive(Debug)]
+struct Planted {
+    path: PathBuf,
+    view: usize,
+}
+
+/// Walks all roots at once, on the pool, and keeps the selected files whose modification time lies in one of the
+/// windows of a root that they are below. Each folder is read once; twice only if a second way into it, through a
+/// followed link or another mount, brings the windows of another root.
+///
+/// Never fails as a whole: a root that cannot be walked is an error of [`Forest::tree`], anything
+/// else a [`Problem`].
+pub fn walk(roots: &[Root], options: &Options<'_>) -> Forest {
+    let mut places: Vec<Place> = Vec::new();
+    let mut planted: Vec<Result<Planted, WalkError>> = Vec::with_capacity(roots.len());
+    for root in roots {
+        planted.push(place(root, &mut places).map(|view| Planted { path: root.path.clone(), view }));
+    }
+    let mut crawled = crawl::crawl(&places, options);
+    let mut problems = std::mem::take(&mut crawled.problems);
+    let mut viewer = Viewer::new(&crawled, options.follow_outside_links);
+    let mut views: Vec<View> = places
+        .iter()
+        .enumerate()
+        .map(|(number, place)| match crawled.failed.get(&number) {
+            Some(_) => View::default(),
+            None => viewer.view(number, place, &mut problems),
+        })
+        .collect();
+    for root in &mut planted {
+        if let Ok(Planted { path, view }) = root
+            && let Some(&error) = crawled.failed.get(view)
+        {
+            *root = Err(failure(path, error));
+        }
+    }
+    problems.sort_unstable_by(|a, b| a.path.cmp(&b.path).then_with(|| a.reason.cmp(&b.reason)));
+    problems.dedup();
+    let listings = gather(crawled, &mut views);
+    Forest { roots: planted, views, listings, problems }
+}
+
+/// The place of a root, which it may share with others.
+fn place(root: &Root, places: &mut Vec<Place>) -> Result<usize, WalkError> {
+    let (identity, kind) = Identity::of_path(&root.path).map_err(|error| failure(&root.path, error))?;
+    if kind != FileType::Directory {
+        return Err(WalkError::NotAFolder(root.path.clone()));
+    }
+    if let Some(known) = places.iter().position(|place| place.identity == identity)
+        && let Some(place) = places.get_mut(known)
+    {
+        place.windows.extend_from_slice(&root.windows);
+        return Ok(known);
+    }
+    let real = fs::canonicalize(&root.path)
+        .map_err(|source| WalkError::Unreadable { path: root.path.clone(), source })?;
+    places.push(Place { path: root.path.clone(), real, identity, windows: root.windows.clone() });
+    Ok(places.len() - 1)
+}
+
+fn failure(path: &Path, error: Errno) -> WalkError {
+    match error {
+        Errno::NOENT => WalkError::Missing(path.to_owned()),
+        Errno::NOTDIR => WalkError::NotAFolder(path.to_owned()),
+        _ => WalkError::Unreadable { path: path.to_owned(), source: io::Error::from(error) },
+    }
+}
+
+/// The listings that some view has files of; everything else is let go.
+fn gather(crawled: Crawled, views: &mut [View]) -> Vec<Listing> {
+    let mut wanted = vec![false; crawled.folders.len()];
+    for folder in views.iter().flat_map(View::folders) {
+        if let Some(wanted) = wanted.get_mut(folder) {
+            *wanted = true;
+        }
+    }
+    let mut numbers = vec![usize::MAX; wanted.len()];
+    let mut listings = Vec::new();
+    for (at, (folder, wanted)) in crawled.folders.into_iter().zip(wanted).enumerate() {
+        if wanted && let Some(number) = numbers.get_mut(at) {
+            *number = listings.len();
+            listings.push(folder.files);
+        }
+    }
+    listings.shrink_to_fit();
+    for view in views {
+        view.renumber(&numbers);
+    }
+    listings
+}
+
+impl Forest {
+    /// What is below a root, by its position in the roots of the walk.
+    ///
+    /// # Errors
+    /// That root could not be walked.
+    pub fn tree(&self, root: usize) -> Result<Tree<'_>, &WalkError> {
+        static NO_SUCH_ROOT: WalkError = WalkError::Missing(PathBuf::new());
+        match self.roots.get(root) {
+            Some(Ok(Planted { path, view })) => {
+                let view = self.views.get(*view).ok_or(&NO_SUCH_ROOT)?;
+                Ok(Tree { path, view, listings: &self.listings })
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(&NO_SUCH_ROOT),
+        }
+    }
+
+    /// What could not be read or was left aside, of all roots, by path.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// How many files are kept. One that several roots have counts once.
+    pub fn kept(&self) -> usize {
+        self.listings.iter().map(Listing::len).sum()
+    }
+}
+
+/// What a walk found below one root.
+///
+/// It knows the files inside the windows that the walk was given for this root, and answers for those windows
+/// and any part of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    path: &'a Path,
+    view: &'a View,
+    listings: &'a [Listing],
+}
+
+impl Tree<'_> {
+    /// The files of one window, by modification time, then path. Paths begin with the root's, as it was given.
+    pub fn files(&self, window: Window) -> Vec<FoundFile> {
+        self.view.found(self.view.range(window, self.listings), self.path, self.listings)
+    }
+
+    /// How many files a window has.
+    pub fn count(&self, window: Window) -> usize {
+        self.view.range(window, self.listings).len()
+    }
+
+    /// Whether the root holds any file at all, of whatever age and name: the proof that the storage is there.
+    pub fn holds_files(&self) -> bool {
+        self.view.holds_files
+    }
+
+    /// The newest modification time among the files of a window; `None`: it has none.
+    pub fn newest_change(&self, window: Window) -> Option<SystemTime> {
+        self.view.newest(self.view.range(window, self.listings), self.listings)
+    }
+
+    /// Whether everything below the root could be read. If not, that a session has no files proves nothing.
+    pub fn all_read(&self) -> bool {
+        self.view.all_read
+    }
+}
