@@ -99,6 +99,8 @@ pub struct Builder<'a> {
     pub stop: &'a StopFlag,
     /// Version of this program, for the records.
     pub version: &'a str,
+    /// Which boot of the machine this is.
+    pub boot: &'a str,
     /// Who reads the files.
     pub readers: &'a Readers,
     /// Who judges the records.

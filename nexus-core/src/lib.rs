@@ -51,6 +51,7 @@ pub mod storage;
 mod text_enum;
 pub mod timestamp;
 pub mod unreadable;
+pub mod unsynced;
 pub mod upload_log;
 pub mod validate;
 pub mod walk;

@@ -21,8 +21,9 @@ pub use crate::build::{Choice, PlannedActivity, PlannedSession};
 pub use crate::stop::StopFlag;
 pub use facility::{Facility, PipelineError, folders, routes};
 
-use crate::build::Builder;
+use crate::build::{Builder, with_causes};
 use crate::db::{Access, Database};
+use crate::durable;
 use crate::export::{Bell, Exporter, Moment, Tally};
 use crate::external_user::ExternalSystem;
 use crate::harvest::Harvest;
@@ -36,6 +37,7 @@ use crate::reconcile;
 use crate::report::{HarvestCounts, Progress, RunReport};
 use crate::session::{self, RecordStatus};
 use crate::timestamp::UtcTime;
+use crate::unsynced;
 use crate::writer::{WriteError, Writer};
 
 /// How long a run waits for a command that writes to the database.
@@ -141,6 +143,7 @@ impl Run<'_> {
         report.interrupted = self.facility.stop.is_set();
         self.final_status(&mut report)?;
         tidy::put_away(self.facility, self.writer, &mut report)?;
+        self.sync(&mut report)?;
         self.finish(&mut report)?;
         Ok(report)
     }
@@ -150,6 +153,14 @@ impl Run<'_> {
         let clock = self.facility.clock.as_ref();
         let moment = Moment { now: clock.now(), now_local: clock.now_local() };
         let longest_call = Facility::longest_call();
+        let boot = self.facility.boot.clone();
+        let lost = self.writer.run(move |tx| Ok(unsynced::rebuild_lost(tx, &boot)?))?;
+        if !lost.is_empty() {
+            report.warnings.push(format!(
+                "the machine went down before the files beside {} records were safe: they are built once more",
+                lost.len()
+            ));
+        }
         let (told, foreign) = self.writer.run(move |tx| {
             let told = recover::in_flight(tx, longest_call, &journal, &routes, moment)?;
             Ok((told, reconcile::reconcile(tx, &routes, &journal, moment.now)?))
@@ -336,6 +347,7 @@ impl Run<'_> {
             bell,
             stop: &facility.stop,
             version: env!("CARGO_PKG_VERSION"),
+            boot: &facility.boot,
             readers: &facility.readers,
             validator: facility.validator,
             sensitivity: build.clustering_sensitivity,
@@ -370,6 +382,20 @@ impl Run<'_> {
             line.result = RecordStatus::Completed.to_string();
         }
         Ok(())
+    }
+
+    /// Everything that was written beside the records reaches the disk.
+    fn sync(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        if !self.writer.run(|tx| Ok(unsynced::is_marked(tx)?))? {
+            return Ok(());
+        }
+        match durable::sync_filesystem(&self.facility.folders.data) {
+            Ok(()) => Ok(self.writer.run(|tx| Ok(unsynced::clear(tx)?))?),
+            Err(error) => {
+                report.needs_person.push(with_causes(&error));
+                Ok(())
+            }
+        }
     }
 
     /// The heartbeat, and the row of a run that changed something.

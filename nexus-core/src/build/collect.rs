@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::make::{End, Outcome};
 use super::permits::Permits;
-use super::{BuildReport, Builder, CRASHED, Pending, line, lock, save, with_causes};
-use crate::durable;
+use super::{BuildReport, Builder, CRASHED, Pending, line, lock, save};
 use crate::report::{MOST_LINES, Progress, SessionResult};
 use crate::session::{RecordStatus, Session};
 use crate::writer::WriteError;
@@ -34,24 +33,8 @@ impl Builder<'_> {
         outcomes: Vec<Outcome>,
         report: &Mutex<BuildReport>,
     ) -> Result<(), WriteError> {
-        let outcomes = self.on_disk(outcomes);
         let pending = outcomes.into_iter().map(|outcome| self.save(outcome)).collect();
         self.take_notes(pending, report)
-    }
-
-    /// What lies beside the records reaches the disk before the rows that speak of it do: once for the group,
-    /// since a sync for every small file would take longer than everything else.
-    fn on_disk(&self, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
-        let built = |outcome: &Outcome| matches!(outcome.end, End::Built(_));
-        if outcomes.iter().any(built)
-            && let Err(error) = durable::sync_filesystem(&self.folders.data)
-        {
-            for outcome in outcomes.iter_mut().filter(|outcome| built(outcome)) {
-                outcome.end =
-                    End::Waiting { reason: "data folder cannot be written", detail: with_causes(&error) };
-            }
-        }
-        outcomes
     }
 
     fn save(&self, outcome: Outcome) -> Pending {
@@ -70,6 +53,7 @@ impl Builder<'_> {
                     now: self.clock.now(),
                     now_local: self.clock.now_local(),
                     version: self.version.to_owned(),
+                    boot: self.boot.to_owned(),
                     journal: Arc::clone(&self.journal),
                 };
                 (line, self.writer.submit(move |tx| save::built(tx, &built)))

@@ -14,6 +14,7 @@ use crate::journal::Journal;
 use crate::session::{self, Moved, RecordStatus, Session};
 use crate::session_state::{self, SessionState};
 use crate::timestamp::UtcTime;
+use crate::unsynced;
 use crate::writer::WriteError;
 
 /// What became of a session in the database.
@@ -60,6 +61,7 @@ pub(super) struct Built {
     pub now: DateTime<Utc>,
     pub now_local: DateTime<FixedOffset>,
     pub version: String,
+    pub boot: String,
     pub journal: Arc<Journal>,
 }
 
@@ -75,6 +77,7 @@ pub(super) fn built(tx: &Transaction<'_>, built: &Built) -> Result<Saved, WriteE
             Moved::NoSuchSession => return undo(RecordStatus::ToBeBuilt),
         }
     }
+    unsynced::mark(tx, &built.boot, UtcTime::new(built.now))?;
     let facts = session_state::BuildFacts {
         content_sha256: built.record.content_sha256.clone(),
         file_sha256: built.record.file_sha256.clone(),

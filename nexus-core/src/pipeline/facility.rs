@@ -21,6 +21,7 @@ use crate::plugins::{Catalogue, Limits, OpenError, Plugins};
 use crate::report::Progress;
 use crate::secret::Redactor;
 use crate::stop::StopFlag;
+use crate::unsynced;
 use crate::validate::{self, RecordValidator, SchemaError};
 use crate::walk::Selection;
 use crate::writer::WriteError;
@@ -90,6 +91,8 @@ pub struct Facility {
     pub stop: StopFlag,
     /// Who reads the files.
     pub readers: Readers,
+    /// Which boot of the machine this is.
+    pub boot: String,
     /// Told how far the build is.
     pub progress: Box<dyn Fn(Progress<'_>) + Send + Sync>,
     /// Which of the sessions that are to be built are wanted now.
@@ -183,6 +186,7 @@ impl Facility {
             config: config.clone(),
             plugins,
             readers: Readers::new(folders.scratch()),
+            boot: unsynced::this_boot(),
             folders,
             clock,
             stop,
