@@ -114,7 +114,7 @@ impl Scorer {
 }
 
 /// The kernels of the others at a file, in the form exp(−exponent)·sum, the sum being at least 1.
-fn lonely(times: &[f64], position: usize, nearest: f64, per_bandwidth: f64) -> (f64, f64) {
+pub fn lonely(times: &[f64], position: usize, nearest: f64, per_bandwidth: f64) -> (f64, f64) {
     let (left, right) = times.split_at_checked(position).unwrap_or_default();
     let here = right.first().copied().unwrap_or_default();
     // The difference of two squares as a product: distances to neighbours have all their digits, their squares do not.

@@ -2,6 +2,7 @@
 
 mod degenerate;
 mod oracle;
+mod points;
 mod search;
 mod sums;
 mod vectors;
