@@ -34,7 +34,9 @@ pub fn best(candidates: &[f64], mean_square: f64, mut score: impl FnMut(f64) -> 
     while let Some(bandwidth) = most_promising(candidates, &scores, mean_square, best - OUT_OF_REACH) {
         let found = score(bandwidth);
         best = best.max(found);
-        for (slot, _) in scores.iter_mut().zip(candidates).filter(|(_, other)| **other == bandwidth) {
+        for (slot, _) in
+            scores.iter_mut().zip(candidates).filter(|(_, other)| other.total_cmp(&bandwidth).is_eq())
+        {
             *slot = Some(found);
         }
     }
@@ -69,7 +71,8 @@ fn most_promising(
         };
         let bound = level - bandwidth.ln();
         // What is not a number is no reason to leave a bandwidth out.
-        if !(bound < threshold) && most.is_none_or(|(highest, _)| !(bound <= highest)) {
+        let bound = if bound.is_nan() { f64::INFINITY } else { bound };
+        if bound >= threshold && most.is_none_or(|(highest, _)| bound > highest) {
             most = Some((bound, bandwidth));
         }
     }

@@ -13,7 +13,7 @@ fn best_of(scores: &[f64]) -> Option<usize> {
     // Almost one bandwidth, so that every bound is above every score and all are looked at.
     let candidates: Vec<f64> = (0..scores.len()).map(|k| 1.0 + 1e-6 * super::real(k)).collect();
     search::best(&candidates, NO_SLOPE, |bandwidth| {
-        scores[candidates.iter().position(|&candidate| candidate == bandwidth).unwrap()]
+        scores[candidates.iter().position(|candidate| candidate.total_cmp(&bandwidth).is_eq()).unwrap()]
     })
 }
 
