@@ -17,7 +17,8 @@
 //!
 //! # Cost and error
 //!
-//! A direct sum needs 35·N² + 10·N² kernel values. Here every sum is near constant in cost, so the whole is N log N:
+//! A direct sum needs 35·N² + 10·N² kernel values. Here most of the 35 scores are never needed (`search`), and every sum is
+//! near constant in cost, so the whole is N log N:
 //!
 //! | where | how | room |
 //! |---|---|---|
@@ -36,6 +37,7 @@ mod density;
 mod gap;
 mod kernel;
 mod minima;
+mod search;
 #[cfg(test)]
 mod tests;
 

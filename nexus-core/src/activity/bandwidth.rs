@@ -4,13 +4,10 @@ use std::f64::consts::PI;
 
 use super::boxes::{Boxes, NEAR, RUN_BREAK};
 use super::kernel::{self, LogSum};
-use super::real;
+use super::{real, search};
 
 /// How many bandwidths are tried.
 pub const CANDIDATES: usize = 35;
-
-/// Scores that differ by no more are equal: some hundred times the error of the sums.
-const TIE: f64 = 1e-9;
 
 /// A bandwidth and its place among those tried.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,10 +21,26 @@ pub struct Choice {
 pub fn choose(times: &[f64]) -> Option<Choice> {
     let candidates = candidates(times)?;
     let mut scorer = Scorer::default();
-    let marks = candidates.map(|bandwidth| scorer.score(times, bandwidth));
-    let best = marks.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let index = marks.iter().position(|&score| score >= best - TIE)?;
+    let index = search::best(&candidates, mean_square(times), |bandwidth| scorer.score(times, bandwidth))?;
     candidates.get(index).map(|&bandwidth| Choice { index, bandwidth })
+}
+
+/// The mean over the files of the squared distance to the nearest other file.
+pub fn mean_square(times: &[f64]) -> f64 {
+    let square = |position| {
+        let (before, after) = distances(times, position);
+        before.min(after).powi(2)
+    };
+    (0..times.len()).map(square).sum::<f64>() / real(times.len())
+}
+
+/// How far a file is from the one before and the one after; infinite where there is none.
+fn distances(times: &[f64], position: usize) -> (f64, f64) {
+    let at = |position: usize| times.get(position).copied();
+    let here = at(position).unwrap_or_default();
+    let before = position.checked_sub(1).and_then(at).map_or(f64::INFINITY, |time| here - time);
+    let after = at(position + 1).map_or(f64::INFINITY, |time| time - here);
+    (before, after)
 }
 
 /// Logarithmically spaced from the smallest gap to the largest.
@@ -75,9 +88,7 @@ impl Scorer {
         let mut start = 0;
         self.near.clear();
         for (position, &time) in times.iter().enumerate() {
-            let before =
-                position.checked_sub(1).and_then(|i| times.get(i)).map_or(f64::INFINITY, |t| time - t);
-            let after = times.get(position + 1).map_or(f64::INFINITY, |t| t - time);
+            let (before, after) = distances(times, position);
             let nearest = before.min(after);
             if nearest * per_bandwidth <= NEAR {
                 self.near.push(time);
@@ -103,7 +114,7 @@ impl Scorer {
 }
 
 /// The kernels of the others at a file, in the form exp(−exponent)·sum, the sum being at least 1.
-fn lonely(times: &[f64], position: usize, nearest: f64, per_bandwidth: f64) -> (f64, f64) {
+pub fn lonely(times: &[f64], position: usize, nearest: f64, per_bandwidth: f64) -> (f64, f64) {
     let (left, right) = times.split_at_checked(position).unwrap_or_default();
     let here = right.first().copied().unwrap_or_default();
     // The difference of two squares as a product: distances to neighbours have all their digits, their squares do not.

@@ -37,7 +37,7 @@ const REACH: usize = 9;
 const MOMENTS: [usize; REACH + 1] = [16, 16, 16, 16, 16, 16, 16, 14, 12, 8];
 
 /// As many pairs cost about what a product with a matrix does.
-const FEW: usize = 16;
+const FEW: usize = 8;
 
 /// So few sources need no boxes.
 const SMALL: usize = 12;

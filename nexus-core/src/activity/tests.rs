@@ -2,6 +2,8 @@
 
 mod degenerate;
 mod oracle;
+mod points;
+mod search;
 mod sums;
 mod vectors;
 
