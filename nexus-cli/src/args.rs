@@ -53,7 +53,7 @@ pub enum Command {
     /// Harvest, build and export: what a timer calls.
     Run(commands::run::RunArgs),
     /// Bring new sessions from the harvesters, and nothing else.
-    Harvest(commands::run::RunArgs),
+    Harvest(commands::run::StepArgs),
     /// Build the records of the sessions that are to be built, and nothing else.
     Build(commands::run::RunArgs),
     /// Deliver the records that are due, and nothing else.
@@ -64,6 +64,8 @@ pub enum Command {
     Status(commands::status::StatusArgs),
     /// List sessions, and tell the story of one.
     Sessions(commands::sessions::SessionsArgs),
+    /// Read one file, print its metadata as JSON, and draw its preview.
+    Extract(commands::extract::ExtractArgs),
     /// Check records against their schema, show what is in one, and print the schema.
     Record(commands::record::RecordArgs),
     /// Check, show and describe the settings.

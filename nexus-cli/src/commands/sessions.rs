@@ -16,7 +16,11 @@ use crate::output;
   nexus sessions list --status NO_FILES_FOUND
   nexus sessions list --instrument FEI-Titan-TEM --limit 20
   nexus sessions show 'logbook:logbook/17'
-  nexus sessions retry 'logbook:logbook/17'   after its files came late")]
+  nexus sessions retry 'logbook:logbook/17'     after its files came late
+  nexus sessions rebuild 'logbook:logbook/17'   its metadata can be read better by now
+  nexus sessions skip 'logbook:logbook/17' --reason 'a training day, nobody wants it'
+
+Exit code of retry, rebuild and skip: 0 done, 4 a session was refused (the others are done), 5 a run is under way.")]
 pub struct SessionsArgs {
     #[command(subcommand)]
     verb: Verb,
@@ -31,11 +35,26 @@ enum Verb {
         /// The session identifier, as the list shows it.
         session: String,
     },
-    /// Build sessions once more that were settled without a record (ERROR, NO_FILES_FOUND, …).
+    /// Build sessions once more that were settled without a record (ERROR, NO_FILES_FOUND, …, or skipped).
     Retry {
         /// The session identifiers, as the list shows them.
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ID")]
         sessions: Vec<String>,
+    },
+    /// Build the records of sessions again that have one, and deliver what differs.
+    Rebuild {
+        /// The session identifiers, as the list shows them.
+        #[arg(required = true, value_name = "ID")]
+        sessions: Vec<String>,
+    },
+    /// Build no record of sessions that are to be built: they become NO_RESERVATION, with the reason.
+    Skip {
+        /// The session identifiers, as the list shows them.
+        #[arg(required = true, value_name = "ID")]
+        sessions: Vec<String>,
+        /// Why, in a sentence for whoever looks at the session later.
+        #[arg(long, value_name = "TEXT", value_parser = some_text)]
+        reason: String,
     },
 }
 
@@ -63,15 +82,30 @@ fn known_status(text: &str) -> Result<String, String> {
     upper.parse::<RecordStatus>().map(|status| status.to_string()).map_err(|error| error.to_string())
 }
 
+fn some_text(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("say why".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// The sessions that are named, each once.
+fn ids(sessions: Vec<String>) -> Vec<SessionId> {
+    let mut ids: Vec<SessionId> = Vec::with_capacity(sessions.len());
+    for id in sessions.into_iter().map(SessionId::from) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
 /// Runs `nexus sessions`.
 pub fn run(global: &Global, args: SessionsArgs) -> Result<ExitCode, Stop> {
     match args.verb {
         Verb::List(list) => self::list(global, list),
         Verb::Show { session } => show(global, &session),
-        Verb::Retry { sessions } => {
-            let sessions: Vec<SessionId> = sessions.into_iter().map(SessionId::from).collect();
-            ask_again::sessions(global, &sessions)
-        }
+        Verb::Retry { sessions } => ask_again::retry(global, &ids(sessions)),
+        Verb::Rebuild { sessions } => ask_again::rebuild(global, &ids(sessions)),
+        Verb::Skip { sessions, reason } => ask_again::skip(global, &ids(sessions), &reason),
     }
 }
 
