@@ -22,9 +22,11 @@ pub fn stop_flag() -> StopFlag {
                 std::process::exit(STOPPED_AT_ONCE);
             }
             seen.set();
-            // One piece: a bar that is drawn meanwhile must not come between.
-            let told = b"stopping: finishing what is in hand (once more to stop at once)\n";
-            let _ = output::Stderr.write_all(told);
+            // On a thread of its own: where nobody reads standard error, a second signal must be heard all the same.
+            std::thread::spawn(|| {
+                let told = b"stopping: finishing what is in hand (once more to stop at once)\n";
+                let _ = output::Stderr.write_all(told);
+            });
         });
         if let Err(error) = heard {
             tracing::warn!("signals are not listened for: {error}");
