@@ -5,8 +5,9 @@
 mod common;
 
 use std::fs::{self, File};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use chrono::DateTime;
 use common::Sandbox;
 use common::facility::Facility;
 use serde_json::Value;
@@ -14,7 +15,7 @@ use serde_json::Value;
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let path = sandbox.write("notes.txt", "aligned the column\n");
-    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_629_800);
+    let at = SystemTime::from(DateTime::parse_from_rfc3339("2024-03-05T09:10:00Z").unwrap());
     File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
     sandbox
 }

@@ -240,3 +240,30 @@ fn a_session_that_waits_is_skipped_too() {
     assert_eq!(facility.column("SELECT waiting_reason FROM nexus_session"), [json!(null)]);
     assert_eq!(facility.run(0)["build"]["planned"], 0);
 }
+
+#[test]
+fn sessions_are_named_by_what_they_have_in_common() {
+    let facility = facility();
+    let dates = |from: &str, to: &str| listed(&facility, &["--since", from, "--until", to]);
+    assert_eq!(dates("2024-03-05T00:00+00:00", "2024-03-05T08:15+00:00"), ["1"]);
+    assert_eq!(dates("2024-03-05T08:30Z", "2024-03-06T00:00Z"), ["2", "3"]);
+    assert_eq!(listed(&facility, &["--until", "2024-03-03"]), ["4"]);
+
+    let all_of_bea = ["sessions", "retry", "--since", "2024-03-05T08:30Z"];
+    assert_eq!(
+        facility.nexus(all_of_bea).done(),
+        "logbook:lab/3: NO_FILES_FOUND → TO_BE_BUILT; the next run builds it\n\
+         logbook:lab/2: NO_CONSENT → TO_BE_BUILT; the next run builds it\n"
+    );
+    assert_eq!(
+        facility.nexus(["sessions", "skip", "--instrument", "SEM", "--reason", "no"]).done(),
+        "logbook:lab/2: TO_BE_BUILT → NO_RESERVATION: skipped; `nexus sessions retry` takes it back\n"
+    );
+    assert_eq!(
+        facility.nexus(["sessions", "rebuild", "--instrument", "TEM"]).done(),
+        "logbook:lab/1: stays COMPLETED until the next run has built it again\n"
+    );
+    assert_eq!(facility.nexus(["sessions", "rebuild", "--status", "ERROR"]).done(), "no sessions\n");
+    facility.nexus(["sessions", "retry"]).code(2);
+    facility.nexus(["sessions", "retry", "logbook:lab/2", "--instrument", "SEM"]).code(2);
+}

@@ -158,6 +158,9 @@ fn change(
         told.push(change(&tx, id).or_stop(ExitCode::Failed)?);
     }
     tx.commit().map_err(WriteError::from).or_stop(ExitCode::Failed)?;
+    if told.is_empty() {
+        output::line("no sessions");
+    }
     for one in &told {
         output::line(&one.text);
     }

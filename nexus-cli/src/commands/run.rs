@@ -102,7 +102,7 @@ pub fn run(global: &Global, args: &RunArgs, steps: Steps) -> Result<ExitCode, St
     facility.choice = choice;
     facility.accept_storage = args.accept_storage;
     if args.dry_run {
-        return rehearsal::run(global, &facility, steps);
+        return rehearsal::run(global, &facility, steps, args.brief);
     }
     watched(global, facility, steps, args.brief, limit)
 }

@@ -37,6 +37,8 @@ fn a_dry_run_tells_what_the_run_then_does_and_changes_nothing() {
         assert!(text.contains(part), "no `{part}` in:\n{text}");
     }
 
+    let brief = facility.nexus(["run", "--dry-run", "--brief"]).done();
+    assert!(brief.starts_with("would harvest log: ") && text.ends_with(&brief), "{brief}");
     let told = facility.nexus(["run", "--dry-run", "--json"]).json();
     assert_eq!((facility.dump(), facility.tree()), before);
     assert_eq!(told["planned"], json!({ "BUILD": 2, "NO_CONSENT": 1, "NO_FILES_FOUND": 1 }));
@@ -46,20 +48,11 @@ fn a_dry_run_tells_what_the_run_then_does_and_changes_nothing() {
     assert_eq!(sessions[1]["activities"][0]["files"], json!(["sem/deep/fracture.tif"]));
 
     let report = facility.run(0);
-    let planned: Vec<(&Value, &str)> = sessions
-        .iter()
-        .map(|planned| {
-            (&planned["session"], planned["result"].as_str().unwrap().replace("BUILD", "COMPLETED"))
-        })
-        .map(|(id, result)| (id, result.leak() as &str))
-        .collect();
-    let done: Vec<(&Value, &str)> = report["sessions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| (&line["session"], line["result"].as_str().unwrap()))
-        .collect();
-    assert_eq!(planned, done);
+    let results = |lines: &Value| -> Vec<(String, String)> {
+        let text = |line: &Value, key: &str| line[key].as_str().unwrap().replace("BUILD", "COMPLETED");
+        lines.as_array().unwrap().iter().map(|line| (text(line, "session"), text(line, "result"))).collect()
+    };
+    assert_eq!(results(&told["sessions"]), results(&report["sessions"]));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The report of a run, for people.
 
+use std::fmt::Write as _;
+
 use nexus_core::report::{BuildCounts, HarvestCounts, RunReport, SessionResult};
 
 use crate::output;
@@ -117,7 +119,7 @@ fn build(counts: &BuildCounts) -> Option<String> {
     );
     for (count, what) in [(counts.beyond_limit, "beyond the limit"), (counts.not_reached, "not reached")] {
         if count > 0 {
-            text.push_str(&format!(" + {count} {what}"));
+            let _ = write!(text, " + {count} {what}");
         }
     }
     Some(text)

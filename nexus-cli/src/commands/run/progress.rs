@@ -146,19 +146,21 @@ fn left(seconds: u64) -> String {
     }
 }
 
+const BEFORE: &str = "{spinner} {msg} ({elapsed})";
+const DURING: &str = "{msg:10} [{bar:30}] {pos}/{len} sessions{pace}";
+
 fn before() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template(BEFORE).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn during() -> ProgressStyle {
-    ProgressStyle::with_template("{msg:10} [{bar:30}] {pos}/{len} sessions, {rate}, {left}")
+    ProgressStyle::with_template(DURING)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = out.write_str(&rate(state.per_sec()));
-        })
-        .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = out.write_str(&left(state.eta().as_secs()));
+        .with_key("pace", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // Before the first is done, nobody knows.
+            if state.pos() > 0 {
+                let _ = write!(out, ", {}, {}", rate(state.per_sec()), left(state.eta().as_secs()));
+            }
         })
         .progress_chars("=> ")
 }
@@ -208,9 +210,7 @@ mod tests {
 
     #[test]
     fn the_styles_are_understood() {
-        for template in
-            ["{spinner} {msg} ({elapsed})", "{msg:10} [{bar:30}] {pos}/{len} sessions, {rate}, {left}"]
-        {
+        for template in [super::BEFORE, super::DURING] {
             assert!(indicatif::ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

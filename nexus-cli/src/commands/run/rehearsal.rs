@@ -19,8 +19,8 @@ const FILES_NAMED: usize = 5;
 /// What the sessions of one plan would become, by result.
 type Sums = BTreeMap<String, u64>;
 
-/// Tells what the steps would do.
-pub fn run(global: &Global, facility: &Facility, steps: Steps) -> Result<ExitCode, Stop> {
+/// Tells what the steps would do; in brief, only how many sessions would become what.
+pub fn run(global: &Global, facility: &Facility, steps: Steps, brief: bool) -> Result<ExitCode, Stop> {
     let mut sums = Sums::new();
     let mut told = 0_u64;
     let report = pipeline::rehearse(facility, steps, &mut |planned| {
@@ -29,7 +29,7 @@ pub fn run(global: &Global, facility: &Facility, steps: Steps) -> Result<ExitCod
             let comma = if told == 0 { "{\"sessions\": [\n" } else { ",\n" };
             output::text(comma);
             output::text(&serde_json::to_string(&planned).unwrap_or_default());
-        } else {
+        } else if !brief {
             for line in lines(&planned) {
                 output::line(line);
             }
