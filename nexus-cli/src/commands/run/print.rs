@@ -134,10 +134,20 @@ fn details(counts: &BuildCounts, brief: bool) -> Vec<String> {
     // Where all are named, nobody learns anything.
     if !brief && counts.built > counts.slowest.len() as u64 {
         lines.extend(counts.slowest.iter().map(|slow| {
-            format!("  slowest: {} for {} files of {}", seconds(slow.seconds), slow.files, slow.session)
+            format!(
+                "  slowest: {} took {} ({} in it)",
+                slow.session,
+                seconds(slow.seconds),
+                files(slow.files)
+            )
         }));
     }
     lines
+}
+
+/// How many files.
+pub fn files(count: u64) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
 /// A duration as people say it.
@@ -190,6 +200,6 @@ mod tests {
         assert_eq!(details(&counts, false), common);
         counts.built = 2;
         assert_eq!(details(&counts, true), common);
-        assert_eq!(details(&counts, false)[2..], ["  slowest: 2.0 s for 7 files of a"]);
+        assert_eq!(details(&counts, false)[2..], ["  slowest: a took 2.0 s (7 files in it)"]);
     }
 }

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use nexus_core::pipeline::Steps;
 use nexus_core::report::{Progress, SessionResult};
 
-use super::print::{minutes, seconds};
+use super::print::{files, minutes, seconds};
 use crate::args::Global;
 use crate::output;
 
@@ -116,8 +116,7 @@ fn told(line: &SessionResult) -> String {
         other => text.push_str(other),
     }
     let _ = if line.files > 0 {
-        let plural = if line.files == 1 { "" } else { "s" };
-        write!(text, ", {} file{plural}, {}", line.files, seconds(line.seconds))
+        write!(text, ", {}, {}", files(line.files), seconds(line.seconds))
     } else {
         write!(text, ": {}", line.detail)
     };
