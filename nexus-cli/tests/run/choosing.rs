@@ -126,3 +126,32 @@ fn steps_that_choose_nothing_take_no_choice() {
         assert!(outcome.stderr.contains("unexpected argument"), "{}", outcome.stderr);
     }
 }
+
+#[test]
+fn a_storage_that_has_moved_is_taken_when_somebody_says_so() {
+    let facility = facility();
+    facility.step_with("run", &["--limit", "1"], 0);
+    // As if another file system had been there.
+    let database = rusqlite::Connection::open(facility.sandbox.path("nexus.db")).unwrap();
+    let (key, text): (String, String) = database
+        .query_row("SELECT key, value FROM nexus_meta WHERE value LIKE '%\"kind\"%'", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    let mut known: Value = serde_json::from_str(&text).unwrap();
+    for storage in known.as_object_mut().unwrap().values_mut() {
+        storage["kind"] = "punched cards".into();
+    }
+    database.execute("UPDATE nexus_meta SET value = ?2 WHERE key = ?1", [key, known.to_string()]).unwrap();
+    drop(database);
+
+    let report = facility.run(4);
+    assert_eq!(report["build"]["built"], 0, "{report:#}");
+    let told = needs_person(&report).join("\n");
+    assert!(told.contains("punched cards") && told.contains("--accept-storage"), "{told}");
+    let dry = facility.nexus(["run", "--dry-run", "--accept-storage", "--brief"]).done();
+    assert!(dry.contains("of 3 to be built would be: 3 BUILD\n"), "{dry}");
+    facility.nexus(["run", "--dry-run"]).code(4);
+    assert_eq!(facility.step_with("run", &["--accept-storage"], 0)["build"]["built"], 3);
+    assert_eq!(facility.run(0)["build"]["planned"], 0);
+}
