@@ -28,20 +28,24 @@ pub struct Cli {
 /// The settings file where none is named.
 pub const DEFAULT_CONFIG: &str = "nexus.toml";
 
+/// What help calls the options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Read the settings from this file.
-    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG, env = "NEXUS_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG, env = "NEXUS_CONFIG",
+          help_heading = EVERYWHERE)]
     pub config: PathBuf,
     /// Print JSON instead of tables.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     /// Log more to standard error: -v for steps, -vv for details, -vvv for everything.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     pub verbose: u8,
     /// Log errors only, and show no progress.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     pub quiet: bool,
 }
 
@@ -53,7 +57,7 @@ pub enum Command {
     /// Harvest, build and export: what a timer calls.
     Run(commands::run::RunArgs),
     /// Bring new sessions from the harvesters, and nothing else.
-    Harvest(commands::run::RunArgs),
+    Harvest(commands::run::StepArgs),
     /// Build the records of the sessions that are to be built, and nothing else.
     Build(commands::run::RunArgs),
     /// Deliver the records that are due, and nothing else.
@@ -64,6 +68,8 @@ pub enum Command {
     Status(commands::status::StatusArgs),
     /// List sessions, and tell the story of one.
     Sessions(commands::sessions::SessionsArgs),
+    /// Read one file, print its metadata as JSON, and draw its preview.
+    Extract(commands::extract::ExtractArgs),
     /// Check records against their schema, show what is in one, and print the schema.
     Record(commands::record::RecordArgs),
     /// Check, show and describe the settings.

@@ -1,8 +1,10 @@
 //! What people and scripts see: tables or JSON on standard output, everything else on standard error.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Global;
@@ -11,24 +13,64 @@ use crate::exit_code::Stop;
 /// Width of a table that is not written to a terminal.
 const PIPE_WIDTH: u16 = 120;
 
+/// Log lines that tell of sessions that are done; what a bar shows a terminal, they tell a log.
+pub const SESSIONS: &str = "session";
+
+/// The bar that stands below all other lines of standard error.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
 /// Sends log lines to standard error, at the level the command line asks for.
 pub fn start_logging(global: &Global) {
+    let terminal = io::stderr().is_terminal();
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
-        (false, 0) => "warn",
+        (false, 0) if terminal => "warn",
+        (false, 0) => "warn,session=info",
         (false, 1) => "info",
         (false, 2) => "debug",
         (false, _) => "trace",
     };
     let filter = EnvFilter::try_from_env("NEXUS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let terminal = std::io::stderr().is_terminal();
     // A second subscriber in one process is a programming error that must not end a run.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
         .with_ansi(terminal)
         .with_target(false)
         .try_init();
+}
+
+/// From now on what is written to standard error stands above this bar.
+pub fn show_bar(shown: ProgressBar) {
+    *bar() = Some(shown);
+}
+
+/// There is no bar any more.
+pub fn hide_bar() {
+    *bar() = None;
+}
+
+fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+    BAR.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Standard error, above the bar if there is one.
+#[derive(Debug)]
+pub struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let shown = bar().clone();
+        match shown {
+            Some(shown) => shown.suspend(|| io::stderr().write_all(bytes))?,
+            None => io::stderr().write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Says why a command stopped, and what to do; returns the code to exit with.
@@ -46,19 +88,19 @@ pub fn report(stop: &Stop) -> std::process::ExitCode {
         text.push_str("\n  hint: ");
         text.push_str(hint);
     }
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{text}");
     stop.code.into()
 }
 
 /// Prints one line of result.
 pub fn line(text: impl AsRef<str>) {
     // A reader that went away (`nexus … | head`) is no failure of ours.
-    let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+    let _ = writeln!(io::stdout(), "{}", text.as_ref());
 }
 
 /// Prints text that has its own line feeds.
 pub fn text(text: &str) {
-    let _ = write!(std::io::stdout(), "{text}");
+    let _ = write!(io::stdout(), "{text}");
 }
 
 /// Prints a value as indented JSON.
@@ -74,7 +116,7 @@ where
 {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
+    if !io::stdout().is_terminal() {
         table.set_width(PIPE_WIDTH);
     }
     table.set_header(headings.iter().copied());

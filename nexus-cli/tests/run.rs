@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "run/choosing.rs"]
+mod choosing;
 #[path = "run/destinations.rs"]
 mod destinations;
 #[path = "run/events.rs"]
@@ -14,5 +16,11 @@ mod locking;
 mod outcomes;
 #[path = "run/refusing.rs"]
 mod refusing;
+#[path = "run/rehearsing.rs"]
+mod rehearsing;
+#[path = "run/stopping.rs"]
+mod stopping;
 #[path = "run/through.rs"]
 mod through;
+#[path = "run/watching.rs"]
+mod watching;

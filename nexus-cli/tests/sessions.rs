@@ -155,3 +155,115 @@ fn deliveries_are_retried_and_forgotten_as_their_state_allows() {
     let none = facility.nexus(["export", "retry", "logbook:lab/2"]).code(4).stdout;
     assert_eq!(none, "logbook:lab/2: there is no such delivery\n");
 }
+
+#[test]
+fn a_record_is_built_again_when_somebody_asks() {
+    let facility = facility();
+    let ask = ["sessions", "rebuild", "logbook:lab/1", "logbook:lab/1", "logbook:lab/2", "nobody"];
+    let told = facility.nexus(ask).code(4).stdout;
+    assert_eq!(
+        told,
+        "logbook:lab/1: stays COMPLETED until the next run has built it again\n\
+         logbook:lab/2: stays NO_CONSENT: it has no record to be built again; `nexus sessions retry` builds its first\n\
+         there is no session `nobody`\n"
+    );
+    assert_eq!(
+        facility.nexus(["sessions", "rebuild", "logbook:lab/1"]).done(),
+        "logbook:lab/1: a rebuild was asked for already; the next run makes it\n"
+    );
+    let show = || facility.nexus(["sessions", "show", "logbook:lab/1"]).done();
+    assert!(show().contains("a rebuild was asked for\n"), "{}", show());
+    facility.save("tem/second.tif", "2024-03-05T09:20:00+01:00");
+    let report = facility.run(0);
+    assert_eq!(report["build"]["built"], 1);
+    assert_eq!(facility.status("logbook:lab/1"), "COMPLETED");
+    assert!(show().contains("files        2\n") && !show().contains("a rebuild was asked for"), "{}", show());
+    // It was delivered again, in the place of the first.
+    assert_eq!(facility.files("share").len(), 2);
+    assert_eq!(facility.run(0)["build"]["planned"], 0);
+}
+
+#[test]
+fn a_session_that_nobody_wants_is_skipped_until_somebody_does() {
+    let facility = Facility::with_two_sessions();
+    facility.log(&[
+        "1,TEM,anna,2024-03-05 09:00,2024-03-05 11:00,Grains,yes,",
+        "2,SEM,bea,2024-03-06 10:00,2024-03-06 12:00,Fracture,yes,",
+        "4,SEM,anna,2024-03-01 13:00,,In use,yes,",
+    ]);
+    facility.step("harvest", 0);
+    facility.step_with("run", &["--session", "logbook:lab/2"], 0);
+    let skip =
+        |ids: &[&str]| facility.nexus([&["sessions", "skip"], ids, &["--reason", "a training day"]].concat());
+    assert_eq!(
+        skip(&["logbook:lab/1"]).done(),
+        "logbook:lab/1: TO_BE_BUILT → NO_RESERVATION: skipped; `nexus sessions retry` takes it back\n"
+    );
+    let refused = skip(&["logbook:lab/1", "logbook:lab/2", "logbook:lab/4", "nobody"]).code(4).stdout;
+    assert_eq!(
+        refused,
+        "logbook:lab/1: stays NO_RESERVATION: it is not to be built anyway\n\
+         logbook:lab/2: stays COMPLETED: it has a record, or a record may be at a destination\n\
+         logbook:lab/4: has not ended; it can be skipped once a run has seen its end\n\
+         there is no session `nobody`\n"
+    );
+    let story = facility.nexus(["sessions", "show", "logbook:lab/1", "--json"]).json();
+    assert_eq!(story["status"], "NO_RESERVATION");
+    assert_eq!(story["reason"], "a training day");
+    let last = story["events"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["kind"], &last["detail"]), (&json!("skipped"), &json!("a training day")));
+    let generated = "SELECT record_status FROM session_log
+                      WHERE event_type = 'RECORD_GENERATION' AND session_identifier = 'logbook:lab/1'";
+    assert_eq!(facility.column(generated), [json!("NO_RESERVATION")]);
+    assert_eq!(
+        facility.column("SELECT outcome_code FROM nexus_session WHERE session_identifier = 'logbook:lab/1'"),
+        [json!("skipped")]
+    );
+    assert_eq!(facility.run(0)["build"]["planned"], 0, "nobody builds it");
+
+    facility.nexus(["sessions", "retry", "logbook:lab/1"]).done();
+    assert_eq!(facility.run(0)["build"]["built"], 1);
+    assert_eq!(facility.status("logbook:lab/1"), "COMPLETED");
+    let outcome = facility.nexus(["sessions", "skip", "logbook:lab/1", "--reason", " "]).code(2);
+    assert!(outcome.stderr.contains("say why"), "{}", outcome.stderr);
+    facility.nexus(["sessions", "skip", "logbook:lab/1"]).code(2);
+}
+
+#[test]
+fn a_session_that_waits_is_skipped_too() {
+    let facility = Facility::new();
+    facility
+        .log(&["1,TEM,anna,2024-03-05 09:00,2024-03-05 11:00,Grains,yes,"])
+        .settings(&format!("{}[build]\nfile_delay = \"100 years\"\n", common::facility::SHARE));
+    assert_eq!(facility.run(0)["build"]["waiting"], json!({ "no files yet": 1 }));
+    facility.nexus(["sessions", "skip", "logbook:lab/1", "--reason", "nothing was saved"]).done();
+    assert_eq!(facility.column("SELECT waiting_reason FROM nexus_session"), [json!(null)]);
+    assert_eq!(facility.run(0)["build"]["planned"], 0);
+}
+
+#[test]
+fn sessions_are_named_by_what_they_have_in_common() {
+    let facility = facility();
+    let dates = |from: &str, to: &str| listed(&facility, &["--since", from, "--until", to]);
+    assert_eq!(dates("2024-03-05T00:00+00:00", "2024-03-05T08:15+00:00"), ["1"]);
+    assert_eq!(dates("2024-03-05T08:30Z", "2024-03-06T00:00Z"), ["2", "3"]);
+    assert_eq!(listed(&facility, &["--until", "2024-03-03"]), ["4"]);
+
+    let all_of_bea = ["sessions", "retry", "--since", "2024-03-05T08:30Z"];
+    assert_eq!(
+        facility.nexus(all_of_bea).done(),
+        "logbook:lab/3: NO_FILES_FOUND → TO_BE_BUILT; the next run builds it\n\
+         logbook:lab/2: NO_CONSENT → TO_BE_BUILT; the next run builds it\n"
+    );
+    assert_eq!(
+        facility.nexus(["sessions", "skip", "--instrument", "SEM", "--reason", "no"]).done(),
+        "logbook:lab/2: TO_BE_BUILT → NO_RESERVATION: skipped; `nexus sessions retry` takes it back\n"
+    );
+    assert_eq!(
+        facility.nexus(["sessions", "rebuild", "--instrument", "TEM"]).done(),
+        "logbook:lab/1: stays COMPLETED until the next run has built it again\n"
+    );
+    assert_eq!(facility.nexus(["sessions", "rebuild", "--status", "ERROR"]).done(), "no sessions\n");
+    facility.nexus(["sessions", "retry"]).code(2);
+    facility.nexus(["sessions", "retry", "logbook:lab/2", "--instrument", "SEM"]).code(2);
+}

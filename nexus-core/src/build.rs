@@ -19,6 +19,7 @@ mod plan;
 mod rehearse;
 mod reservations;
 mod save;
+mod skip;
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,7 @@ pub use backlog::Choice;
 pub(crate) use plan::reserve_name;
 pub use rehearse::{PlannedActivity, PlannedSession};
 pub use reservations::Answer;
+pub use skip::{SKIPPED, Skipped, skip};
 
 use crate::clock::Clock;
 use crate::durable::{self, DurableError};

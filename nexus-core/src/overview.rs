@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
@@ -69,6 +70,10 @@ pub struct Filter {
     pub instrument: Option<String>,
     /// Only this user.
     pub user: Option<String>,
+    /// Only sessions that began at this instant or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only sessions that began before this instant.
+    pub until: Option<DateTime<Utc>>,
     /// At most so many, newest first.
     pub limit: Option<usize>,
 }
@@ -240,10 +245,19 @@ pub fn sessions(conn: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Sess
     }
     // Text order is right within one offset only, and a time without offset belongs to its instrument's zone.
     let zones = zones(conn)?;
-    lines.sort_by_cached_key(|line| {
+    let began = |line: &SessionLine| {
         let zone = zones.get(&line.instrument).copied().unwrap_or(Tz::UTC);
-        std::cmp::Reverse(line.start.parse::<Timestamp>().ok().map(|time| time.instant(zone)))
-    });
+        line.start.parse::<Timestamp>().ok().map(|time| time.instant(zone))
+    };
+    if filter.since.is_some() || filter.until.is_some() {
+        lines.retain(|line| {
+            began(line).is_some_and(|began| {
+                filter.since.is_none_or(|since| began >= since)
+                    && filter.until.is_none_or(|until| began < until)
+            })
+        });
+    }
+    lines.sort_by_cached_key(|line| std::cmp::Reverse(began(line)));
     lines.truncate(filter.limit.unwrap_or(usize::MAX));
     Ok(lines)
 }

@@ -1,13 +1,15 @@
-//! Asking again: `nexus sessions retry`, `nexus export retry` and `nexus export forget`.
+//! What a person decides: `nexus sessions retry`, `rebuild` and `skip`, `nexus export retry` and `forget`.
 
+use nexus_core::build::{self, Skipped};
 use nexus_core::clock::{Clock as _, SystemClock};
 use nexus_core::db::{Access, Database};
 use nexus_core::delivery::{self, Effect, Event, table};
 use nexus_core::ids::SessionId;
+use nexus_core::instrument::Instruments;
 use nexus_core::lock::{DatabaseLock, RunLock};
 use nexus_core::pipeline::PipelineError;
 use nexus_core::session::{self, RecordStatus};
-use nexus_core::session_state;
+use nexus_core::session_state::{self, SessionState};
 use nexus_core::writer::WriteError;
 use rusqlite::Transaction;
 
@@ -18,7 +20,7 @@ use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
 /// Makes sessions that were settled without a record TO_BE_BUILT again.
-pub fn sessions(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> {
+pub fn retry(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> {
     change(global, sessions, |tx, id| {
         let Some(status) = session::status_of(tx, id)? else { return Ok(unknown(id)) };
         if status == RecordStatus::ToBeBuilt {
@@ -32,6 +34,54 @@ pub fn sessions(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Sto
             }
             Err(error) => Ok(Told::refused(error.to_string())),
         }
+    })
+}
+
+/// Asks for another record of sessions that have one.
+pub fn rebuild(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> {
+    change(global, sessions, |tx, id| {
+        let Some(status) = session::status_of(tx, id)? else { return Ok(unknown(id)) };
+        let state = SessionState::load(tx, id)?;
+        Ok(match (status, state) {
+            (RecordStatus::ToBeBuilt, _) => {
+                Told::done(format!("{id}: is TO_BE_BUILT: the next run builds it anyway"))
+            }
+            (status, _) if !status.implies_record() => Told::refused(format!(
+                "{id}: stays {status}: it has no record to be built again; `nexus sessions retry` builds its first"
+            )),
+            (status, None) => Told::refused(format!(
+                "{id}: stays {status}: another program built it, and `nexus adopt` was not said since"
+            )),
+            (_, Some(state)) if state.rebuild_requested => {
+                Told::done(format!("{id}: a rebuild was asked for already; the next run makes it"))
+            }
+            (status, Some(_)) => {
+                session_state::request_rebuild(tx, id)?;
+                Told::done(format!("{id}: stays {status} until the next run has built it again"))
+            }
+        })
+    })
+}
+
+/// Settles sessions that are to be built as NO_RESERVATION, because somebody says so.
+pub fn skip(global: &Global, sessions: &[SessionId], reason: &str) -> Result<ExitCode, Stop> {
+    change(global, sessions, |tx, id| {
+        let instruments = Instruments::load(tx).map_err(WriteError::job)?;
+        Ok(match build::skip(tx, id, reason, &instruments, &SystemClock)? {
+            Skipped::Done => Told::done(format!(
+                "{id}: TO_BE_BUILT → NO_RESERVATION: skipped; `nexus sessions retry` takes it back"
+            )),
+            Skipped::HasRecord(status) => Told::refused(format!(
+                "{id}: stays {status}: it has a record, or a record may be at a destination"
+            )),
+            Skipped::NotToBeBuilt(status) => {
+                Told::refused(format!("{id}: stays {status}: it is not to be built anyway"))
+            }
+            Skipped::InUse => {
+                Told::refused(format!("{id}: has not ended; it can be skipped once a run has seen its end"))
+            }
+            Skipped::NoSuchSession => unknown(id),
+        })
     })
 }
 
@@ -108,6 +158,9 @@ fn change(
         told.push(change(&tx, id).or_stop(ExitCode::Failed)?);
     }
     tx.commit().map_err(WriteError::from).or_stop(ExitCode::Failed)?;
+    if told.is_empty() {
+        output::line("no sessions");
+    }
     for one in &told {
         output::line(&one.text);
     }

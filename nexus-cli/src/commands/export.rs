@@ -7,7 +7,7 @@ use nexus_core::pipeline::Steps;
 
 use crate::args::Global;
 use crate::commands::ask_again;
-use crate::commands::run::{self, RunArgs};
+use crate::commands::run::{self, StepArgs};
 use crate::exit_code::{ExitCode, Stop};
 
 /// Arguments of `nexus export`.
@@ -24,7 +24,7 @@ Exit code: 0 done, 4 something needs a person, 5 another run holds the lock, 6 c
 )]
 pub struct ExportArgs {
     #[command(flatten)]
-    run: RunArgs,
+    run: StepArgs,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -52,7 +52,7 @@ enum Verb {
 /// Runs `nexus export`.
 pub fn run(global: &Global, args: ExportArgs) -> Result<ExitCode, Stop> {
     match args.verb {
-        None => run::run(global, &args.run, Steps { harvest: false, build: false, export: true }),
+        None => run::step(global, &args.run, Steps { harvest: false, build: false, export: true }),
         Some(Verb::Retry { session, destination }) => {
             ask_again::deliveries(global, &SessionId::from(session), destination.as_deref(), &Event::Retry)
         }

@@ -6,6 +6,7 @@ pub mod config;
 pub mod db;
 pub mod demo;
 pub mod export;
+pub mod extract;
 pub mod init;
 pub mod instruments;
 pub mod record;
@@ -25,13 +26,14 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Init(args) => init::run(global, args),
         Command::Run(args) => run::run(global, &args, Steps::ALL),
         Command::Harvest(args) => {
-            run::run(global, &args, Steps { harvest: true, build: false, export: false })
+            run::step(global, &args, Steps { harvest: true, build: false, export: false })
         }
         Command::Build(args) => run::run(global, &args, Steps { harvest: false, build: true, export: false }),
         Command::Export(args) => export::run(global, args),
         Command::Adopt(args) => adopt::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Sessions(args) => sessions::run(global, args),
+        Command::Extract(args) => extract::run(&args),
         Command::Record(args) => record::run(global, args),
         Command::Config(args) => config::run(global, args),
         Command::Instruments(args) => instruments::run(global, args),

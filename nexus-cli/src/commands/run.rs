@@ -1,54 +1,185 @@
 //! `nexus run`, and its steps as commands of their own: `harvest`, `build`, `export`.
 
+mod moment;
+mod print;
+mod progress;
+mod rehearsal;
+
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use nexus_core::clock::SystemClock;
 use nexus_core::config::Config;
-use nexus_core::pipeline::{self, Facility, PipelineError, Steps};
+use nexus_core::db::{Access, Database};
+use nexus_core::ids::{InstrumentPid, SessionId};
+use nexus_core::instrument::Instruments;
+use nexus_core::pipeline::{self, Choice, Facility, PipelineError, Steps};
 use nexus_core::report::RunReport;
 
 use crate::args::Global;
 use crate::commands::config;
 use crate::exit_code::{ExitCode, Stop};
 use crate::{first_party, interrupt, output};
+use progress::Watch;
 
-/// Arguments of `nexus run`, `harvest`, `build` and `export`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
+pub use moment::{since, until};
+pub use print::print;
+
+const CODES: &str = "Exit code: 0 done (also when there was nothing to do), 3 the configuration cannot be used, 4 finished but \
+something needs a person, 5 another run holds the lock, 6 could not start, 130 stopped at once by a second Ctrl-C.";
+
+const EXAMPLES: &str = "\
+Examples:
   nexus run                      harvest, build and export, as nexus.toml says
   nexus --config /etc/nexus.toml run --quiet
                                  the same from a timer
   nexus run --json               the whole report for a script
+  nexus run --dry-run --since 2024-03-01
+                                 what would be made of the sessions since March, and nothing else
+  nexus run --limit 500          a backlog, 500 sessions at a time
+  nexus build --instrument FEI-Titan-TEM --until 2023-12-31
+                                 the records of one instrument up to the end of 2023
   nexus harvest; nexus build; nexus export
                                  the same as `nexus run`, step by step
 
-Exit code: 0 done (also when there was nothing to do), 3 the configuration cannot be used, 4 finished but
-something needs a person, 5 another run holds the lock, 6 could not start.")]
+A session is chosen by its start. A date alone is a day in the zone of this computer: --since begins with that day, \
+--until ends with it. A time without an offset is meant in that zone too; one with an offset, as in \
+2024-03-05T09:10+01:00, is that instant. Deliveries that are due are made whichever sessions are chosen.
+
+Ctrl-C finishes the sessions in hand and ends; the next run goes on. A second Ctrl-C ends at once, and the next run \
+goes on as well.";
+
+/// Arguments of `nexus run` and `nexus build`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{CODES}"))]
 pub struct RunArgs {
     /// Show only the counts, not a line for every session.
+    #[arg(long)]
+    brief: bool,
+    /// Build or settle at most so many sessions, those that ended first; sessions that have to wait do not count.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Only this session, as `nexus sessions list` shows it; may be given several times.
+    #[arg(long = "session", value_name = "ID")]
+    sessions: Vec<String>,
+    /// Only sessions of this instrument; may be given several times.
+    #[arg(long = "instrument", value_name = "PID")]
+    instruments: Vec<String>,
+    /// Only sessions that began on this day or later, or at this time or later.
+    #[arg(long, value_name = "DATE|TIME", value_parser = since)]
+    since: Option<DateTime<Utc>>,
+    /// Only sessions that began on this day or earlier, or before this time.
+    #[arg(long, value_name = "DATE|TIME", value_parser = until)]
+    until: Option<DateTime<Utc>>,
+    /// Tell what would be made of each session, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Take the storage of the instruments as it is now, though it is not the one of the last run.
+    #[arg(long)]
+    accept_storage: bool,
+}
+
+/// Arguments of `nexus harvest` and `nexus export`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("Examples:
+  nexus harvest                  bring new sessions, and build nothing yet
+  nexus harvest --json           the counts for a script
+
+{CODES}"))]
+pub struct StepArgs {
+    /// Show only the counts.
     #[arg(long)]
     pub brief: bool,
 }
 
-/// Runs the given steps.
+/// Runs the given steps over the sessions that are chosen.
 pub fn run(global: &Global, args: &RunArgs, steps: Steps) -> Result<ExitCode, Stop> {
     let config = config::load(global)?;
-    let report = execute(&config, steps)?;
+    let choice = args.choice(&config)?;
+    let mut facility = open(&config)?;
+    let limit = choice.limit;
+    facility.choice = choice;
+    facility.accept_storage = args.accept_storage;
+    if args.dry_run {
+        return rehearsal::run(global, &facility, steps, args.brief);
+    }
+    watched(global, facility, steps, args.brief, limit)
+}
+
+/// Runs a step that takes no choice.
+pub fn step(global: &Global, args: &StepArgs, steps: Steps) -> Result<ExitCode, Stop> {
+    let config = config::load(global)?;
+    watched(global, open(&config)?, steps, args.brief, None)
+}
+
+fn watched(
+    global: &Global,
+    mut facility: Facility,
+    steps: Steps,
+    brief: bool,
+    limit: Option<usize>,
+) -> Result<ExitCode, Stop> {
+    let watch = Watch::start(global, steps, limit);
+    facility.progress = watch.listener();
+    let report = pipeline::run(&facility, steps);
+    watch.end();
+    let report = report.map_err(stopped)?;
     if global.json {
         output::json(&report)?;
     } else {
-        print(&report, args.brief);
+        print(&report, brief);
     }
-    Ok(if report.needs_person.is_empty() { ExitCode::Done } else { ExitCode::NeedsPerson })
+    Ok(code_of(&report))
 }
 
-/// Runs the given steps over a facility, and gives its report.
+fn code_of(report: &RunReport) -> ExitCode {
+    if report.needs_person.is_empty() { ExitCode::Done } else { ExitCode::NeedsPerson }
+}
+
+fn open(config: &Config) -> Result<Facility, Stop> {
+    Facility::open(config, &first_party::catalogue(), Arc::new(SystemClock), interrupt::stop_flag())
+        .map_err(stopped)
+}
+
+/// Runs the given steps over a facility without showing how far it is, and gives its report.
 pub fn execute(config: &Config, steps: Steps) -> Result<RunReport, Stop> {
-    let facility =
-        Facility::open(config, &first_party::catalogue(), Arc::new(SystemClock), interrupt::stop_flag())
-            .map_err(stopped)?;
-    pipeline::run(&facility, steps).map_err(stopped)
+    pipeline::run(&open(config)?, steps).map_err(stopped)
+}
+
+impl RunArgs {
+    fn choice(&self, config: &Config) -> Result<Choice, Stop> {
+        let usage = |text: String, hint: &str| {
+            Stop::new(ExitCode::Usage, anyhow::anyhow!(text)).with_hint(hint.to_owned())
+        };
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since >= until
+        {
+            let text = format!("no session can begin at {since} or later and before {until}");
+            return Err(usage(text, "--since takes the earlier moment, --until the later one"));
+        }
+        let instruments: Vec<InstrumentPid> =
+            self.instruments.iter().map(|pid| InstrumentPid::from(pid.as_str())).collect();
+        if let Some(known) = instruments_of(config).filter(|_| !instruments.is_empty())
+            && let Some(pid) = instruments.iter().find(|pid| known.get(pid).is_none())
+        {
+            let text = format!("there is no instrument `{pid}`");
+            return Err(usage(text, "`nexus instruments list` shows the identifiers"));
+        }
+        Ok(Choice {
+            sessions: self.sessions.iter().map(|id| SessionId::from(id.as_str())).collect(),
+            instruments: instruments.into_iter().collect(),
+            since: self.since,
+            until: self.until,
+            limit: self.limit,
+        })
+    }
+}
+
+/// The instruments, if they can be read; if not, the run says why.
+fn instruments_of(config: &Config) -> Option<Instruments> {
+    let database = Database::open(&config.database.path, Access::Read).ok()?;
+    Instruments::load(database.read()).ok()
 }
 
 /// The exit code and the advice for a run that could not be made.
@@ -69,95 +200,5 @@ pub fn stopped(error: PipelineError) -> Stop {
     match hint {
         Some(hint) => stop.with_hint(hint),
         None => stop,
-    }
-}
-
-/// `2024-10-21T09:00:00-06:00` as `2024-10-21 09:00 -06:00`: a listing needs no seconds.
-fn minutes(time: &str) -> String {
-    match (time.get(..10), time.get(11..16), time.rfind(['+', '-']).and_then(|at| time.get(at..))) {
-        (Some(day), Some(clock), Some(offset)) => format!("{day} {clock} {offset}"),
-        _ => time.to_owned(),
-    }
-}
-
-/// The report for a person.
-pub fn print(report: &RunReport, brief: bool) {
-    if !brief && !report.sessions.is_empty() {
-        output::table(
-            &["session", "instrument", "user", "start", "result", "files", "detail"],
-            report.sessions.iter().map(|line| {
-                vec![
-                    line.session.to_string(),
-                    line.instrument.clone(),
-                    line.user.clone().unwrap_or_default(),
-                    minutes(&line.start),
-                    line.result.clone(),
-                    if line.files == 0 { String::new() } else { line.files.to_string() },
-                    // The name of a record says nothing new beside its session.
-                    if line.files > 0 { String::new() } else { line.detail.clone() },
-                ]
-            }),
-        );
-        output::line("");
-    }
-    for (name, counts) in &report.harvest {
-        output::line(format!(
-            "harvest {name}: {} events = {} new + {} revised + {} in use + {} cancelled + {} unchanged",
-            counts.events,
-            counts.new,
-            counts.revised + counts.revised_late,
-            counts.open,
-            counts.cancelled,
-            counts.unchanged
-        ));
-        if counts.gone > 0 {
-            output::line(format!("  settled because their event was cancelled or is gone: {}", counts.gone));
-        }
-        for outside in &counts.outside {
-            output::line(format!("  not an instrument: `{}` ({} events)", outside.tool, outside.count));
-        }
-        for row in &counts.rejected {
-            output::line(format!("  cannot be read: {}: {}", row.place, row.reason));
-        }
-    }
-    let build = &report.build;
-    if build.planned > 0 {
-        output::line(format!(
-            "build: {} to be built = {} built + {} no consent + {} no reservation + {} no files + {} error + {} waiting{}",
-            build.planned,
-            build.built,
-            build.no_consent,
-            build.no_reservation,
-            build.no_files,
-            build.error,
-            build.waiting.values().sum::<u64>(),
-            if build.not_reached > 0 {
-                format!(" + {} not reached", build.not_reached)
-            } else {
-                String::new()
-            },
-        ));
-        for (reason, count) in &build.waiting {
-            output::line(format!("  waiting: {count} × {reason}"));
-        }
-    }
-    for (name, counts) in &report.export {
-        let paused = counts.paused.as_ref().map(|why| format!("; left alone: {why}")).unwrap_or_default();
-        output::line(format!(
-            "export {name}: {} delivered, {} failed, {} unknown, {} due later, {} stuck{paused}",
-            counts.delivered, counts.failed, counts.unknown, counts.due, counts.stuck
-        ));
-    }
-    if !report.changed_something() && build.planned == 0 {
-        output::line("nothing to do");
-    }
-    if report.interrupted {
-        output::line("stopped before the end, as asked: run it again to go on");
-    }
-    if !report.needs_person.is_empty() {
-        output::line("\nneeds a person:");
-        for what in &report.needs_person {
-            output::line(format!("  - {what}"));
-        }
     }
 }

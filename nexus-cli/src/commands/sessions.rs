@@ -1,14 +1,18 @@
 //! `nexus sessions`: which sessions there are, and the story of one.
 
+mod which;
+
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use nexus_core::ids::SessionId;
 use nexus_core::overview::{self, Filter, SessionStory};
 use nexus_core::session::RecordStatus;
 
 use crate::args::Global;
-use crate::commands::{ask_again, status};
+use crate::commands::{ask_again, run as runs, status};
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
+use which::Which;
 
 /// Arguments of `nexus sessions`.
 #[derive(Debug, Args)]
@@ -16,7 +20,15 @@ use crate::output;
   nexus sessions list --status NO_FILES_FOUND
   nexus sessions list --instrument FEI-Titan-TEM --limit 20
   nexus sessions show 'logbook:logbook/17'
-  nexus sessions retry 'logbook:logbook/17'   after its files came late")]
+  nexus sessions retry 'logbook:logbook/17'     after its files came late
+  nexus sessions rebuild 'logbook:logbook/17'   its metadata can be read better by now
+  nexus sessions rebuild --instrument FEI-Titan-TEM --since 2024-03-01 --until 2024-03-31
+  nexus sessions skip 'logbook:logbook/17' --reason 'a training day, nobody wants it'
+  nexus sessions skip --until 2019-12-31 --reason 'from before the storage was set up'
+
+Days and times are meant as in `nexus run --help`.
+
+Exit code of retry, rebuild and skip: 0 done, 4 a session was refused (the others are done), 5 a run is under way.")]
 pub struct SessionsArgs {
     #[command(subcommand)]
     verb: Verb,
@@ -31,11 +43,17 @@ enum Verb {
         /// The session identifier, as the list shows it.
         session: String,
     },
-    /// Build sessions once more that were settled without a record (ERROR, NO_FILES_FOUND, …).
-    Retry {
-        /// The session identifiers, as the list shows them.
-        #[arg(required = true)]
-        sessions: Vec<String>,
+    /// Build sessions once more that were settled without a record (ERROR, NO_FILES_FOUND, …, or skipped).
+    Retry(Which),
+    /// Build the records of sessions again that have one, and deliver what differs.
+    Rebuild(Which),
+    /// Build no record of sessions that are to be built: they become NO_RESERVATION, with the reason.
+    Skip {
+        #[command(flatten)]
+        which: Which,
+        /// Why, in a sentence for whoever looks at the session later.
+        #[arg(long, value_name = "TEXT", value_parser = some_text)]
+        reason: String,
     },
 }
 
@@ -50,6 +68,12 @@ struct ListArgs {
     /// Only sessions of this user.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// Only those that began on this day or later, or at this time or later.
+    #[arg(long, value_name = "DATE|TIME", value_parser = runs::since)]
+    since: Option<DateTime<Utc>>,
+    /// Only those that began on this day or earlier, or before this time.
+    #[arg(long, value_name = "DATE|TIME", value_parser = runs::until)]
+    until: Option<DateTime<Utc>>,
     /// At most so many.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -63,22 +87,39 @@ fn known_status(text: &str) -> Result<String, String> {
     upper.parse::<RecordStatus>().map(|status| status.to_string()).map_err(|error| error.to_string())
 }
 
+fn some_text(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("say why".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// Runs `nexus sessions`.
 pub fn run(global: &Global, args: SessionsArgs) -> Result<ExitCode, Stop> {
     match args.verb {
         Verb::List(list) => self::list(global, list),
         Verb::Show { session } => show(global, &session),
-        Verb::Retry { sessions } => {
-            let sessions: Vec<SessionId> = sessions.into_iter().map(SessionId::from).collect();
-            ask_again::sessions(global, &sessions)
+        Verb::Retry(which) => {
+            let settled = [
+                RecordStatus::Error,
+                RecordStatus::NoFilesFound,
+                RecordStatus::NoConsent,
+                RecordStatus::NoReservation,
+            ];
+            ask_again::retry(global, &which.find(global, &settled)?)
+        }
+        Verb::Rebuild(which) => {
+            let built = [RecordStatus::Completed, RecordStatus::BuiltNotExported];
+            ask_again::rebuild(global, &which.find(global, &built)?)
+        }
+        Verb::Skip { which, reason } => {
+            ask_again::skip(global, &which.find(global, &[RecordStatus::ToBeBuilt])?, &reason)
         }
     }
 }
 
 fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
     let database = status::open(global)?;
-    let filter =
-        Filter { status: args.status, instrument: args.instrument, user: args.user, limit: args.limit };
+    let ListArgs { status, instrument, user, since, until, limit } = args;
+    let filter = Filter { status, instrument, user, since, until, limit };
     let lines = overview::sessions(database.read(), &filter).or_stop(ExitCode::Failed)?;
     if global.json {
         output::json(&lines)?;

@@ -87,7 +87,10 @@ fn storage_that_is_away_settles_nothing() {
     let report = facility.run(4);
     assert_eq!(report["build"]["waiting"], json!({ "storage looks empty": 1 }));
     let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
-    assert!(told.ends_with("/instruments/tem` holds no file at all: is the storage mounted?"), "{told}");
+    assert!(
+        told.ends_with("/instruments/tem` holds no file at all: is the storage mounted? (1 sessions wait)"),
+        "{told}"
+    );
     assert_eq!(facility.status(ID), "TO_BE_BUILT");
 
     // It is mounted again.

@@ -209,7 +209,7 @@ fn settings_are_found_from_anywhere() {
         facility.sandbox.finish(&mut command)
     };
     run(&["run"], None).code(3);
-    run(&["run", "--config", "../own.toml"], None).done();
+    run(&["run", "--quiet", "--config", "../own.toml"], None).done();
     assert_eq!(facility.files("share").len(), 4, "paths start at the folder of the file");
     run(&["status"], Some("../own.toml")).done();
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);

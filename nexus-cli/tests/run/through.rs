@@ -19,6 +19,7 @@ fn a_run_takes_sessions_from_the_log_to_the_share() {
         &json!({
             "session": FIRST, "instrument": "TEM", "user": "anna", "start": "2024-03-05T09:00:00+01:00",
             "end": "2024-03-05T11:00:00+01:00", "result": "COMPLETED", "detail": RECORD, "files": 1,
+            "seconds": line(&report, FIRST)["seconds"].as_f64().unwrap(),
         })
     );
 
@@ -106,7 +107,7 @@ fn a_person_reads_what_happened_and_that_there_is_nothing_to_do() {
         "1,TEM,anna,2024-03-05 09:00,2024-03-05 11:00,Grains,yes,",
         "2,SEM,bea,2024-03-06 10:00,2024-03-06 12:00,Fracture,no,",
     ]);
-    let text = facility.nexus(["run"]).done();
+    let text = facility.nexus(["run", "--quiet"]).done();
     let (table, counts) = text.split_once("\n\n").unwrap();
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["session", "instrument", "user", "start", "result", "files", "detail"]);

@@ -1,0 +1,78 @@
+//! `nexus extract`, over the built program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::time::SystemTime;
+
+use chrono::DateTime;
+use common::Sandbox;
+use common::facility::Facility;
+use serde_json::Value;
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let path = sandbox.write("notes.txt", "aligned the column\n");
+    let at = SystemTime::from(DateTime::parse_from_rfc3339("2024-03-05T09:10:00Z").unwrap());
+    File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
+    sandbox
+}
+
+#[test]
+fn the_metadata_of_a_file_is_printed_without_any_settings() {
+    let sandbox = sandbox();
+    let metadata = &sandbox.nexus(["extract", "notes.txt"]).json()["nx_meta"];
+    assert_eq!(metadata["Creation Time"], "2024-03-05T09:10:00+00:00");
+    assert_eq!(metadata["NexusLIMS Extraction"]["Module"], "nexus.extractors.basic_file_info");
+    let elsewhere = &sandbox.nexus(["extract", "notes.txt", "--zone", "America/Denver"]).json()["nx_meta"];
+    assert_eq!(elsewhere["Creation Time"], "2024-03-05T02:10:00-07:00");
+    assert_eq!(sandbox.names(), ["notes.txt"]);
+}
+
+#[test]
+fn the_preview_is_drawn_where_it_is_asked_for() {
+    let sandbox = sandbox();
+    sandbox.write("notes.png", "an older one");
+    sandbox.nexus(["extract", "notes.txt", "--preview-path", "notes.png"]).json();
+    assert!(fs::read(sandbox.path("notes.png")).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
+    assert_eq!(sandbox.names(), ["notes.png", "notes.txt"]);
+    // The metadata is there though there is no preview.
+    sandbox.write("spectrum.dm3", "x");
+    let outcome = sandbox.nexus(["extract", "spectrum.dm3", "--preview-path", "p.png"]).code(1);
+    assert!(outcome.stdout.contains("nx_meta"), "{}", outcome.stdout);
+    assert_eq!(outcome.stderr, "error: no preview is drawn for files with the suffix `dm3`\n");
+    let itself = ["extract", "notes.txt", "--preview-path", "./notes.txt"];
+    sandbox.nexus(itself).refused(2, "error: `./notes.txt` is the file itself: its preview would replace it");
+    assert_eq!(fs::read(sandbox.path("notes.txt")).unwrap(), b"aligned the column\n");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let sandbox = sandbox();
+    sandbox
+        .nexus(["extract", "away.txt"])
+        .refused(1, "error: `away.txt` cannot be read\n  because: No such file or directory (os error 2)");
+    sandbox.nexus(["extract", "."]).refused(1, "error: `.` is no file");
+    let outcome = sandbox.nexus(["extract", "notes.txt", "--zone", "Denver"]).code(2);
+    assert!(outcome.stderr.contains("Denver"), "{}", outcome.stderr);
+}
+
+/// What a build writes beside a record, but for the moment of extraction.
+#[test]
+fn it_is_what_a_build_writes() {
+    let facility = Facility::with_two_sessions();
+    facility.run(0);
+    let side_file = fs::read_to_string(facility.sandbox.path("data/tem/grain.tif.json")).unwrap();
+    let printed = facility
+        .nexus(["extract", "instruments/tem/grain.tif", "--zone", "Europe/Berlin", "--config", "none"])
+        .done();
+    let without_date = |text: &str| {
+        let mut value: Value = serde_json::from_str(text).unwrap();
+        value["nx_meta"]["NexusLIMS Extraction"]["Date"] = Value::Null;
+        value
+    };
+    assert_eq!(without_date(&printed), without_date(&side_file));
+    assert_eq!(printed.lines().count(), side_file.lines().count());
+}
