@@ -20,6 +20,7 @@ mod rehearse;
 mod reservations;
 mod save;
 
+use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -124,10 +125,28 @@ pub struct BuildReport {
     pub needs_person: Vec<String>,
     /// What is worth knowing.
     pub warnings: Vec<String>,
+    /// By reason: how many sessions wait, and what is known of the first.
+    troubles: BTreeMap<String, (u64, String)>,
 }
 
-/// A commit that is on its way, and the line of the session that it is about.
-type Pending = (SessionResult, Ticket<save::Saved>);
+/// A commit that is on its way.
+struct Pending {
+    /// The session that it is about.
+    line: SessionResult,
+    ticket: Ticket<save::Saved>,
+    told: Told,
+}
+
+/// Whether somebody should look at a session that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// It will be built by and by, or the plan has said what is the matter.
+    No,
+    /// Its disk or its storage is at fault, and that of others too: the trouble is told once.
+    Together,
+    /// Something is wrong with this one.
+    ByName,
+}
 
 impl Builder<'_> {
     /// Builds every session that is to be built, is wanted and can be.
@@ -141,6 +160,10 @@ impl Builder<'_> {
         let done = self.work_off(backlog, &report, &mut notices);
         let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
         notices.tell(&mut report.needs_person, &mut report.warnings);
+        let troubles = std::mem::take(&mut report.troubles).into_iter();
+        report.needs_person.extend(
+            troubles.map(|(reason, (count, detail))| format!("{reason} ({count} sessions wait): {detail}")),
+        );
         done.map(|()| report)
     }
 
@@ -209,10 +232,9 @@ impl Builder<'_> {
         std::thread::scope(|scope| {
             let permits = &permits;
             let collector = scope.spawn(move || {
-                let result = self.collect(&collected, permits, report);
                 // A session that waits for a permit must not wait for a collector that has given up.
-                permits.open();
-                result
+                let _open = permits.open_at_the_end();
+                self.collect(&collected, permits, report)
             });
             let fed: Result<Vec<SessionId>, WriteError> = self.pool.in_place_scope(|pool| {
                 let mut let_go = Vec::new();
@@ -280,7 +302,9 @@ impl Builder<'_> {
                     *left = left.saturating_sub(1);
                     pending.push(self.settle(&session, status, code, &text));
                 }
-                Verdict::Wait { reason, detail } => pending.push(self.wait(&session, &reason, &detail)),
+                Verdict::Wait { reason, detail } => {
+                    pending.push(self.wait(&session, &reason, &detail, Told::No));
+                }
             }
         }
         self.take_notes(pending, report)?;
@@ -308,7 +332,7 @@ impl Builder<'_> {
         })
     }
 
-    /// Sessions that were marked and not begun, because the run was asked to stop, have crashed nothing.
+    /// Sessions that were marked and then left alone have crashed nothing.
     fn let_go(&self, ids: Vec<SessionId>) -> Result<(), WriteError> {
         if ids.is_empty() {
             return Ok(());
@@ -332,7 +356,8 @@ impl Builder<'_> {
         let reason = with_causes(error);
         for entry in entries {
             notices.waits(&reason);
-            self.take_notes(vec![self.wait(&entry.session, "no folder for records", &reason)], report)?;
+            let pending = self.wait(&entry.session, "no folder for records", &reason, Told::No);
+            self.take_notes(vec![pending], report)?;
         }
         Ok(())
     }

@@ -90,6 +90,8 @@ pub struct Facility {
     pub stop: StopFlag,
     /// Who reads the files.
     pub readers: Readers,
+    /// Who judges the records before they are written.
+    pub validator: &'static dyn RecordValidator,
     /// Told how far the build is.
     pub progress: Box<dyn Fn(Progress<'_>) + Send + Sync>,
     /// Which of the sessions that are to be built are wanted now.
@@ -99,7 +101,6 @@ pub struct Facility {
     pub(super) routes: Routes,
     pub(super) selection: Selection,
     pub(super) pool: rayon::ThreadPool,
-    pub(super) validator: &'static dyn RecordValidator,
 }
 
 /// The folders of a configuration.
