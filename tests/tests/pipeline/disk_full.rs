@@ -41,8 +41,8 @@ fn is_whole(lab: &Lab, report: &RunReport) {
         for (name, bytes) in tree(&lab.path(name)) {
             match name.extension().and_then(|suffix| suffix.to_str()) {
                 Some("json") => drop(serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()),
-                Some("png") => assert!(bytes.ends_with(b"IEND\xaeB`\x82"), "{name:?}"),
-                Some("xml") => assert!(bytes.ends_with(b"</Experiment>\n"), "{name:?}"),
+                Some("png") => assert!(bytes.ends_with(b"IEND\xaeB`\x82"), "{}", name.display()),
+                Some("xml") => assert!(bytes.ends_with(b"</Experiment>\n"), "{}", name.display()),
                 _ => {}
             }
         }
