@@ -38,8 +38,9 @@ fn uses() -> impl Strategy<Value = Vec<Use>> {
 fn files() -> impl Strategy<Value = Vec<Placed>> {
     let suffix = prop::sample::select(vec!["txt", "dm3", "mib", "TXT", "é&<"]);
     let at = prop_oneof![4 => 0..SPAN * 1000, 1 => (0..SPAN).prop_map(|second| second * 1000)];
-    let one = (prop::sample::select(&FOLDERS[..]), 0..30_u32, suffix, at)
-        .prop_map(|(folder, number, suffix, at)| Placed { folder, name: format!("{number}.{suffix}"), at });
+    let one = (prop::sample::select(&FOLDERS[..]), 0..30_u32, suffix, at, 0..40_usize).prop_map(
+        |(folder, number, suffix, at, edge)| Placed { folder, name: format!("{number}.{suffix}"), at, edge },
+    );
     proptest::collection::vec(one, 0..40)
 }
 
@@ -89,7 +90,12 @@ proptest! {
         // A name that is given twice is one file, with the last time.
         let files: BTreeMap<_, _> =
             files.into_iter().map(|file| ((file.folder, file.name.clone()), file)).collect();
-        let files: Vec<Placed> = files.into_values().collect();
+        let mut files: Vec<Placed> = files.into_values().collect();
+        for file in &mut files {
+            if let Some(used) = uses.get(file.edge / 2) {
+                file.at = 1000 * (used.from + if file.edge % 2 == 0 { 0 } else { used.lasts });
+            }
+        }
         let lab = made(sem, &uses, &files);
         for (number, used) in (1_u32..).zip(&uses) {
             let root = format!("{}/", if used.sem { sem } else { "tem" });
