@@ -74,7 +74,7 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Measure nexus alone, on more than NexusLIMS could do.
-    #[arg(long, conflicts_with_all = ["peer_sessions", "peer_venv", "peer_timeout"])]
+    #[arg(long, conflicts_with_all = ["peer_sessions", "peer_timeout"])]
     pub nexus_only: bool,
     /// Work in this folder instead of the system's one for temporary files.
     #[arg(long, value_name = "DIR")]

@@ -305,7 +305,10 @@ impl Run<'_> {
         report: &mut RunReport,
     ) -> Result<(), WriteError> {
         let mut built = self.builder(bell, progress).run()?;
-        built.sessions.sort_by(|a, b| a.end.cmp(&b.end).then_with(|| a.session.cmp(&b.session)));
+        // Their zones differ: it is the instant that counts.
+        built.sessions.sort_by_cached_key(|line| {
+            (chrono::DateTime::parse_from_rfc3339(&line.end).ok(), line.session.clone())
+        });
         report.build = built.counts;
         report.sessions = built.sessions;
         report.warnings.extend(built.warnings);

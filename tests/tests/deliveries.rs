@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use nexus_core::delivery::{Class, State};
+use nexus_core::pipeline::{self, Steps};
 use nexus_core::report::RunReport;
 use nexus_core::session::RecordStatus;
 use nexus_plugin_api::{FailureClass, PluginError};
@@ -406,8 +407,10 @@ fn a_success_between_failures_voids_them() {
     for number in [1, 11, 2, 3] {
         server.on_deliver(&format!("lab-use-{number}"), [Fault::Refuse(AUTH)]);
     }
-    // By identifier: 1 fails, 10 does not, 11 fails, 12 does not, 2 and 3 fail.
-    let report = lab.run();
+    // The exporter finds all of them built. By identifier: 1 fails, 10 does not, 11 fails, 12 does not, 2 and 3 fail.
+    let facility = lab.open().unwrap_or_else(|error| panic!("{error}"));
+    pipeline::run(&facility, Steps { export: false, ..Steps::ALL }).unwrap();
+    let report = pipeline::run(&facility, Steps { harvest: false, build: false, export: true }).unwrap();
     assert_eq!(report.export[&"a".into()].paused, None, "{report:?}");
     assert_eq!(server.counts().creates, 8);
 }

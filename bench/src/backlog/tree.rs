@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
 use image::{ExtendedColorType, ImageEncoder as _};
 
 use super::random::Random;
@@ -17,7 +18,10 @@ const SIDE: u8 = 64;
 /// Writes all files of a backlog below `root`, each with its time.
 pub fn write(backlog: &Backlog, root: &Path, seed: u64) -> Result<()> {
     for instrument in &INSTRUMENTS {
-        make_folder(&root.join(instrument.folder))?;
+        let folder = root.join(instrument.folder);
+        make_folder(&folder)?;
+        // A folder without any file is taken for storage that is not there.
+        save(&folder.join("first light.txt"), b"installed\n", DateTime::UNIX_EPOCH)?;
     }
     // Another sequence than the plan's.
     let mut random = Random::new(!seed);
@@ -31,15 +35,19 @@ pub fn write(backlog: &Backlog, root: &Path, seed: u64) -> Result<()> {
                 Content::Text => text(&mut random),
                 Content::Picture => picture(&mut random)?,
             };
-            File::create_new(&path)
-                .and_then(|mut open| {
-                    open.write_all(&bytes)?;
-                    open.set_modified(file.modified.into())
-                })
-                .with_context(|| format!("failed to write {}", path.display()))?;
+            save(&path, &bytes, file.modified)?;
         }
     }
     Ok(())
+}
+
+fn save(path: &Path, bytes: &[u8], modified: DateTime<Utc>) -> Result<()> {
+    File::create_new(path)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.set_modified(modified.into())
+        })
+        .with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn make_folder(path: &Path) -> Result<()> {
