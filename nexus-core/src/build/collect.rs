@@ -156,16 +156,8 @@ impl Builder<'_> {
         let mut by_name = false;
         match saved {
             save::Saved::Settled(status) => {
-                match status {
-                    RecordStatus::NoConsent => counts.no_consent += 1,
-                    RecordStatus::NoReservation => counts.no_reservation += 1,
-                    RecordStatus::NoFilesFound => counts.no_files += 1,
-                    RecordStatus::Error => {
-                        counts.error += 1;
-                        by_name = true;
-                    }
-                    _ => counts.built += 1,
-                }
+                by_name = status == RecordStatus::Error;
+                counts.settle(status);
                 line.result = status.to_string();
             }
             save::Saved::Waiting(reason) => {

@@ -12,7 +12,7 @@ use super::{BuildReport, Builder, PAGE, lock};
 use crate::builder;
 use crate::extract;
 use crate::ids::SessionId;
-use crate::session::Session;
+use crate::session::{RecordStatus, Session};
 use crate::timestamp::Timestamp;
 use crate::writer::WriteError;
 
@@ -56,7 +56,8 @@ pub struct PlannedActivity {
 
 impl Builder<'_> {
     /// Tells session by session what [`Builder::run`] would do. Records are neither made nor written; what is
-    /// reserved goes through the writer, which therefore should have a database that nobody needs.
+    /// reserved goes through the writer, which therefore should have a database that nobody needs. Counted is
+    /// what would become of each session.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -83,6 +84,12 @@ impl Builder<'_> {
             let mut planned = plan::plan(self, page, &mut files, &mut notices)?;
             plan::reserve_names(self, &mut planned)?;
             for one in planned {
+                let counts = &mut lock(&report).counts;
+                match &one.verdict {
+                    Verdict::Wait { reason, .. } => *counts.waiting.entry(reason.clone()).or_default() += 1,
+                    Verdict::Build(_) => counts.settle(RecordStatus::BuiltNotExported),
+                    Verdict::Settle { status, .. } => counts.settle(*status),
+                }
                 if !matches!(one.verdict, Verdict::Wait { .. }) {
                     left = left.saturating_sub(1);
                 }

@@ -38,6 +38,7 @@ fn without_a_quiet_period_nobody_waits() {
     lab.clock.set(Lab::start(77) + TimeDelta::hours(1));
     put(&lab.path("files/sem/77_new.txt"), "", lab.now());
     assert_eq!(lab.run().build.built, 1);
+    assert_eq!(lab.activities(77).concat().len(), 2);
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn rehearsed(lab: &Lab, change: impl FnOnce(&mut Facility)) -> (RunReport, Vec<P
     let names = |tree: &BTreeMap<_, _>| tree.keys().cloned().collect::<Vec<std::path::PathBuf>>();
     assert_eq!(names(&before), names(&after));
     assert!(before == after, "a file was changed");
+    assert_eq!(report.build.planned, report.build.accounted(), "{report:?}");
     let asked = lab.servers.server("a").counts();
     assert_eq!((asked.creates, asked.finds), (0, 0), "destinations are not asked");
     (report, told)
@@ -114,6 +115,8 @@ fn a_rehearsal_tells_all_touches_nothing_and_the_run_does_as_told() {
     assert_eq!(told, again);
     let done = lab.run();
     assert_eq!((done.build.planned, done.build.built), (5, 2));
+    assert_eq!(done.build.waiting, report.build.waiting);
+    assert_eq!(done.build.settled(), report.build.settled());
     agree(&lab, &told);
 }
 
