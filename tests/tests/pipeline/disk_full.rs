@@ -7,7 +7,7 @@ use std::path::Path;
 use nexus_core::pipeline::{self, Steps};
 use nexus_core::report::RunReport;
 use nexus_core::session::RecordStatus;
-use nexus_tests::lab::{Lab, left_overs, tree};
+use nexus_tests::lab::{Lab, Meddler, left_overs, tree};
 use nexus_tests::privilege::{MOUNTS, Mounted, elsewhere};
 
 const ALL: std::ops::RangeInclusive<u32> = 1..=8;
@@ -158,4 +158,29 @@ fn without_room_for_a_rebuild_the_old_record_stays() {
     for number in ALL {
         assert_eq!(lab.activities(number).concat().len(), 2, "{number}");
     }
+}
+
+#[test]
+fn without_a_file_to_spare_no_record_is_made_without_its_metadata() {
+    if elsewhere(&MOUNTS, "disk_full::without_a_file_to_spare_no_record_is_made_without_its_metadata") {
+        return;
+    }
+    let lab = lab();
+    let data = lab.path("data");
+    let _small = Mounted::over(&data, "8m,nr_inodes=100");
+    let meddler = Meddler::new();
+    assert_eq!(lab.run_meddled(&meddler).build.built, 8);
+    let before: Vec<_> = ALL.map(|number| lab.record(number).unwrap()).collect();
+    assert!(before[0].contains("Length"), "the readers had their say");
+    lab.rebuild_all();
+    let fillers = (0..).map(|number| data.join(format!("filler{number}")));
+    let made: Vec<_> = fillers.take_while(|path| File::create(path).is_ok()).collect();
+    let report = lab.run_meddled(&meddler);
+    is_whole(&lab, &report);
+    assert_eq!(report.build.waiting, [("no space in the data folder".to_owned(), 8)].into());
+    for path in made {
+        fs::remove_file(path).unwrap();
+    }
+    assert_eq!(lab.run_meddled(&meddler).build.built, 8);
+    assert_eq!(ALL.map(|number| lab.record(number).unwrap()).collect::<Vec<_>>(), before);
 }
