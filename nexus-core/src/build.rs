@@ -240,7 +240,7 @@ impl Builder<'_> {
                 let mut let_go = Vec::new();
                 let mut others = others.into_iter();
                 while !self.stop.is_set() && *left > 0 && !collector.is_finished() {
-                    let page: Vec<Entry> = others.by_ref().take(PAGE.min(*left)).collect();
+                    let page: Vec<Entry> = others.by_ref().take(page_size(*left)).collect();
                     if page.is_empty() {
                         break;
                     }
@@ -288,18 +288,15 @@ impl Builder<'_> {
         report: &Mutex<BuildReport>,
         notices: &mut Notices,
     ) -> Result<Vec<Job>, WriteError> {
-        let mut planned = plan::plan(self, page, files, notices)?;
+        let (mut planned, beyond) = plan::within_limit(plan::plan(self, page, files, notices)?, left);
+        lock(report).counts.beyond_limit += beyond;
         plan::reserve_names(self, &mut planned)?;
         let mut jobs = Vec::new();
         let mut pending: Vec<Pending> = Vec::new();
         for Planned { session, rebuild, verdict } in planned {
             match verdict {
-                Verdict::Build(plan) => {
-                    *left = left.saturating_sub(1);
-                    jobs.push(Job { session, rebuild, plan });
-                }
+                Verdict::Build(plan) => jobs.push(Job { session, rebuild, plan }),
                 Verdict::Settle { status, code, text } => {
-                    *left = left.saturating_sub(1);
                     pending.push(self.settle(&session, status, code, &text));
                 }
                 Verdict::Wait { reason, detail } => {
@@ -361,6 +358,12 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// How many sessions to plan together when so many may still be built. A small limit is no reason to ask for
+/// reservations one by one.
+fn page_size(left: usize) -> usize {
+    left.clamp(reservations::BULK, PAGE)
 }
 
 fn line(session: &Session, result: String, detail: &str) -> SessionResult {

@@ -8,7 +8,7 @@ use super::backlog::{self, Entry};
 use super::files::{Files, Slice};
 use super::notices::Notices;
 use super::plan::{self, Plan, Planned, Verdict};
-use super::{BuildReport, Builder, PAGE, lock};
+use super::{BuildReport, Builder, lock, page_size};
 use crate::builder;
 use crate::extract;
 use crate::ids::SessionId;
@@ -77,11 +77,13 @@ impl Builder<'_> {
         let mut left = self.choice.limit.unwrap_or(usize::MAX);
         let mut entries = backlog.suspects.into_iter().chain(backlog.others);
         while left > 0 && !self.stop.is_set() {
-            let page: Vec<Entry> = entries.by_ref().take(PAGE.min(left)).collect();
+            let page: Vec<Entry> = entries.by_ref().take(page_size(left)).collect();
             if page.is_empty() {
                 break;
             }
-            let mut planned = plan::plan(self, page, &mut files, &mut notices)?;
+            let planned = plan::plan(self, page, &mut files, &mut notices)?;
+            let (mut planned, beyond) = plan::within_limit(planned, &mut left);
+            lock(&report).counts.beyond_limit += beyond;
             plan::reserve_names(self, &mut planned)?;
             for one in planned {
                 let counts = &mut lock(&report).counts;
@@ -89,9 +91,6 @@ impl Builder<'_> {
                     Verdict::Wait { reason, .. } => *counts.waiting.entry(reason.clone()).or_default() += 1,
                     Verdict::Build(_) => counts.settle(RecordStatus::BuiltNotExported),
                     Verdict::Settle { status, .. } => counts.settle(*status),
-                }
-                if !matches!(one.verdict, Verdict::Wait { .. }) {
-                    left = left.saturating_sub(1);
                 }
                 tell(self.planned(one));
             }

@@ -45,6 +45,22 @@ fn a_limit_counts_what_is_built_or_settled_and_the_next_run_goes_on() {
 }
 
 #[test]
+fn a_small_limit_does_not_ask_for_reservations_one_by_one() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions(1..=32);
+    for number in 1..=30 {
+        let failed = PluginError::transient("no answer");
+        lab.harvester.answer(Lab::id(number).as_str(), ReservationAnswer::Failed(failed));
+    }
+    let report = chosen(&lab, limit(1));
+    assert_eq!((report.build.built, report.build.beyond_limit), (1, 1));
+    assert_eq!(report.build.waiting.values().sum::<u64>(), 30);
+    assert_eq!(lab.harvester.questions(), 1);
+    let named = "SELECT session_identifier FROM nexus_session WHERE record_name IS NOT NULL";
+    assert_eq!(lab.database().query(named, &[]).unwrap().rows.len(), 1, "no more than needed");
+}
+
+#[test]
 fn a_limit_of_nothing_builds_nothing_and_delivers_what_is_due() {
     let lab = Lab::with_destinations(&["a"]);
     lab.sessions([1]);
