@@ -21,6 +21,7 @@ mod reservations;
 mod save;
 mod skip;
 
+use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -128,10 +129,28 @@ pub struct BuildReport {
     pub needs_person: Vec<String>,
     /// What is worth knowing.
     pub warnings: Vec<String>,
+    /// By reason: how many sessions wait, and what is known of the first.
+    troubles: BTreeMap<String, (u64, String)>,
 }
 
-/// A commit that is on its way, and the line of the session that it is about.
-type Pending = (SessionResult, Ticket<save::Saved>);
+/// A commit that is on its way.
+struct Pending {
+    /// The session that it is about.
+    line: SessionResult,
+    ticket: Ticket<save::Saved>,
+    told: Told,
+}
+
+/// Whether somebody should look at a session that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// It will be built by and by, or the plan has said what is the matter.
+    No,
+    /// Its disk or its storage is at fault, and that of others too: the trouble is told once.
+    Together,
+    /// Something is wrong with this one.
+    ByName,
+}
 
 impl Builder<'_> {
     /// Builds every session that is to be built, is wanted and can be.
@@ -145,6 +164,10 @@ impl Builder<'_> {
         let done = self.work_off(backlog, &report, &mut notices);
         let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
         notices.tell(&mut report.needs_person, &mut report.warnings);
+        let troubles = std::mem::take(&mut report.troubles).into_iter();
+        report.needs_person.extend(
+            troubles.map(|(reason, (count, detail))| format!("{reason} ({count} sessions wait): {detail}")),
+        );
         done.map(|()| report)
     }
 
@@ -213,16 +236,15 @@ impl Builder<'_> {
         std::thread::scope(|scope| {
             let permits = &permits;
             let collector = scope.spawn(move || {
-                let result = self.collect(&collected, permits, report);
                 // A session that waits for a permit must not wait for a collector that has given up.
-                permits.open();
-                result
+                let _open = permits.open_at_the_end();
+                self.collect(&collected, permits, report)
             });
             let fed: Result<Vec<SessionId>, WriteError> = self.pool.in_place_scope(|pool| {
                 let mut let_go = Vec::new();
                 let mut others = others.into_iter();
                 while !self.stop.is_set() && *left > 0 && !collector.is_finished() {
-                    let page: Vec<Entry> = others.by_ref().take(PAGE.min(*left)).collect();
+                    let page: Vec<Entry> = others.by_ref().take(page_size(*left)).collect();
                     if page.is_empty() {
                         break;
                     }
@@ -270,21 +292,20 @@ impl Builder<'_> {
         report: &Mutex<BuildReport>,
         notices: &mut Notices,
     ) -> Result<Vec<Job>, WriteError> {
-        let mut planned = plan::plan(self, page, files, notices)?;
+        let (mut planned, beyond) = plan::within_limit(plan::plan(self, page, files, notices)?, left);
+        lock(report).counts.beyond_limit += beyond;
         plan::reserve_names(self, &mut planned)?;
         let mut jobs = Vec::new();
         let mut pending: Vec<Pending> = Vec::new();
         for Planned { session, rebuild, verdict } in planned {
             match verdict {
-                Verdict::Build(plan) => {
-                    *left = left.saturating_sub(1);
-                    jobs.push(Job { session, rebuild, plan });
-                }
+                Verdict::Build(plan) => jobs.push(Job { session, rebuild, plan }),
                 Verdict::Settle { status, code, text } => {
-                    *left = left.saturating_sub(1);
                     pending.push(self.settle(&session, status, code, &text));
                 }
-                Verdict::Wait { reason, detail } => pending.push(self.wait(&session, &reason, &detail)),
+                Verdict::Wait { reason, detail } => {
+                    pending.push(self.wait(&session, &reason, &detail, Told::No));
+                }
             }
         }
         self.take_notes(pending, report)?;
@@ -312,7 +333,7 @@ impl Builder<'_> {
         })
     }
 
-    /// Sessions that were marked and not begun, because the run was asked to stop, have crashed nothing.
+    /// Sessions that were marked and then left alone have crashed nothing.
     fn let_go(&self, ids: Vec<SessionId>) -> Result<(), WriteError> {
         if ids.is_empty() {
             return Ok(());
@@ -336,10 +357,17 @@ impl Builder<'_> {
         let reason = with_causes(error);
         for entry in entries {
             notices.waits(&reason);
-            self.take_notes(vec![self.wait(&entry.session, "no folder for records", &reason)], report)?;
+            let pending = self.wait(&entry.session, "no folder for records", &reason, Told::No);
+            self.take_notes(vec![pending], report)?;
         }
         Ok(())
     }
+}
+
+/// How many sessions to plan together when so many may still be built. A small limit is no reason to ask for
+/// reservations one by one.
+fn page_size(left: usize) -> usize {
+    left.clamp(reservations::BULK, PAGE)
 }
 
 fn line(session: &Session, result: String, detail: &str) -> SessionResult {

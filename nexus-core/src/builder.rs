@@ -94,12 +94,18 @@ pub enum BuildError {
         /// The file.
         path: PathBuf,
     },
-    /// Every file of the session is gone.
-    #[error("all {count} files of the session vanished since they were found, `{}` first: is the storage still mounted?", path.display())]
+    /// Files of the session are gone. A record of the others would be wrong if the storage is just going away;
+    /// if they were deleted, the next run does not find them.
+    #[error(
+        "{gone} of the session's {of} files vanished since they were found, `{}` first: \
+         is the storage still mounted?", path.display()
+    )]
     Vanished {
+        /// How many are gone.
+        gone: usize,
         /// How many there were.
-        count: usize,
-        /// The first of them.
+        of: usize,
+        /// The first that is gone.
         path: PathBuf,
     },
     /// A file can no longer be looked at, though it is there.

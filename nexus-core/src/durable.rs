@@ -167,7 +167,7 @@ pub fn write_atomic_unsynced(path: &Path, bytes: &[u8], temporary_in: &Path) -> 
 /// Makes everything durable that was written to the file system of this folder, by whomever.
 ///
 /// One call for a group of files written by [`write_atomic_unsynced`]. It waits for what other programs wrote
-/// to the same file system too, so it is dear on a busy one: once per group of sessions, never per file.
+/// to the same file system too, so it is dear on a busy one: once a run, never per file.
 pub fn sync_filesystem(folder: &Path) -> Result<(), DurableError> {
     let handle = File::open(folder).map_err(|error| DurableError::new("open the folder", folder, error))?;
     sync_filesystem_of(&handle).map_err(|error| DurableError::new("sync the file system of", folder, error))

@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 use nexus_plugin_api::{MetaMap, MetaNode, MetaValue, Signal};
 
 pub use basic::modified_text;
+use readers::Refusal;
 pub use readers::{Readers, Scratch};
 
 use crate::clock::Clock;
@@ -76,7 +77,8 @@ pub fn read(
                     break;
                 }
             }
-            Err(why) => told.push(why),
+            Err(Refusal::Failed(why)) => told.push(why),
+            Err(Refusal::DiskFull(error)) => return Err(FileLost::DiskFull(Box::new(error))),
         }
     }
     let date = Timestamp::from_fixed(clock.now_local()).to_string();

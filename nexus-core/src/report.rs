@@ -6,6 +6,7 @@ use nexus_plugin_api::{OutsideEvents, RejectedRow};
 use serde::Serialize;
 
 use crate::ids::{DestinationName, HarvesterName, SessionId};
+use crate::session::RecordStatus;
 
 /// Everything a run has to say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -127,6 +128,18 @@ impl BuildCounts {
     /// Sessions whose status moved.
     pub fn settled(&self) -> u64 {
         self.built + self.no_consent + self.no_reservation + self.no_files + self.error
+    }
+
+    /// Counts a session that has this status now.
+    pub(crate) fn settle(&mut self, status: RecordStatus) {
+        let count = match status {
+            RecordStatus::NoConsent => &mut self.no_consent,
+            RecordStatus::NoReservation => &mut self.no_reservation,
+            RecordStatus::NoFilesFound => &mut self.no_files,
+            RecordStatus::Error => &mut self.error,
+            _ => &mut self.built,
+        };
+        *count += 1;
     }
 
     /// Sessions accounted for; equal to `planned` at the end of a run.

@@ -8,9 +8,8 @@
 //! ```
 //!
 //! They can be made again from the instrument's files, and there are thousands of them: so they are
-//! written atomically but not synced one by one. Before a record that points to them is committed, whoever
-//! commits calls [`durable::sync_filesystem`] on the data folder, once for a group of sessions. A crash
-//! before that leaves the session unbuilt, and its next build compares every file with what it should be.
+//! written atomically but not synced one by one. A run syncs them once, at its end; what a power cut before
+//! that may have taken is made again (see [`crate::unsynced`]): a build compares every file with what it should be.
 //!
 //! Temporary files are made in the data folder itself, so that one [`durable::sweep`] of it takes away
 //! what a crash left.

@@ -2,12 +2,13 @@
 
 pub mod destination;
 pub mod harvester;
+pub mod meddler;
 mod trap;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use nexus_core::clock::{Clock as _, ManualClock};
 use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::delivery::{Delivery, table};
+use nexus_core::durable;
 use nexus_core::extract::Readers;
 use nexus_core::ids::SessionId;
 use nexus_core::instrument::Instrument;
@@ -23,6 +25,7 @@ use nexus_core::pipeline::{self, Facility, PipelineError, Steps, StopFlag};
 use nexus_core::plugins::{Catalogue, Limits};
 use nexus_core::report::RunReport;
 use nexus_core::session::{self, RecordStatus};
+use nexus_core::session_state::SessionState;
 use nexus_core::upload_log::UploadLog;
 use nexus_plugin_api::{EventTime, UsageEvent};
 use rusqlite::types::Value;
@@ -30,6 +33,7 @@ use tempfile::TempDir;
 
 pub use destination::{Fault, FindFault, ScriptedDestination, Server};
 pub use harvester::ScriptedHarvester;
+pub use meddler::Meddler;
 
 /// The instruments: PID, folder below the instrument data, zone.
 pub const INSTRUMENTS: [(&str, &str, &str); 2] =
@@ -51,6 +55,8 @@ pub struct Lab {
     /// How long a plugin's call may take.
     pub limits: Limits,
     destinations: String,
+    storage: String,
+    build: String,
     export: String,
 }
 
@@ -89,6 +95,8 @@ impl Lab {
             harvester: ScriptedHarvester::default(),
             limits: Limits::default(),
             destinations: String::new(),
+            storage: String::new(),
+            build: String::new(),
             export: String::new(),
         }
     }
@@ -122,6 +130,16 @@ impl Lab {
     pub fn reconfigure(&mut self, from: &str, to: &str) {
         assert!(self.destinations.contains(from), "`{from}` is in none of:\n{}", self.destinations);
         self.destinations = self.destinations.replace(from, to);
+    }
+
+    /// Adds lines to the settings of the storage.
+    pub fn storage(&mut self, lines: &str) {
+        writeln!(self.storage, "{lines}").unwrap();
+    }
+
+    /// Adds lines to the settings of the build.
+    pub fn build(&mut self, lines: &str) {
+        writeln!(self.build, "{lines}").unwrap();
     }
 
     /// Sets the export strategy.
@@ -161,9 +179,7 @@ impl Lab {
     pub fn put_file(&self, number: u32, name: &str) {
         let (_, folder, _) = INSTRUMENTS[number as usize % INSTRUMENTS.len()];
         let path = self.path(&format!("files/{folder}/{number}_{name}.txt"));
-        fs::write(&path, format!("magnification = {number}000\n")).unwrap();
-        let modified = Self::start(number) + TimeDelta::minutes(10);
-        File::options().append(true).open(&path).unwrap().set_modified(modified.into()).unwrap();
+        put(&path, &format!("magnification = {number}000\n"), Self::start(number) + TimeDelta::minutes(10));
     }
 
     /// Adds finished sessions with consent and a file each.
@@ -177,10 +193,10 @@ impl Lab {
     /// The settings.
     pub fn config(&self) -> Config {
         let text = format!(
-            "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n\
-             [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n{}\
+            "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n{}\
+             [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n{}{}\
              [harvesters.lab]\nplugin = \"scripted\"\n{}",
-            self.export, self.destinations
+            self.storage, self.build, self.export, self.destinations
         );
         Config::from_text(&text, self.folder.path(), "lab.toml")
             .unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -209,16 +225,28 @@ impl Lab {
 
     /// One run, which must get to its end; its counts must add up.
     pub fn run(&self) -> RunReport {
-        let facility = self.open().unwrap_or_else(|error| panic!("{error}"));
+        self.run_with(|_| {})
+    }
+
+    /// One run of a facility with a change or two.
+    pub fn run_with(&self, change: impl FnOnce(&mut Facility)) -> RunReport {
+        let mut facility = self.open().unwrap_or_else(|error| panic!("{error}"));
+        change(&mut facility);
         let report = pipeline::run(&facility, Steps::ALL)
             .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)));
-        assert_eq!(report.build.planned, report.build.accounted(), "{report:?}");
+        let build = &report.build;
+        assert_eq!(build.planned, build.accounted(), "{report:?}");
         assert_eq!(
-            report.sessions.len() as u64 + report.build.not_reached,
-            report.build.planned,
+            report.sessions.len() as u64 + build.not_reached + build.beyond_limit,
+            build.planned,
             "{report:?}"
         );
         report
+    }
+
+    /// A run of readers that do what the meddler was told to do when they come to a file.
+    pub fn run_meddled(&self, meddler: &Meddler) -> RunReport {
+        self.run_with(|facility| facility.readers = meddler.readers(&facility.folders.scratch()))
     }
 
     /// A run some time later.
@@ -236,6 +264,33 @@ impl Lab {
     pub fn sql(&self, sql: &str, params: &[&str]) -> usize {
         let connection = rusqlite::Connection::open(self.path("nexus.db")).unwrap();
         connection.execute(sql, rusqlite::params_from_iter(params)).unwrap()
+    }
+
+    /// Why a session is not built yet.
+    pub fn waits_for(&self, number: u32) -> Option<String> {
+        SessionState::load(self.database().read(), &Self::id(number)).unwrap()?.waiting_reason
+    }
+
+    /// The record of a session, if it is on disk.
+    pub fn record(&self, number: u32) -> Option<String> {
+        let state = SessionState::load(self.database().read(), &Self::id(number)).unwrap()?;
+        let path = pipeline::folders(&self.config()).find_record(&state.record_name?)?;
+        Some(fs::read_to_string(path).unwrap())
+    }
+
+    /// The files of a session's record as it is on disk: their locations, activity by activity.
+    pub fn activities(&self, number: u32) -> Vec<Vec<String>> {
+        let record = self.record(number).unwrap_or_default();
+        let located = |activity: &str| {
+            let ends = activity.split("<location>").skip(1).map(|rest| rest.split_once('<').unwrap().0);
+            ends.map(str::to_owned).collect()
+        };
+        record.split("<acquisitionActivity").skip(1).map(located).collect()
+    }
+
+    /// Asks for every record once more.
+    pub fn rebuild_all(&self) {
+        self.sql("UPDATE nexus_session SET rebuild_requested = 1 WHERE content_sha256 IS NOT NULL", &[]);
     }
 
     /// The status of a session.
@@ -286,6 +341,39 @@ impl Default for Lab {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Puts a file somewhere, with its time.
+pub fn put(path: &Path, text: &str, modified: DateTime<Utc>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    File::options().append(true).open(path).unwrap().set_modified(modified.into()).unwrap();
+}
+
+/// Every file below a folder with its bytes, every other entry with its kind; by path below the folder.
+pub fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut found, mut folders) = (BTreeMap::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let (path, kind) = (entry.path(), entry.file_type().unwrap());
+            let name = path.strip_prefix(root).unwrap().to_owned();
+            let is = if kind.is_file() { fs::read(&path).unwrap() } else { format!("{kind:?}").into_bytes() };
+            found.insert(name, is);
+            if kind.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// What is left half-written below a folder.
+pub fn left_overs(root: &Path) -> Vec<PathBuf> {
+    let left = |path: &PathBuf| {
+        durable::is_temporary(path) || path.components().any(|part| part.as_os_str() == "read-0")
+    };
+    tree(root).into_keys().filter(left).collect()
 }
 
 /// Deadlines that a test can wait for, long enough for a machine with much to do.

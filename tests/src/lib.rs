@@ -17,3 +17,4 @@ pub mod http;
 pub mod lab;
 pub mod nexus_bin;
 pub mod peer;
+pub mod privilege;

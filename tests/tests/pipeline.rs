@@ -1,13 +1,32 @@
-//! Runs of a whole facility: linked and loaded alike, sessions that crash the build, another program beside us.
+//! Runs of a whole facility: linked and loaded alike, sessions that crash the build, another program beside us,
+//! storages that go away, disks that are full, and which sessions are built from which files.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "pipeline/anything.rs"]
+mod anything;
 #[path = "pipeline/carriers.rs"]
 mod carriers;
+#[path = "pipeline/choice.rs"]
+mod choice;
 #[path = "pipeline/crashing.rs"]
 mod crashing;
+#[path = "pipeline/disk_full.rs"]
+mod disk_full;
+#[path = "pipeline/finding.rs"]
+mod finding;
 #[path = "pipeline/foreign.rs"]
 mod foreign;
 #[path = "pipeline/interrupted.rs"]
 mod interrupted;
+#[path = "pipeline/invalid.rs"]
+mod invalid;
 #[path = "pipeline/lifecycle.rs"]
 mod lifecycle;
+#[path = "pipeline/permissions.rs"]
+mod permissions;
+#[path = "pipeline/reading.rs"]
+mod reading;
+#[path = "pipeline/rehearsal.rs"]
+mod rehearsal;
+#[path = "pipeline/storage.rs"]
+mod storage;

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::make::{End, Outcome};
 use super::permits::Permits;
-use super::{BuildReport, Builder, CRASHED, Pending, line, lock, save};
+use super::save::MovedMeanwhile;
+use super::{BuildReport, Builder, CRASHED, Pending, Told, line, lock, save};
 use crate::report::{MOST_LINES, Progress, SessionResult};
 use crate::session::{RecordStatus, Session};
 use crate::writer::WriteError;
@@ -56,22 +57,25 @@ impl Builder<'_> {
                     boot: self.boot.to_owned(),
                     journal: Arc::clone(&self.journal),
                 };
-                (line, self.writer.submit(move |tx| save::built(tx, &built)))
+                let ticket = self.writer.submit(move |tx| save::built(tx, &built));
+                Pending { line, ticket, told: Told::No }
             }
-            End::Waiting { reason, detail } => self.wait(&job.session, reason, &detail),
+            End::Waiting { reason, detail, told } => self.wait(&job.session, reason, &detail, told),
             // The record that is there stays: a new one was asked for, and cannot be.
-            End::Invalid(text) if job.rebuild => self.wait(&job.session, "rebuild is not valid", &text),
+            End::Invalid(text) if job.rebuild => {
+                self.wait(&job.session, "rebuild is not valid", &text, Told::ByName)
+            }
             End::Invalid(text) => self.settle(&job.session, RecordStatus::Error, "invalid_record", &text),
             End::Crashed(message) => {
                 let text = format!("{CRASHED}: {message}; `nexus sessions retry` tries it once more");
                 if job.rebuild {
-                    self.wait(&job.session, "rebuild crashed", &text)
+                    self.wait(&job.session, "rebuild crashed", &text, Told::ByName)
                 } else {
                     self.settle(&job.session, RecordStatus::Error, "crashed", &text)
                 }
             }
         };
-        pending.0.seconds = seconds;
+        pending.line.seconds = seconds;
         pending
     }
 
@@ -93,14 +97,16 @@ impl Builder<'_> {
             journal: Arc::clone(&self.journal),
         };
         let line = line(session, status.to_string(), text);
-        (line, self.writer.submit(move |tx| save::settled(tx, &settled)))
+        let ticket = self.writer.submit(move |tx| save::settled(tx, &settled));
+        Pending { line, ticket, told: Told::No }
     }
 
     /// Leaves a session as it is, with the reason.
-    pub(super) fn wait(&self, session: &Session, reason: &str, detail: &str) -> Pending {
+    pub(super) fn wait(&self, session: &Session, reason: &str, detail: &str, told: Told) -> Pending {
         let line = line(session, "WAITING".to_owned(), detail);
         let (id, reason, now) = (session.identifier.clone(), reason.to_owned(), self.clock.now());
-        (line, self.writer.submit(move |tx| save::waiting(tx, &id, &reason, now)))
+        let ticket = self.writer.submit(move |tx| save::waiting(tx, &id, &reason, now));
+        Pending { line, ticket, told }
     }
 
     /// Waits for commits, and notes what they were.
@@ -109,34 +115,48 @@ impl Builder<'_> {
         pending: Vec<Pending>,
         report: &Mutex<BuildReport>,
     ) -> Result<(), WriteError> {
-        for (line, ticket) in pending {
-            let saved = ticket.wait()?;
-            self.take_note(&mut lock(report), line, saved);
+        for Pending { line, ticket, told } in pending {
+            let saved = match ticket.wait() {
+                Ok(saved) => saved,
+                // What another program did to one session ends nothing.
+                Err(error) => match error.cause::<MovedMeanwhile>() {
+                    Some(MovedMeanwhile(actual)) => {
+                        self.let_go(vec![line.session.clone()])?;
+                        save::Saved::Moved(*actual)
+                    }
+                    None => return Err(error),
+                },
+            };
+            self.take_note(&mut lock(report), line, saved, told);
         }
         Ok(())
     }
 
-    fn take_note(&self, report: &mut BuildReport, mut line: SessionResult, saved: save::Saved) {
+    fn take_note(&self, report: &mut BuildReport, mut line: SessionResult, saved: save::Saved, told: Told) {
         let counts = &mut report.counts;
+        let mut by_name = false;
         match saved {
             save::Saved::Settled(status) => {
-                match status {
-                    RecordStatus::NoConsent => counts.no_consent += 1,
-                    RecordStatus::NoReservation => counts.no_reservation += 1,
-                    RecordStatus::NoFilesFound => counts.no_files += 1,
-                    RecordStatus::Error => counts.error += 1,
-                    _ => counts.built += 1,
-                }
+                by_name = status == RecordStatus::Error;
+                counts.settle(status);
                 line.result = status.to_string();
             }
-            save::Saved::Waiting(reason) => *counts.waiting.entry(reason).or_default() += 1,
+            save::Saved::Waiting(reason) => {
+                by_name = told == Told::ByName;
+                if told == Told::Together {
+                    let first = || (0, line.detail.clone());
+                    report.troubles.entry(reason.clone()).or_insert_with(first).0 += 1;
+                }
+                *counts.waiting.entry(reason).or_default() += 1;
+            }
             save::Saved::Moved(actual) => {
+                "WAITING".clone_into(&mut line.result);
+                line.files = 0;
                 line.detail = format!("another program made it {actual} meanwhile: left alone");
                 *counts.waiting.entry("moved by another program".to_owned()).or_default() += 1;
             }
         }
-        let crashed = line.detail.starts_with(CRASHED);
-        if crashed || line.result == RecordStatus::Error.to_string() {
+        if by_name {
             report.needs_person.push(format!("session {}: {}", line.session, line.detail));
         }
         (self.progress)(Progress::Session(&line));

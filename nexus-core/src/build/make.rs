@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::plan::Plan;
-use super::{Builder, with_causes};
+use super::{Builder, Told, with_causes};
 use crate::builder::{self, BuildError, BuiltRecord, Material, SampleIds};
 use crate::durable::{self, DurableError};
 use crate::session::Session;
@@ -39,6 +39,8 @@ pub(super) enum End {
         reason: &'static str,
         /// Everything that is known.
         detail: String,
+        /// Whether somebody should look at it.
+        told: Told,
     },
     /// The record is not what the schema says.
     Invalid(String),
@@ -76,7 +78,10 @@ impl Builder<'_> {
         };
         let record = match builder::build(&material) {
             Ok(record) => record,
-            Err(error) => return End::Waiting { reason: reason(&error), detail: with_causes(&error) },
+            Err(error) => {
+                let (reason, told) = reason(&error);
+                return End::Waiting { reason, detail: with_causes(&error), told };
+            }
         };
         let name = &job.plan.record_name;
         if let Err(invalid) = self.validator.validate(&record.xml) {
@@ -84,7 +89,11 @@ impl Builder<'_> {
         }
         match self.keep(name, &record.xml) {
             Ok(()) => End::Built(record),
-            Err(error) => End::Waiting { reason: "record cannot be written", detail: with_causes(&error) },
+            Err(error) => End::Waiting {
+                reason: "record cannot be written",
+                detail: with_causes(&error),
+                told: Told::Together,
+            },
         }
     }
 
@@ -108,12 +117,16 @@ impl Builder<'_> {
     }
 }
 
-fn reason(error: &BuildError) -> &'static str {
+fn reason(error: &BuildError) -> (&'static str, Told) {
     match error {
-        BuildError::Changed { .. } => "a file changed while it was read",
-        BuildError::Vanished { .. } => "its files vanished while they were read",
-        BuildError::Unreadable { .. } => "storage cannot be read",
-        BuildError::DiskFull(_) => "no space in the data folder",
+        BuildError::Changed { .. } => ("a file changed while it was read", Told::No),
+        // Somebody tidies up; but if nothing is left, the storage may be.
+        BuildError::Vanished { gone, of, .. } if gone < of => {
+            ("files vanished while they were read", Told::No)
+        }
+        BuildError::Vanished { .. } => ("all files vanished while they were read", Told::Together),
+        BuildError::Unreadable { .. } => ("storage cannot be read", Told::Together),
+        BuildError::DiskFull(_) => ("no space in the data folder", Told::Together),
     }
 }
 

@@ -30,12 +30,21 @@ impl Permits {
         self.given.notify_all();
     }
 
-    /// Lets everybody through: nobody will give any back.
-    pub fn open(&self) {
-        self.give(usize::MAX / 2);
+    /// Lets everybody through as soon as what is returned is dropped: nobody will give any back then, be it
+    /// that he returned or that he panicked.
+    pub fn open_at_the_end(&self) -> impl Drop + '_ {
+        OpenAtTheEnd(self)
     }
 
     fn lock(&self) -> MutexGuard<'_, usize> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct OpenAtTheEnd<'a>(&'a Permits);
+
+impl Drop for OpenAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.give(usize::MAX / 2);
     }
 }

@@ -225,6 +225,25 @@ fn with_files(
     })
 }
 
+/// Keeps those that wait, and as many of the others as may still be built or settled. Tells how many it did
+/// not keep.
+pub(super) fn within_limit(planned: Vec<Planned>, left: &mut usize) -> (Vec<Planned>, u64) {
+    let mut beyond = 0;
+    let kept = planned.into_iter().filter(|one| {
+        if matches!(one.verdict, Verdict::Wait { .. }) {
+            return true;
+        }
+        let Some(rest) = left.checked_sub(1) else {
+            beyond += 1;
+            return false;
+        };
+        *left = rest;
+        true
+    });
+    let kept = kept.collect();
+    (kept, beyond)
+}
+
 /// Reserves the name of every record that has none yet, before anything is written under it.
 pub(super) fn reserve_names(builder: &Builder<'_>, planned: &mut [Planned]) -> Result<(), WriteError> {
     let nameless = |planned: &Planned| match &planned.verdict {

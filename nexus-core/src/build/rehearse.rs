@@ -8,11 +8,11 @@ use super::backlog::{self, Entry};
 use super::files::{Files, Slice};
 use super::notices::Notices;
 use super::plan::{self, Plan, Planned, Verdict};
-use super::{BuildReport, Builder, PAGE, lock};
+use super::{BuildReport, Builder, lock, page_size};
 use crate::builder;
 use crate::extract;
 use crate::ids::SessionId;
-use crate::session::Session;
+use crate::session::{RecordStatus, Session};
 use crate::timestamp::Timestamp;
 use crate::writer::WriteError;
 
@@ -56,7 +56,8 @@ pub struct PlannedActivity {
 
 impl Builder<'_> {
     /// Tells session by session what [`Builder::run`] would do. Records are neither made nor written; what is
-    /// reserved goes through the writer, which therefore should have a database that nobody needs.
+    /// reserved goes through the writer, which therefore should have a database that nobody needs. Counted is
+    /// what would become of each session.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -76,15 +77,20 @@ impl Builder<'_> {
         let mut left = self.choice.limit.unwrap_or(usize::MAX);
         let mut entries = backlog.suspects.into_iter().chain(backlog.others);
         while left > 0 && !self.stop.is_set() {
-            let page: Vec<Entry> = entries.by_ref().take(PAGE.min(left)).collect();
+            let page: Vec<Entry> = entries.by_ref().take(page_size(left)).collect();
             if page.is_empty() {
                 break;
             }
-            let mut planned = plan::plan(self, page, &mut files, &mut notices)?;
+            let planned = plan::plan(self, page, &mut files, &mut notices)?;
+            let (mut planned, beyond) = plan::within_limit(planned, &mut left);
+            lock(&report).counts.beyond_limit += beyond;
             plan::reserve_names(self, &mut planned)?;
             for one in planned {
-                if !matches!(one.verdict, Verdict::Wait { .. }) {
-                    left = left.saturating_sub(1);
+                let counts = &mut lock(&report).counts;
+                match &one.verdict {
+                    Verdict::Wait { reason, .. } => *counts.waiting.entry(reason.clone()).or_default() += 1,
+                    Verdict::Build(_) => counts.settle(RecordStatus::BuiltNotExported),
+                    Verdict::Settle { status, .. } => counts.settle(*status),
                 }
                 tell(self.planned(one));
             }

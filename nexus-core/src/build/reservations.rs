@@ -10,7 +10,7 @@ use crate::plugins::{CallError, HarvesterInstance, harvester_of};
 use crate::session::Session;
 
 /// Sessions in one question.
-const BULK: usize = 100;
+pub(super) const BULK: usize = 100;
 
 /// What is known of one session's reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]

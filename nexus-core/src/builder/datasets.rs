@@ -33,15 +33,12 @@ pub(super) fn activities(material: &Material<'_>) -> Result<Found, BuildError> {
     // Indexed, so that results and the first error are those of the file order.
     let read: Vec<Result<Entry<'_>, FileLost>> =
         material.files.par_iter().map(|file| entry(material, file)).collect();
-    let mut warnings = Vec::new();
+    let (mut warnings, mut vanished) = (Vec::new(), Vec::new());
     let mut entries = Vec::with_capacity(read.len());
     for (file, outcome) in material.files.iter().zip(read) {
         match outcome {
             Ok(entry) => entries.push(entry),
-            Err(FileLost::Vanished) => {
-                warnings
-                    .push(format!("`{}` vanished before it was read and was left out", file.path.display()));
-            }
+            Err(FileLost::Vanished) => vanished.push(&file.path),
             Err(FileLost::Changed) => return Err(BuildError::Changed { path: file.path.clone() }),
             Err(FileLost::Unreadable(source)) => {
                 return Err(BuildError::Unreadable { path: file.path.clone(), source });
@@ -49,10 +46,9 @@ pub(super) fn activities(material: &Material<'_>) -> Result<Found, BuildError> {
             Err(FileLost::DiskFull(error)) => return Err(BuildError::DiskFull(error)),
         }
     }
-    if entries.is_empty()
-        && let Some(first) = material.files.first()
-    {
-        return Err(BuildError::Vanished { count: material.files.len(), path: first.path.clone() });
+    if let Some(first) = vanished.first() {
+        let (gone, of) = (vanished.len(), material.files.len());
+        return Err(BuildError::Vanished { gone, of, path: (*first).clone() });
     }
     let groups = group(entries.iter().map(|entry| entry.file), material.sensitivity);
     for entry in &mut entries {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +31,15 @@ impl Reader {
     fn reads(&self, suffix: &str) -> bool {
         self.suffixes.iter().any(|known| known == suffix)
     }
+}
+
+/// Why a reader gave nothing.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It failed, as this sentence says: another may be asked.
+    Failed(String),
+    /// There is no room for what it draws: no other would fare better.
+    DiskFull(io::Error),
 }
 
 /// All readers of a facility.
@@ -86,17 +96,19 @@ impl Readers {
         self.special.iter().filter(move |reader| suffix.as_ref().is_some_and(|suffix| reader.reads(suffix)))
     }
 
-    /// What a reader makes of a file; `None` if it does not want it, a sentence if it failed.
+    /// What a reader makes of a file; `None` if it does not want it.
     pub(super) fn ask(
         &self,
         reader: &Reader,
         file: &FoundFile,
-    ) -> Result<Option<(Vec<Signal>, Scratch)>, String> {
+    ) -> Result<Option<(Vec<Signal>, Scratch)>, Refusal> {
         let name = &reader.name;
         let folder =
             Scratch(self.scratch.join(format!("read-{}", self.calls.fetch_add(1, Ordering::Relaxed))));
-        fs::create_dir_all(&folder.0)
-            .map_err(|error| format!("no scratch folder for reader `{name}`: {error}"))?;
+        fs::create_dir_all(&folder.0).map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::DiskFull(error),
+            _ => Refusal::Failed(format!("no scratch folder for reader `{name}`: {error}")),
+        })?;
         let call = Call::unlimited(&folder.0);
         let path = PathRef::new(file.path.clone());
         // Whatever state a panic leaves the reader in is the reader's affair.
@@ -108,17 +120,19 @@ impl Readers {
             })
         }));
         match answer {
-            Ok(Ok(Some(signals))) if signals.is_empty() => Err(format!("reader `{name}` found no signal")),
+            Ok(Ok(Some(signals))) if signals.is_empty() => {
+                Err(Refusal::Failed(format!("reader `{name}` found no signal")))
+            }
             Ok(Ok(signals)) => Ok(signals.map(|signals| (signals, folder))),
             Ok(Err(error)) => {
                 let error: nexus_plugin_api::PluginError = error;
-                Err(format!("reader `{name}` failed: {error}"))
+                Err(Refusal::Failed(format!("reader `{name}` failed: {error}")))
             }
             Err(panic) => {
                 let message = message_of(panic.as_ref());
                 // Dropping what was thrown runs the reader's code again.
                 std::mem::forget(panic);
-                Err(format!("reader `{name}` panicked: {message}"))
+                Err(Refusal::Failed(format!("reader `{name}` panicked: {message}")))
             }
         }
     }

@@ -93,6 +93,8 @@ pub struct Facility {
     pub readers: Readers,
     /// Which boot of the machine this is.
     pub boot: String,
+    /// Who judges the records before they are written.
+    pub validator: &'static dyn RecordValidator,
     /// Told how far the build is.
     pub progress: Box<dyn Fn(Progress<'_>) + Send + Sync>,
     /// Which of the sessions that are to be built are wanted now.
@@ -102,7 +104,6 @@ pub struct Facility {
     pub(super) routes: Routes,
     pub(super) selection: Selection,
     pub(super) pool: rayon::ThreadPool,
-    pub(super) validator: &'static dyn RecordValidator,
 }
 
 /// The folders of a configuration.

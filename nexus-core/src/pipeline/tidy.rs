@@ -12,7 +12,8 @@ use crate::writer::Writer;
 
 /// Removes what an earlier run left half-written.
 pub(super) fn sweep(facility: &Facility, report: &mut RunReport) {
-    for folder in [&facility.folders.records, &facility.folders.uploaded(), &facility.folders.data] {
+    let folders = &facility.folders;
+    for folder in [&folders.records, &folders.uploaded(), &folders.rejected(), &folders.data] {
         if folder.is_dir()
             && let Err(error) = durable::sweep(folder)
         {

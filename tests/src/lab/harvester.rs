@@ -18,6 +18,7 @@ struct Script {
     answers: BTreeMap<String, ReservationAnswer>,
     failure: Option<PluginError>,
     incomplete: bool,
+    questions: usize,
 }
 
 impl ScriptedHarvester {
@@ -49,6 +50,11 @@ impl ScriptedHarvester {
     /// Whether harvests claim to be complete.
     pub fn complete(&self, complete: bool) {
         self.script().incomplete = !complete;
+    }
+
+    /// How often it was asked for reservations.
+    pub fn questions(&self) -> usize {
+        self.script().questions
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -94,7 +100,8 @@ impl Harvester for ScriptedHarvester {
         _call: &Call,
         sessions: &[SessionRef],
     ) -> Result<Vec<ReservationAnswer>, PluginError> {
-        let script = self.script();
+        let mut script = self.script();
+        script.questions += 1;
         let answer = |session: &SessionRef| {
             script.answers.get(&session.session_identifier).cloned().unwrap_or_else(|| {
                 let title = Some(format!("Experiment {}", session.session_identifier));

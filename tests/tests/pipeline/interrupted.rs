@@ -60,3 +60,22 @@ fn a_question_is_not_waited_for_longer_than_the_run_may_take() {
         (vec!["unknown".to_owned(), "ok".to_owned()], 1)
     );
 }
+
+#[test]
+fn a_listener_that_panics_does_not_hang_the_run() {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let lab = Lab::with_destinations(&["a"]);
+        lab.sessions(1..=40);
+        let mut facility = lab.open().unwrap();
+        facility.progress = Box::new(|progress| {
+            assert!(!matches!(progress, nexus_core::report::Progress::Session(_)), "scripted: the listener");
+        });
+        let failed = pipeline::run(&facility, Steps::ALL).is_err();
+        lab.run();
+        let built = (1..=40).filter(|number| lab.status(*number) == Some(RecordStatus::Completed)).count();
+        let _ = done.send((failed, built));
+    });
+    let ended = ended.recv_timeout(std::time::Duration::from_mins(2));
+    assert_eq!(ended, Ok((true, 40)), "it ends, and the next run goes on");
+}

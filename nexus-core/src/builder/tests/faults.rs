@@ -51,17 +51,13 @@ fn a_file_that_is_replaced_by_something_else_makes_the_session_wait() {
 }
 
 #[test]
-fn a_file_that_vanishes_is_left_out_with_a_warning() {
+fn a_file_that_vanishes_makes_the_session_wait() {
     let (_disk, built) = while_reading(|path| fs::remove_file(path).unwrap());
-    let built = built.unwrap();
-    assert_eq!((built.file_count, built.dataset_count), (2, 2));
-    assert_eq!(built.warnings.len(), 1);
+    let error = built.unwrap_err();
     assert!(
-        built.warnings[0].contains("b.dm3") && built.warnings[0].contains("vanished"),
-        "{:?}",
-        built.warnings
+        matches!(&error, BuildError::Vanished { gone: 1, of: 3, path } if path.ends_with("b.dm3")),
+        "{error}"
     );
-    assert!(!text(&built).contains("b.dm3"));
 }
 
 #[test]
@@ -69,11 +65,11 @@ fn a_folder_that_is_gone_makes_the_session_wait() {
     let disk = Disk::with(&["sem/a.dat", "sem/b.dat"]);
     fs::remove_dir_all(disk.instrument_data().join("sem")).unwrap();
     let error = disk.build(&disk.readers()).unwrap_err();
-    assert!(matches!(error, BuildError::Vanished { count: 2, .. }), "{error}");
+    assert!(matches!(error, BuildError::Vanished { gone: 2, of: 2, .. }), "{error}");
     fs::remove_dir_all(disk.instrument_data()).unwrap();
     fs::write(disk.instrument_data(), b"a file").unwrap();
     let error = disk.build(&disk.readers()).unwrap_err();
-    assert!(matches!(error, BuildError::Vanished { count: 2, .. }), "{error}");
+    assert!(matches!(error, BuildError::Vanished { gone: 2, of: 2, .. }), "{error}");
 }
 
 #[test]
