@@ -58,8 +58,9 @@ use notices::Notices;
 use permits::Permits;
 use plan::{Planned, Verdict};
 
-/// Sessions in hand for each thread of the pool: bounds memory, whatever the backlog.
-const IN_HAND_PER_THREAD: usize = 4;
+/// Sessions in hand for each thread of the pool: bounds memory, whatever the backlog, and keeps the threads at work
+/// during a slow commit.
+const IN_HAND_PER_THREAD: usize = 16;
 /// Sessions marked as in hand in one commit.
 const MARKED_AT_ONCE: usize = 32;
 /// Sessions planned together: their reservations are asked for in bulk.

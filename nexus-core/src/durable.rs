@@ -164,6 +164,33 @@ pub fn write_atomic_unsynced(path: &Path, bytes: &[u8], temporary_in: &Path) -> 
     Err(DurableError::new("write", path, error))
 }
 
+/// Makes a file with these bytes, readable by everybody; missing folders are made. `false`: the name is taken, and
+/// nothing was done.
+///
+/// Neither atomic nor durable, and so twice as fast as [`write_atomic_unsynced`]: only for files that can be made
+/// again and that nobody has been told of yet.
+pub fn create_unsynced(path: &Path, bytes: &[u8]) -> Result<bool, DurableError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    set_mode(&mut options, MODE_SHARED);
+    let opened = match options.open(path) {
+        // The folder is made when it is missed: most files go into one that is there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder_of(path)).and_then(|()| options.open(path))
+        }
+        other => other,
+    };
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(DurableError::new("create", path, error)),
+    };
+    file.write_all(bytes).map(|()| true).map_err(|error| {
+        let _ = fs::remove_file(path);
+        DurableError::new("write", path, error)
+    })
+}
+
 /// Makes everything durable that was written to the file system of this folder, by whomever.
 ///
 /// One call for a group of files written by [`write_atomic_unsynced`]. It waits for what other programs wrote

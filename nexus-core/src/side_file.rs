@@ -8,7 +8,8 @@
 //! ```
 //!
 //! They can be made again from the instrument's files, and there are thousands of them: so they are
-//! written atomically but not synced one by one. A run syncs them once, at its end; what a power cut before
+//! written whole but not synced one by one: one that is new under its name, since nobody knows of it yet; one
+//! that replaces another by a rename. A run syncs them once, at its end; what a power cut before
 //! that may have taken is made again (see [`crate::unsynced`]): a build compares every file with what it should be.
 //!
 //! Temporary files are made in the data folder itself, so that one [`durable::sweep`] of it takes away
@@ -191,6 +192,19 @@ fn write(
 ) -> Result<Outcome, SideFileError> {
     if path.file_name().is_some_and(|name| name.len() > LONGEST_NAME) {
         return Err(SideFileError::NameTooLong { path: path.to_owned() });
+    }
+    let made = match durable::create_unsynced(path, bytes) {
+        Ok(made) => made,
+        // The name may fit, and the whole path, or a stricter file system, still be too much.
+        Err(error) if error.is_name_too_long() => {
+            return Err(SideFileError::NameTooLong { path: path.to_owned() });
+        }
+        // Something that is no folder stands in the way of one: said by the writing below.
+        Err(error) if error.is_disk_full() => return Err(error.into()),
+        Err(_) => false,
+    };
+    if made {
+        return Ok(Outcome::Written);
     }
     // Only a file of about this length is read to be compared.
     let about_as_long = fs::symlink_metadata(path)

@@ -24,6 +24,8 @@ mod invalid;
 mod lifecycle;
 #[path = "pipeline/permissions.rs"]
 mod permissions;
+#[path = "pipeline/power_cut.rs"]
+mod power_cut;
 #[path = "pipeline/reading.rs"]
 mod reading;
 #[path = "pipeline/rehearsal.rs"]
