@@ -1,6 +1,6 @@
 //! Whether a record is what its schema says.
 //!
-//! Two pairs of eyes read every record. [`grammar`] and [`check`] know this one schema: they name the element
+//! Two pairs of eyes read every record. `grammar` and `check` know this one schema: they name the element
 //! that is wrong and how, and stop after a few problems however many there are. Then a general XML Schema
 //! validator gives its verdict, which counts as well: a mistake of the first must not let a bad record out.
 //! Neither reads anything but the bytes it is given.
