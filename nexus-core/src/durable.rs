@@ -138,8 +138,8 @@ pub fn write_atomic_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()
 /// Gives the file these bytes, atomically but not yet durably, readable by everybody; missing folders are made.
 ///
 /// Who reads the name sees the old content or the new one, never a part. After a *power cut* the name may hold
-/// nothing or nonsense until [`sync_filesystem`] has returned: only for files that can be made again, and
-/// nothing that points to them may be committed before that.
+/// nothing or nonsense until [`sync_filesystem`] has returned: only for files that can be made again, by
+/// somebody who remembers that they are in doubt until then.
 ///
 /// The temporary file is made in `temporary_in`, a folder on the same file system that exists, so that one
 /// [`sweep`] of that folder finds what a crash left however deep the files lie. Where it turns out to be on
