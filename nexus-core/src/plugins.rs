@@ -9,11 +9,15 @@
 mod call;
 mod catalogue;
 mod destination;
+mod error;
 mod harvester;
+mod instances;
 mod matching;
 
 pub use call::{CallError, Limits};
-pub use catalogue::{Catalogue, OpenError, Plugins};
+pub use catalogue::{Catalogue, Surroundings};
 pub use destination::DestinationInstance;
+pub use error::OpenError;
 pub use harvester::HarvesterInstance;
+pub use instances::Plugins;
 pub use matching::{NoHarvester, harvester_of};

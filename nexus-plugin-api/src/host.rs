@@ -16,19 +16,23 @@
 mod error;
 mod file;
 mod guarded;
+mod instance;
 mod proxy;
 mod table;
+mod wire;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{LoadError, Origin};
 pub use guarded::Guarded;
+pub use wire::{Wire, Wired, instance_over};
 
 use crate::export::PluginEntry;
-use crate::{Instance, Manifest, Plugin, PluginError, PluginKind, message};
-use proxy::{Proxy, Who};
+use crate::{Instance, Manifest, Plugin, PluginError, message};
+use instance::{LoadedInstance, Who};
 use table::Functions;
+use wire::unclear;
 
 /// A plugin behind a table: from a library, or from an entry of this program.
 #[derive(Debug)]
@@ -60,14 +64,17 @@ pub fn from_entry(entry: PluginEntry) -> Result<LoadedPlugin, LoadError> {
 
 fn adopt(entry: PluginEntry, origin: Origin) -> Result<LoadedPlugin, LoadError> {
     let functions = Functions::read(entry, &origin)?;
-    let manifest = proxy::manifest(functions, &origin)?;
+    let manifest = instance::manifest(functions, &origin)?;
     check_manifest(&manifest, &origin)?;
     let who = Arc::new(Who { name: manifest.name.clone(), origin: origin.clone() });
     Ok(LoadedPlugin { origin, manifest, functions, who })
 }
 
 /// What every manifest must satisfy, on every carrier.
-fn check_manifest(manifest: &Manifest, origin: &Origin) -> Result<(), LoadError> {
+///
+/// # Errors
+/// [`LoadError::Name`] or [`LoadError::Protocol`].
+pub fn check_manifest(manifest: &Manifest, origin: &Origin) -> Result<(), LoadError> {
     let name = &manifest.name;
     let of_the_alphabet =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
@@ -87,7 +94,7 @@ impl LoadedPlugin {
     pub fn file(&self) -> Option<&Path> {
         match &self.origin {
             Origin::File(path) => Some(path),
-            Origin::Linked => None,
+            Origin::Program(_) | Origin::Linked => None,
         }
     }
 }
@@ -98,12 +105,13 @@ impl Plugin for LoadedPlugin {
     }
 
     fn create(&self, settings: &serde_json::Value) -> Result<Instance, PluginError> {
-        let proxy = Proxy::create(self.functions, &self.who, settings)?;
-        Ok(match self.manifest.kind {
-            PluginKind::Harvester => Instance::Harvester(Box::new(proxy)),
-            PluginKind::Destination => Instance::Destination(Box::new(proxy)),
-            PluginKind::Extractor => Instance::Extractor(Box::new(proxy)),
-        })
+        Ok(instance_over(&self.who.to_string(), self.manifest.kind, self.connect(settings)?))
+    }
+}
+
+impl Wired for LoadedPlugin {
+    fn connect(&self, settings: &serde_json::Value) -> Result<Box<dyn Wire>, PluginError> {
+        Ok(Box::new(LoadedInstance::create(self.functions, &self.who, settings)?))
     }
 }
 

@@ -39,6 +39,23 @@ impl std::fmt::Display for PluginKind {
     }
 }
 
+/// The words of [`Manifest::capabilities`]. They are shown to people before anything is configured, and the
+/// conformance kit holds a plugin to them; what counts in a run is what it answers.
+pub mod capability {
+    /// Destination: it can tell whether an object for a session exists.
+    pub const FIND: &str = "find";
+    /// Destination: a delivery may take several steps and is resumed from its checkpoint.
+    pub const STEPS: &str = "steps";
+    /// Destination: a record that has changed replaces what was delivered before.
+    pub const UPDATE: &str = "update";
+    /// Harvester: it can list the instruments of its source.
+    pub const INSTRUMENTS: &str = "instruments";
+    /// Extractor: it draws previews.
+    pub const PREVIEWS: &str = "previews";
+    /// Any kind: it offers actions.
+    pub const ACTIONS: &str = "actions";
+}
+
 /// The plugin's identity card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -56,6 +73,9 @@ pub struct Manifest {
     /// JSON Schema of its settings (an object schema); a property with `"secret": true` is a secret.
     #[serde(default)]
     pub settings: serde_json::Value,
+    /// What it can do beyond what its kind must: the words of [`capability`]. Unknown words are left alone.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
     /// For an extractor: the suffixes it reads, lower case, without the dot.
     #[serde(default)]
     pub suffixes: Vec<String>,
@@ -75,6 +95,7 @@ impl Manifest {
             protocol: PROTOCOL_VERSION.to_owned(),
             summary: String::new(),
             settings: serde_json::json!({"type": "object", "properties": {}}),
+            capabilities: Vec::new(),
             suffixes: Vec::new(),
             priority: 0,
         }
@@ -84,6 +105,13 @@ impl Manifest {
     #[must_use]
     pub fn with_summary(mut self, summary: &str) -> Self {
         summary.clone_into(&mut self.summary);
+        self
+    }
+
+    /// Adds what it can do beyond what its kind must: words of [`capability`].
+    #[must_use]
+    pub fn with_capabilities(mut self, words: &[&str]) -> Self {
+        self.capabilities = words.iter().map(|&word| word.to_owned()).collect();
         self
     }
 

@@ -11,6 +11,7 @@
 //! request; id 0 says "your request could not be read". `unsupported` says that the plugin does not
 //! have the method: the host then goes on as if the trait's default had answered, where there is one.
 
+pub mod line;
 mod reply;
 mod version;
 

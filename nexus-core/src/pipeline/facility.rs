@@ -17,7 +17,7 @@ use crate::extract::Readers;
 use crate::folders::Folders;
 use crate::instrument::InstrumentError;
 use crate::lock::LockError;
-use crate::plugins::{Catalogue, Limits, OpenError, Plugins};
+use crate::plugins::{Catalogue, Limits, OpenError, Plugins, Surroundings};
 use crate::report::Progress;
 use crate::secret::Redactor;
 use crate::stop::StopFlag;
@@ -162,9 +162,12 @@ impl Facility {
         stop: StopFlag,
     ) -> Result<Self, PipelineError> {
         let folders = folders(config);
-        let redactor = Redactor::default();
-        let mut plugins =
-            catalogue.open(config, &folders.scratch(), &redactor).map_err(PipelineError::Plugins)?;
+        let surroundings = Surroundings {
+            scratch: folders.scratch(),
+            folder: config.folder.clone(),
+            redactor: Redactor::default(),
+        };
+        let mut plugins = catalogue.open(config, &surroundings).map_err(PipelineError::Plugins)?;
         let routes = routes(config);
         for destination in &mut plugins.destinations {
             if let Some(route) = routes.destinations.iter().find(|route| route.name == destination.name) {

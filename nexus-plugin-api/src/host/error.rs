@@ -11,6 +11,8 @@ use crate::message::VersionError;
 pub enum Origin {
     /// A library.
     File(PathBuf),
+    /// A program, as the configuration names it.
+    Program(String),
     /// This program.
     Linked,
 }
@@ -19,6 +21,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "plugin library `{}`", path.display()),
+            Self::Program(command) => write!(f, "plugin program `{command}`"),
             Self::Linked => f.write_str("a linked plugin"),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{LoadError, Origin, check_manifest, one_answer_each};
+use super::wire::Linked;
+use super::{LoadError, Origin, Wire, Wired, check_manifest, one_answer_each};
 use crate::message::Method;
 use crate::panics::catch;
 use crate::{
@@ -54,6 +55,12 @@ impl Plugin for Guarded {
             Instance::Destination(inner) => Instance::Destination(Box::new(self.guard(inner))),
             Instance::Extractor(inner) => Instance::Extractor(Box::new(self.guard(inner))),
         })
+    }
+}
+
+impl Wired for Guarded {
+    fn connect(&self, settings: &serde_json::Value) -> Result<Box<dyn Wire>, PluginError> {
+        Ok(Box::new(Linked(self.create(settings)?)))
     }
 }
 

@@ -1,7 +1,6 @@
-//! An instance behind a table, in the shape of the traits.
+//! An instance at the other end of a wire, in the shape of the traits.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,94 +9,29 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::table::{ForeignBytes, Functions, RawInstance};
-use super::{LoadError, Origin, one_answer_each};
-use crate::abi::{NEXUS_BAD_ARGUMENT, NEXUS_FAILED, NEXUS_OK, NEXUS_PANICKED, code_name};
+use super::{Wire, one_answer_each, unclear};
 use crate::message::{
     self, AcceptsAnswer, ActionParams, ActionsAnswer, ExtractAnswer, InstrumentsAnswer, Method, PathParams,
     Reply, ReplyError, ReservationsAnswer, ReservationsParams,
 };
 use crate::{
     Action, ActionOutcome, Call, Cancel, CheckReport, Delivery, Destination, Extractor, Found, HarvestPage,
-    HarvestRequest, Harvester, InstrumentOffer, Manifest, PathRef, PluginError, ReservationAnswer,
-    SessionRef, Signal, Step, Target,
+    HarvestRequest, Harvester, InstrumentOffer, PathRef, PluginError, ReservationAnswer, SessionRef, Signal,
+    Step, Target,
 };
 
-/// The plugin's name and file, for messages.
-#[derive(Debug)]
-pub(super) struct Who {
-    pub(super) name: String,
-    pub(super) origin: Origin,
-}
-
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.origin {
-            Origin::File(path) => write!(f, "plugin `{}` ({})", self.name, path.display()),
-            Origin::Linked => write!(f, "plugin `{}`", self.name),
-        }
-    }
-}
-
-/// Asks a table for its manifest.
-pub(super) fn manifest(functions: Functions, origin: &Origin) -> Result<Manifest, LoadError> {
-    let (code, out) = functions.manifest();
-    let refused = |reason: String| LoadError::Manifest { origin: origin.clone(), reason };
-    if code != NEXUS_OK {
-        return Err(refused(why(code, &out)));
-    }
-    let Some(bytes) = out.bytes() else { return Err(refused(NO_BYTES.to_owned())) };
-    serde_json::from_slice(bytes).map_err(|error| refused(error.to_string()))
-}
-
-const NO_BYTES: &str = "its pointer and length do not belong together";
-
-/// What a failed call says of itself.
-fn why(code: i32, out: &ForeignBytes) -> String {
-    match (told(out), code) {
-        (Some(error), NEXUS_PANICKED) => format!("it panicked: {}", error.message),
-        (Some(error), _) => error.message,
-        (None, _) => format!("it returned {code} ({})", code_name(code)),
-    }
-}
-
-/// The plugin error in the buffer, if there is one.
-fn told(out: &ForeignBytes) -> Option<PluginError> {
-    serde_json::from_slice(out.bytes()?).ok()
-}
-
-/// One instance of a loaded plugin. It implements all three traits; its manifest decided as which it
-/// is handed out.
+/// One instance of a plugin that is spoken to in messages. It implements all three traits; its manifest
+/// decided as which it is handed out.
 pub(super) struct Proxy {
-    who: Arc<Who>,
-    instance: RawInstance,
+    /// The plugin's name and file, for messages.
+    who: String,
+    wire: Box<dyn Wire>,
     last_id: AtomicU64,
 }
 
 impl Proxy {
-    pub(super) fn create(
-        functions: Functions,
-        who: &Arc<Who>,
-        settings: &serde_json::Value,
-    ) -> Result<Self, PluginError> {
-        let settings = serde_json::to_vec(settings).map_err(|error| {
-            PluginError::permanent(format!("the settings of {who} are not JSON: {error}"))
-        })?;
-        let (code, instance, out) = functions.create(&settings);
-        match (code, instance) {
-            (NEXUS_OK, Some(instance)) => {
-                Ok(Self { who: Arc::clone(who), instance, last_id: AtomicU64::new(0) })
-            }
-            (NEXUS_OK, None) => {
-                Err(PluginError::permanent(format!("{who} said it made an instance and gave none")))
-            }
-            (NEXUS_FAILED, _) if let Some(error) = told(&out) => Err(error),
-            (NEXUS_PANICKED, _) if let Some(error) = told(&out) => Err(PluginError::permanent(format!(
-                "{who} panicked when it was configured: {}",
-                error.message
-            ))),
-            _ => Err(PluginError::permanent(format!("{who} could not be configured: {}", why(code, &out)))),
-        }
+    pub(super) fn new(who: String, wire: Box<dyn Wire>) -> Self {
+        Self { who, wire, last_id: AtomicU64::new(0) }
     }
 
     /// Asks; a plugin that does not have the method is an error.
@@ -124,44 +58,22 @@ impl Proxy {
         let request = message::request(id, method, params).map_err(|error| {
             PluginError::permanent(format!("`{method}` cannot be put to {who} as JSON: {error}"))
         })?;
-        let (code, out) = self.instance.call(call, &request);
-        match code {
-            NEXUS_OK => {}
-            NEXUS_BAD_ARGUMENT => {
-                return Err(PluginError::permanent(format!(
-                    "{who} refused the arguments of `{method}` ({})",
-                    code_name(code)
-                )));
-            }
-            NEXUS_PANICKED if let Some(error) = told(&out) => {
-                let message = format!("{who} panicked in `{method}`: {}", error.message);
-                return Err(unclear(method, message));
-            }
-            _ => return Err(unclear(method, format!("{who} failed in `{method}`: {}", why(code, &out)))),
-        }
-        let reply = out.bytes().ok_or_else(|| NO_BYTES.to_owned()).and_then(|bytes| {
-            message::read_reply(id, bytes).map_err(|error| match error {
-                ReplyError::NotAnAnswer(source) => {
-                    format!("it does not have the form of an answer: {source}")
-                }
-                other => other.to_string(),
-            })
-        });
-        match reply {
+        let reply = self.wire.exchange(call, method, &request)?;
+        match message::read_reply(id, &reply) {
             Ok(Reply::Ok(answer)) => Ok(Some(answer)),
             Ok(Reply::Error(error)) => Err(error),
             Ok(Reply::Unsupported) => Ok(None),
-            Err(reason) => {
+            Err(error) => {
+                let reason = match error {
+                    ReplyError::NotAnAnswer(source) => {
+                        format!("it does not have the form of an answer: {source}")
+                    }
+                    other => other.to_string(),
+                };
                 Err(unclear(method, format!("{who} answered `{method}` with something unusable: {reason}")))
             }
         }
     }
-}
-
-/// A permanent failure after which nobody can say what the call did.
-fn unclear(method: Method, message: String) -> PluginError {
-    let error = PluginError::permanent(message);
-    if method.may_have_effect() { error.maybe_done() } else { error }
 }
 
 /// How long a plugin may take to list its actions.
@@ -211,7 +123,7 @@ impl Harvester for Proxy {
     ) -> Result<Vec<ReservationAnswer>, PluginError> {
         let params = ReservationsParams { sessions: Cow::Borrowed(sessions) };
         let answer: ReservationsAnswer = self.ask(call, Method::Reservations, &params)?;
-        one_answer_each(&self.who.to_string(), sessions.len(), answer.answers)
+        one_answer_each(&self.who, sessions.len(), answer.answers)
     }
 
     fn instruments(&self, call: &Call) -> Result<Vec<InstrumentOffer>, PluginError> {

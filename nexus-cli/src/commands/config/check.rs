@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nexus_core::config::{Carrier, Config, SecretSource, process_environment};
 use nexus_core::db::{Access, Database};
-use nexus_core::plugins::{CallError, OpenError};
+use nexus_core::plugins::{CallError, OpenError, Surroundings};
 use nexus_core::secret::Redactor;
 use nexus_core::{durable, lock};
 use nexus_plugin_api::{CheckReport, CheckResult};
@@ -187,8 +187,12 @@ fn plugins(config: &Config, report: &mut CheckReport) {
             None => report.push(settings.table(), CheckResult::Ok, carrier.to_string()),
         }
     }
-    let scratch = std::env::temp_dir();
-    match first_party::catalogue().open(config, &scratch, &Redactor::default()) {
+    let surroundings = Surroundings {
+        scratch: std::env::temp_dir(),
+        folder: config.folder.clone(),
+        redactor: Redactor::default(),
+    };
+    match first_party::catalogue().open(config, &surroundings) {
         Ok(instances) => {
             for harvester in &instances.harvesters {
                 own_check(&format!("harvesters.{}", harvester.name), harvester.check(), report);
