@@ -9,6 +9,7 @@ pub mod export;
 pub mod extract;
 pub mod init;
 pub mod instruments;
+pub mod plugin_host;
 pub mod record;
 pub mod run;
 pub mod sessions;
@@ -40,5 +41,6 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Users(args) => users::run(global, args),
         Command::Db(args) => db::run(global, args),
         Command::Demo(args) => demo::run(global, &args),
+        Command::PluginHost(args) => Ok(plugin_host::run(&args)),
     }
 }
