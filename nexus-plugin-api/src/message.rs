@@ -226,8 +226,19 @@ pub struct Head<'a> {
 /// # Errors
 /// A permanent error: the bytes are no request.
 pub fn head(request: &[u8]) -> Result<Head<'_>, PluginError> {
-    serde_json::from_slice(request)
-        .map_err(|error| PluginError::permanent(format!("the request cannot be read: {error}")))
+    let unreadable = |reason: &str| PluginError::permanent(format!("the request cannot be read: {reason}"));
+    if !is_object(request) {
+        return Err(unreadable(NO_OBJECT));
+    }
+    serde_json::from_slice(request).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// What is said of a request that [`is_object`] denies.
+pub(crate) const NO_OBJECT: &str = "it is no JSON object";
+
+/// Whether the text can be an object: a list would be read as the fields of a structure in their order.
+pub(crate) fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 /// Reads the params of a request.
@@ -284,5 +295,6 @@ mod tests {
         assert!(error.message.contains("`extract`"), "{error}");
         assert!(error.message.contains("`path`"), "{error}");
         assert!(head(b"{\"id\":1").unwrap_err().message.contains("cannot be read"));
+        assert!(head(br#"[1,"check"]"#).unwrap_err().message.ends_with("it is no JSON object"));
     }
 }
