@@ -32,6 +32,7 @@ pub const MAX_MESSAGE: usize = 64 << 20;
 
 /// What may be asked. Its params and its answer stand beside each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Nothing → [`crate::Manifest`].
@@ -124,6 +125,7 @@ impl FromStr for Method {
 
 /// Params of `configure`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConfigureParams<'a> {
     /// The plugin's own keys, secrets resolved to text.
     pub settings: Cow<'a, serde_json::Value>,
@@ -131,6 +133,7 @@ pub struct ConfigureParams<'a> {
 
 /// Params of `reservations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationsParams<'a> {
     /// The sessions asked about.
     pub sessions: Cow<'a, [SessionRef]>,
@@ -138,6 +141,7 @@ pub struct ReservationsParams<'a> {
 
 /// Answer of `reservations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationsAnswer {
     /// One per session, in the order of the question.
     pub answers: Vec<ReservationAnswer>,
@@ -145,6 +149,7 @@ pub struct ReservationsAnswer {
 
 /// Answer of `instruments`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstrumentsAnswer {
     /// What the source knows.
     pub instruments: Vec<InstrumentOffer>,
@@ -152,6 +157,7 @@ pub struct InstrumentsAnswer {
 
 /// Params of `accepts` and `extract`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathParams<'a> {
     /// The file.
     pub path: Cow<'a, PathRef>,
@@ -159,6 +165,7 @@ pub struct PathParams<'a> {
 
 /// Answer of `accepts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AcceptsAnswer {
     /// Whether the file is one of the plugin's own.
     pub accepts: bool,
@@ -166,6 +173,7 @@ pub struct AcceptsAnswer {
 
 /// Answer of `extract`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExtractAnswer {
     /// What the file holds.
     pub signals: Vec<Signal>,
@@ -173,6 +181,7 @@ pub struct ExtractAnswer {
 
 /// Answer of `actions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionsAnswer {
     /// What is on offer.
     pub actions: Vec<Action>,
@@ -180,6 +189,7 @@ pub struct ActionsAnswer {
 
 /// Params of `run_action`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionParams<'a> {
     /// Which one.
     pub name: Cow<'a, str>,
