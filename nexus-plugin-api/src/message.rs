@@ -30,6 +30,9 @@ pub use version::{VersionError, check_version};
 /// The longest message that is read, in bytes. Blobs never travel in messages.
 pub const MAX_MESSAGE: usize = 64 << 20;
 
+/// The longest log line of a plugin that is passed on, in bytes; the rest of it is cut off.
+pub const MAX_LOG_LINE: usize = 16 << 10;
+
 /// What may be asked. Its params and its answer stand beside each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,6 +108,12 @@ impl Method {
     #[must_use]
     pub const fn may_have_effect(self) -> bool {
         matches!(self, Self::Deliver | Self::RunAction)
+    }
+
+    /// A permanent failure after which nobody can say what the call did.
+    pub(crate) fn unclear(self, message: String) -> PluginError {
+        let error = PluginError::permanent(message);
+        if self.may_have_effect() { error.maybe_done() } else { error }
     }
 }
 
