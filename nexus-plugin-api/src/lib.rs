@@ -26,6 +26,7 @@ mod panics;
 pub mod path_ref;
 pub mod record;
 pub mod reservation;
+pub mod serve;
 pub mod time;
 
 pub use action::{Action, ActionOutcome};

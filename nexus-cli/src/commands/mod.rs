@@ -9,6 +9,8 @@ pub mod export;
 pub mod extract;
 pub mod init;
 pub mod instruments;
+pub mod plugin_host;
+pub mod plugins;
 pub mod record;
 pub mod run;
 pub mod sessions;
@@ -38,7 +40,9 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Config(args) => config::run(global, args),
         Command::Instruments(args) => instruments::run(global, args),
         Command::Users(args) => users::run(global, args),
+        Command::Plugins(args) => plugins::run(global, args),
         Command::Db(args) => db::run(global, args),
         Command::Demo(args) => demo::run(global, &args),
+        Command::PluginHost(args) => Ok(plugin_host::run(&args)),
     }
 }

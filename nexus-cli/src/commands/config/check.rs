@@ -12,6 +12,7 @@ use nexus_plugin_api::{CheckReport, CheckResult};
 
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};
+use crate::output::chain;
 use crate::{first_party, output};
 
 /// Runs `nexus config check`.
@@ -227,18 +228,4 @@ fn can_be_started(program: &str) -> bool {
     }
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.ends_with(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
-    }
-    text
 }
