@@ -37,7 +37,7 @@ pub use options::Options;
 pub use place::Place;
 pub use project::{FILE_NAME, Project, ProjectError};
 pub use report::{Failure, Outcome, Report, Status};
-pub use run::{checks, refused, reference, run};
+pub use run::{checks, reference, refused, run, run_telling};
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,11 @@ pub fn checks() -> impl DoubleEndedIterator<Item = &'static Check> {
 
 /// Tries a plugin.
 pub fn run(plugin: Arc<dyn Wired>, options: &Options) -> Report {
+    run_telling(plugin, options, |_| {})
+}
+
+/// Tries a plugin, and tells of every check when it has ended.
+pub fn run_telling(plugin: Arc<dyn Wired>, options: &Options, mut tell: impl FnMut(&Outcome)) -> Report {
     let mut bench = Bench::new(plugin, options);
     let kind = bench.manifest.kind;
     let mut report = Report {
@@ -54,7 +59,9 @@ pub fn run(plugin: Arc<dyn Wired>, options: &Options) -> Report {
                 not_passed.insert(check.name, reason.clone());
             }
         }
-        report.checks.push(Outcome { name: check.name, promise: check.promise, status });
+        let outcome = Outcome { name: check.name, promise: check.promise, status };
+        tell(&outcome);
+        report.checks.push(outcome);
     }
     report
 }
