@@ -8,6 +8,7 @@
 
 mod call;
 mod catalogue;
+pub mod conformance;
 mod destination;
 mod error;
 mod extractor;

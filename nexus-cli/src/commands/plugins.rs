@@ -3,6 +3,7 @@
 mod list;
 mod show;
 mod subject;
+mod test;
 
 use clap::{Args, Subcommand};
 
@@ -30,6 +31,8 @@ enum Verb {
     List(list::ListArgs),
     /// Show what a plugin says about itself: settings, capabilities, actions.
     Show(show::ShowArgs),
+    /// Try a plugin: the conformance kit.
+    Test(test::TestArgs),
 }
 
 /// Runs `nexus plugins`.
@@ -37,5 +40,6 @@ pub fn run(global: &Global, args: PluginsArgs) -> Result<ExitCode, Stop> {
     match args.verb {
         Verb::List(verb) => list::run(global, &verb),
         Verb::Show(verb) => show::run(global, &verb),
+        Verb::Test(verb) => test::run(global, &verb),
     }
 }
