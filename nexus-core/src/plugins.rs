@@ -6,6 +6,7 @@
 //! shared libraries            ┴→ instance per [harvesters.x] / [destinations.x] → called within a deadline
 //! ```
 
+mod any;
 mod call;
 mod catalogue;
 mod destination;
@@ -14,6 +15,7 @@ mod harvester;
 mod instances;
 mod matching;
 
+pub use any::AnyInstance;
 pub use call::{CallError, Limits};
 pub use catalogue::{Catalogue, Surroundings};
 pub use destination::DestinationInstance;
