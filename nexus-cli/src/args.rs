@@ -84,6 +84,9 @@ pub enum Command {
     Db(commands::db::DbArgs),
     /// Make a small facility in a folder, run over it, and show what happened.
     Demo(commands::demo::DemoArgs),
+    /// Run a plugin that is a library in this process, and pass messages to and from it.
+    #[command(hide = true)]
+    PluginHost(commands::plugin_host::PluginHostArgs),
 }
 
 #[cfg(test)]

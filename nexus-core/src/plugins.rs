@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! catalogue (linked plugins)  ┐
-//! shared libraries            ┴→ instance per [harvesters.x] / [destinations.x] → called within a deadline
+//! shared libraries            ┴→ instance per [harvesters.x], [extractors.x], [destinations.x] → called within a deadline
 //! ```
 
 mod any;
@@ -11,6 +11,7 @@ mod call;
 mod catalogue;
 mod destination;
 mod error;
+mod extractor;
 mod harvester;
 mod instances;
 mod matching;
@@ -20,6 +21,7 @@ pub use call::{CallError, Limits};
 pub use catalogue::{Catalogue, Surroundings};
 pub use destination::DestinationInstance;
 pub use error::OpenError;
+pub use extractor::ExtractorInstance;
 pub use harvester::HarvesterInstance;
 pub use instances::Plugins;
 pub use matching::{NoHarvester, harvester_of};

@@ -6,7 +6,7 @@ use nexus_plugin_api::{Action, ActionOutcome, CheckReport};
 use serde_json::Value;
 
 use super::call::{CallError, Caller};
-use super::{DestinationInstance, HarvesterInstance, Plugins};
+use super::{DestinationInstance, ExtractorInstance, HarvesterInstance, Plugins};
 use crate::secret::Redactor;
 
 /// An instance of the configuration.
@@ -68,6 +68,7 @@ macro_rules! any_instance {
 }
 
 any_instance!(HarvesterInstance, "harvesters", harvester);
+any_instance!(ExtractorInstance, "extractors", extractor);
 any_instance!(DestinationInstance, "destinations", destination);
 
 impl Plugins {
@@ -75,7 +76,8 @@ impl Plugins {
     pub fn all(&self) -> Vec<&dyn AnyInstance> {
         let harvesters = self.harvesters.iter().map(|instance| instance as &dyn AnyInstance);
         let destinations = self.destinations.iter().map(|instance| instance as &dyn AnyInstance);
-        harvesters.chain(destinations).collect()
+        let extractors = self.extractors.iter().map(|instance| instance.as_ref() as &dyn AnyInstance);
+        harvesters.chain(extractors).chain(destinations).collect()
     }
 }
 

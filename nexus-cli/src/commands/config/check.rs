@@ -138,8 +138,9 @@ fn instances(config: &Config, report: &mut CheckReport) {
     let harvesters = config.harvesters.iter().map(|harvester| (&harvester.settings, &harvester.carrier));
     let destinations =
         config.destinations.iter().map(|destination| (&destination.settings, &destination.carrier));
+    let extractors = config.extractors.iter().map(|extractor| (&extractor.settings, &extractor.carrier));
     let mut missing = Vec::new();
-    for (settings, carrier) in harvesters.chain(destinations) {
+    for (settings, carrier) in harvesters.chain(extractors).chain(destinations) {
         let problem = match carrier {
             Carrier::Linked { .. } => None,
             Carrier::Library { path, .. } if path.is_file() => None,

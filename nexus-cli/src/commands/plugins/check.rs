@@ -1,8 +1,8 @@
 //! `nexus plugins check`, and the same questions for `nexus config check`.
 
 use clap::Args;
-use nexus_core::config::Config;
-use nexus_core::plugins::{CallError, OpenError};
+use nexus_core::config::{Config, FileStrategy};
+use nexus_core::plugins::{AnyInstance as _, CallError, ExtractorInstance, OpenError};
 use nexus_plugin_api::{CheckReport, CheckResult};
 
 use super::subject::{Table, Workplace, alone, table_called, tables};
@@ -69,6 +69,9 @@ fn ask(config: &Config, chosen: &[Table<'_>], secrets: Secrets, report: &mut Che
         let name = table.settings.table();
         match catalogue.open(&alone(config, table), workplace.surroundings()) {
             Ok(plugins) => {
+                for extractor in &plugins.extractors {
+                    suffixes(config, extractor, report);
+                }
                 for instance in plugins.all() {
                     own(name, instance.check(), report);
                 }
@@ -97,4 +100,20 @@ fn own(table: &str, checked: Result<CheckReport, CallError>, report: &mut CheckR
         }
         Err(error) => report.push(table, CheckResult::Failed, error.told()),
     }
+}
+
+/// An extractor of files that no record has.
+fn suffixes(config: &Config, extractor: &ExtractorInstance, report: &mut CheckReport) {
+    let kept = &config.build.exclusive_suffixes;
+    let kept = |suffix: &String| kept.iter().any(|kept| kept == suffix);
+    if config.build.file_strategy == FileStrategy::Inclusive || extractor.suffixes.iter().all(kept) {
+        return;
+    }
+    let left_out: Vec<&str> =
+        extractor.suffixes.iter().filter(|suffix| !kept(suffix)).map(String::as_str).collect();
+    let detail = format!(
+        "files with the suffix {} belong to no record: [build] exclusive_suffixes does not list it",
+        left_out.join(", ")
+    );
+    report.push(extractor.table(), CheckResult::Warning, detail);
 }

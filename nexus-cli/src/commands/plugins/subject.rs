@@ -46,7 +46,12 @@ pub(super) fn tables(config: &Config) -> Vec<Table<'_>> {
         carrier: &table.carrier,
         settings: &table.settings,
     });
-    harvesters.chain(destinations).collect()
+    let extractors = config.extractors.iter().map(|table| Table {
+        kind: PluginKind::Extractor,
+        carrier: &table.carrier,
+        settings: &table.settings,
+    });
+    harvesters.chain(extractors).chain(destinations).collect()
 }
 
 /// The settings, for a command that can do without.
@@ -108,6 +113,7 @@ pub(super) fn alone(config: &Config, table: &Table<'_>) -> Config {
     let name = table.settings.table();
     let mut alone = config.clone();
     alone.harvesters.retain(|other| other.settings.table() == name);
+    alone.extractors.retain(|other| other.settings.table() == name);
     alone.destinations.retain(|other| other.settings.table() == name);
     alone
 }

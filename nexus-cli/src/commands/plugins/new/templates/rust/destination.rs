@@ -40,7 +40,9 @@ impl Plugin for MyPlugin {
         let folder = settings["folder"]
             .as_str()
             .ok_or_else(|| PluginError::permanent("`folder` is missing"))?;
-        Ok(Instance::Destination(Box::new(Share { folder: folder.into() })))
+        Ok(Instance::Destination(Box::new(Share {
+            folder: folder.into(),
+        })))
     }
 }
 
@@ -63,7 +65,11 @@ impl Destination for Share {
     fn target(&self, _call: &Call) -> Result<Target, PluginError> {
         let id = self.folder()?.display().to_string();
         // A write is done or not by the time the call returns: nothing can take effect later.
-        Ok(Target { id, can_find: true, settle_seconds: 0 })
+        Ok(Target {
+            id,
+            can_find: true,
+            settle_seconds: 0,
+        })
     }
 
     /// What is there for this session already: asked before every delivery, and after an answer was lost.
@@ -77,7 +83,9 @@ impl Destination for Share {
         };
         let said: Option<Note> =
             there(fs::read(&note), &note)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let whole = said.filter(|said| said.size == size).map(|said| said.content_sha256);
+        let whole = said
+            .filter(|said| said.size == size)
+            .map(|said| said.content_sha256);
         Ok(Found::One(remote(&record, whole)))
     }
 
@@ -90,7 +98,9 @@ impl Destination for Share {
         let content = fs::read(&record.path)
             .map_err(|error| failed("read", record.path.as_path(), &error))?;
         if call.should_stop() {
-            return Err(PluginError::transient("given up before anything was written"));
+            return Err(PluginError::transient(
+                "given up before anything was written",
+            ));
         }
         let said = Note {
             key: record.key.clone(),
@@ -110,7 +120,11 @@ impl Destination for Share {
         let folder = self.folder()?;
         let probe = folder.join(format!(".probe-{}", std::process::id()));
         match fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe)) {
-            Ok(()) => report.push("folder writable", CheckResult::Ok, folder.display().to_string()),
+            Ok(()) => report.push(
+                "folder writable",
+                CheckResult::Ok,
+                folder.display().to_string(),
+            ),
             Err(error) => report.push("folder writable", CheckResult::Failed, error.to_string()),
         }
         Ok(report)
@@ -123,25 +137,48 @@ impl Share {
         if self.folder.is_dir() {
             return Ok(&self.folder);
         }
-        Err(PluginError::transient(format!("there is no folder `{}`", self.folder.display()))
-            .with_hint("is the share mounted?"))
+        Err(
+            PluginError::transient(format!("there is no folder `{}`", self.folder.display()))
+                .with_hint("is the share mounted?"),
+        )
     }
 
     /// The record's file and its note. The session's key makes them this session's and nobody else's.
     fn places(&self, delivery: &Delivery) -> Result<(PathBuf, PathBuf), PluginError> {
         let safe = |text: &str| -> String {
-            let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+            let plain = |c: char| {
+                if c.is_ascii_alphanumeric() || c == '-' {
+                    c
+                } else {
+                    '_'
+                }
+            };
             text.chars().take(100).map(plain).collect()
         };
-        let stem = format!("{}.{}", safe(&delivery.record.name), safe(&delivery.record.key));
+        let stem = format!(
+            "{}.{}",
+            safe(&delivery.record.name),
+            safe(&delivery.record.key)
+        );
         let folder = self.folder()?;
-        Ok((folder.join(format!("{stem}.xml")), folder.join(format!("{stem}.json"))))
+        Ok((
+            folder.join(format!("{stem}.xml")),
+            folder.join(format!("{stem}.json")),
+        ))
     }
 }
 
 fn remote(record: &Path, content_sha256: Option<String>) -> Remote {
-    let id = record.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Remote { id, url: None, content_sha256 }
+    let id = record
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Remote {
+        id,
+        url: None,
+        content_sha256,
+    }
 }
 
 /// `None` for what is not there.

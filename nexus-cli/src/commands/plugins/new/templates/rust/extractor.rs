@@ -28,10 +28,18 @@ export_plugin!(MyPlugin);
 
 impl Plugin for MyPlugin {
     fn manifest(&self) -> Manifest {
-        let manifest = Manifest::new("my-plugin", env!("CARGO_PKG_VERSION"), PluginKind::Extractor)
-            .with_summary("Reads files of names and values.");
+        let manifest = Manifest::new(
+            "my-plugin",
+            env!("CARGO_PKG_VERSION"),
+            PluginKind::Extractor,
+        )
+        .with_summary("Reads files of names and values.");
         // Which files nexus offers (lower case, without the dot), and how early this plugin is asked.
-        Manifest { suffixes: vec!["kvp".to_owned()], priority: 100, ..manifest }
+        Manifest {
+            suffixes: vec!["kvp".to_owned()],
+            priority: 100,
+            ..manifest
+        }
     }
 
     fn create(&self, _settings: &Value) -> Result<Instance, PluginError> {
@@ -64,7 +72,10 @@ impl Extractor for Reader {
         let path = path.as_path();
         let mut metadata = MetaMap::default();
         let mut lines = open(path)?.split(b'\n');
-        let first = lines.next().transpose().map_err(|error| unreadable(path, &error))?;
+        let first = lines
+            .next()
+            .transpose()
+            .map_err(|error| unreadable(path, &error))?;
         if first.unwrap_or_default().trim_ascii() != FIRST_LINE.as_bytes() {
             let message = format!("`{}` does not begin with `{FIRST_LINE}`", path.display());
             return Err(PluginError::permanent(message));
@@ -98,7 +109,9 @@ impl Extractor for Reader {
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, PluginError> {
-    File::open(path).map(BufReader::new).map_err(|error| unreadable(path, &error))
+    File::open(path)
+        .map(BufReader::new)
+        .map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> PluginError {
@@ -107,9 +120,12 @@ fn unreadable(path: &Path, error: &io::Error) -> PluginError {
 
 /// A number, a number with a unit, or a text.
 fn value(text: &str) -> MetaValue {
-    let (digits, unit) =
-        text.split_once(char::is_whitespace).map_or((text, ""), |(d, unit)| (d, unit.trim()));
-    let looks_right = digits.bytes().all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
+    let (digits, unit) = text
+        .split_once(char::is_whitespace)
+        .map_or((text, ""), |(d, unit)| (d, unit.trim()));
+    let looks_right = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
     let number = match digits.parse::<i64>() {
         Ok(number) => MetaValue::Integer(number),
         // The digits matter: 1.20 is not 1.2.
@@ -118,5 +134,9 @@ fn value(text: &str) -> MetaValue {
         }
         Err(_) => return MetaValue::Text(text.to_owned()),
     };
-    if unit.is_empty() { number } else { MetaValue::Quantity(Box::new(number), unit.to_owned()) }
+    if unit.is_empty() {
+        number
+    } else {
+        MetaValue::Quantity(Box::new(number), unit.to_owned())
+    }
 }

@@ -39,8 +39,9 @@ impl Plugin for MyPlugin {
     }
 
     fn create(&self, settings: &Value) -> Result<Instance, PluginError> {
-        let file =
-            settings["file"].as_str().ok_or_else(|| PluginError::permanent("`file` is missing"))?;
+        let file = settings["file"]
+            .as_str()
+            .ok_or_else(|| PluginError::permanent("`file` is missing"))?;
         Ok(Instance::Harvester(Box::new(Diary { file: file.into() })))
     }
 }
@@ -73,8 +74,12 @@ impl Harvester for Diary {
     fn harvest(&self, call: &Call, request: &HarvestRequest) -> Result<HarvestPage, PluginError> {
         let mut page = HarvestPage::default();
         let mut elsewhere: BTreeMap<String, u64> = BTreeMap::new();
-        let wanted =
-            |pid: &str| request.instruments.iter().any(|query| query.instrument.pid == pid);
+        let wanted = |pid: &str| {
+            request
+                .instruments
+                .iter()
+                .any(|query| query.instrument.pid == pid)
+        };
         for row in self.rows()? {
             if call.should_stop() {
                 return Err(PluginError::transient("given up while reading the diary"));
@@ -94,8 +99,10 @@ impl Harvester for Diary {
                 Err(rejected) => page.rejected.push(rejected),
             }
         }
-        page.outside =
-            elsewhere.into_iter().map(|(tool, count)| OutsideEvents { tool, count }).collect();
+        page.outside = elsewhere
+            .into_iter()
+            .map(|(tool, count)| OutsideEvents { tool, count })
+            .collect();
         page.instruments = request
             .instruments
             .iter()
@@ -108,7 +115,10 @@ impl Harvester for Diary {
                 covered_to: None,
             })
             .collect();
-        call.log(LogLevel::Info, &format!("{} events in the diary", page.events.len()));
+        call.log(
+            LogLevel::Info,
+            &format!("{} events in the diary", page.events.len()),
+        );
         Ok(page)
     }
 
@@ -120,7 +130,9 @@ impl Harvester for Diary {
     ) -> Result<Vec<ReservationAnswer>, PluginError> {
         let rows: Vec<Row> = self.rows()?.into_iter().flatten().collect();
         let answer = |session: &SessionRef| {
-            let Some(row) = rows.iter().find(|row| Some(&row.id) == session.external_id.as_ref())
+            let Some(row) = rows
+                .iter()
+                .find(|row| Some(&row.id) == session.external_id.as_ref())
             else {
                 return ReservationAnswer::Gone;
             };
@@ -144,9 +156,11 @@ impl Harvester for Diary {
     fn check(&self, _call: &Call) -> Result<CheckReport, PluginError> {
         let mut report = CheckReport::default();
         match self.rows() {
-            Ok(rows) => {
-                report.push("diary readable", CheckResult::Ok, format!("{} lines", rows.len()))
-            }
+            Ok(rows) => report.push(
+                "diary readable",
+                CheckResult::Ok,
+                format!("{} lines", rows.len()),
+            ),
             Err(error) => report.push("diary readable", CheckResult::Failed, error.message),
         }
         Ok(report)
@@ -163,12 +177,14 @@ impl Diary {
             .with_hint("is the share mounted?")
         })?;
         let lines = bytes.split(|byte| *byte == b'\n').zip(1..);
-        let rows = lines.filter(|(line, _)| !line.trim_ascii().is_empty()).map(|(line, number)| {
-            serde_json::from_slice(line).map_err(|error| RejectedRow {
-                place: format!("line {number}"),
-                reason: error.to_string(),
-            })
-        });
+        let rows = lines
+            .filter(|(line, _)| !line.trim_ascii().is_empty())
+            .map(|(line, number)| {
+                serde_json::from_slice(line).map_err(|error| RejectedRow {
+                    place: format!("line {number}"),
+                    reason: error.to_string(),
+                })
+            });
         Ok(rows.collect())
     }
 }

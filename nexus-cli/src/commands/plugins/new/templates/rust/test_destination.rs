@@ -46,11 +46,18 @@ fn call() -> Call {
 #[test]
 fn a_record_is_found_once_it_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let (share, delivery) =
-        (share(folder.path()), delivery(folder.path(), "7a9f", "<Experiment/>"));
+    let (share, delivery) = (
+        share(folder.path()),
+        delivery(folder.path(), "7a9f", "<Experiment/>"),
+    );
     assert_eq!(share.find(&call(), &delivery), Ok(Found::None));
-    let Ok(Step::Done(remote)) = share.deliver(&call(), &delivery) else { panic!() };
-    assert_eq!(std::fs::read_to_string(folder.path().join(&remote.id)).unwrap(), "<Experiment/>");
+    let Ok(Step::Done(remote)) = share.deliver(&call(), &delivery) else {
+        panic!()
+    };
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join(&remote.id)).unwrap(),
+        "<Experiment/>"
+    );
     assert_eq!(share.find(&call(), &delivery), Ok(Found::One(remote)));
 }
 
@@ -66,13 +73,18 @@ fn a_record_that_has_changed_takes_the_place_of_the_old_one() {
     let (first, other, second) = (deliver("1", "a"), deliver("2", "b"), deliver("1", "longer"));
     assert_eq!(first.id, second.id);
     assert_ne!(first.id, other.id);
-    assert_eq!(std::fs::read_to_string(folder.path().join(&second.id)).unwrap(), "longer");
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join(&second.id)).unwrap(),
+        "longer"
+    );
 }
 
 #[test]
 fn a_share_that_is_not_mounted_is_a_passing_failure() {
     let folder = tempfile::tempdir().unwrap();
     let share = share(&folder.path().join("missing"));
-    let error = share.deliver(&call(), &delivery(folder.path(), "1", "a")).unwrap_err();
+    let error = share
+        .deliver(&call(), &delivery(folder.path(), "1", "a"))
+        .unwrap_err();
     assert_eq!(error.class, FailureClass::Transient);
 }

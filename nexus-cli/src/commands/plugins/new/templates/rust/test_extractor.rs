@@ -12,7 +12,9 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sample.kvp");
 
 fn reader() -> Box<dyn Extractor> {
     let plugin = host::from_entry(plugin_entry!(MyPlugin)).unwrap();
-    let Ok(Instance::Extractor(reader)) = plugin.create(&json!({})) else { panic!() };
+    let Ok(Instance::Extractor(reader)) = plugin.create(&json!({})) else {
+        panic!()
+    };
     reader
 }
 

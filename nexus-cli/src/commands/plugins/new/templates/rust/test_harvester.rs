@@ -20,7 +20,9 @@ const LINES: &str = r#"{"id": "1", "instrument": "TITAN", "user": "ada", "start"
 
 fn diary(file: &Path) -> Box<dyn Harvester> {
     let plugin = host::from_entry(plugin_entry!(MyPlugin)).unwrap();
-    let Ok(Instance::Harvester(diary)) = plugin.create(&json!({"file": file})) else { panic!() };
+    let Ok(Instance::Harvester(diary)) = plugin.create(&json!({"file": file})) else {
+        panic!()
+    };
     diary
 }
 
@@ -48,10 +50,17 @@ fn uses_become_events() {
     let request: HarvestRequest =
         serde_json::from_value(json!({"instruments": [{"instrument": titan()}]})).unwrap();
     let page = diary(&file).harvest(&call(), &request).unwrap();
-    let ids: Vec<&str> = page.events.iter().map(|event| event.external_id.as_str()).collect();
+    let ids: Vec<&str> = page
+        .events
+        .iter()
+        .map(|event| event.external_id.as_str())
+        .collect();
     assert_eq!(ids, ["1", "2"]);
     assert_eq!(page.events[1].end, None);
-    assert_eq!((page.outside[0].tool.as_str(), page.outside[0].count), ("LASER", 1));
+    assert_eq!(
+        (page.outside[0].tool.as_str(), page.outside[0].count),
+        ("LASER", 1)
+    );
     assert_eq!(page.rejected[0].place, "line 5");
 }
 
@@ -69,6 +78,8 @@ fn only_yes_is_consent() {
 
 #[test]
 fn a_missing_diary_is_a_passing_failure() {
-    let error = diary(Path::new("/nowhere/diary")).reservations(&call(), &[]).unwrap_err();
+    let error = diary(Path::new("/nowhere/diary"))
+        .reservations(&call(), &[])
+        .unwrap_err();
     assert_eq!(error.class, FailureClass::Transient);
 }
