@@ -157,6 +157,6 @@ fn report(global: &Global, args: &NewArgs, folder: &Path, files: &[File], plugin
     if args.lang == Lang::Rust {
         output::line(format!("  cargo build --manifest-path {}", folder.join("Cargo.toml").display()));
     }
-    output::line(format!("  nexus plugins test {}", plugin.display()));
+    output::line(format!("  nexus plugins test {}", folder.display()));
     Ok(())
 }

@@ -41,7 +41,7 @@ impl Project<'_> {
             PluginKind::Destination => (
                 template!("python/destination.py"),
                 template!("python/test_destination.py"),
-                template!("common/destination.toml"),
+                template!("common/destination-python.toml"),
                 None,
             ),
             PluginKind::Harvester => (
@@ -53,7 +53,7 @@ impl Project<'_> {
             PluginKind::Extractor => (
                 template!("python/extractor.py"),
                 template!("python/test_extractor.py"),
-                template!("common/extractor.toml"),
+                template!("common/extractor-python.toml"),
                 Some(("sample.kvp", template!("common/sample.kvp"))),
             ),
         };
@@ -77,7 +77,7 @@ impl Project<'_> {
             PluginKind::Destination => (
                 template!("rust/destination.rs"),
                 template!("rust/test_destination.rs"),
-                template!("common/destination.toml"),
+                template!("common/destination-rust.toml"),
                 None,
             ),
             PluginKind::Harvester => (
@@ -89,7 +89,7 @@ impl Project<'_> {
             PluginKind::Extractor => (
                 template!("rust/extractor.rs"),
                 template!("rust/test_extractor.rs"),
-                template!("common/extractor.toml"),
+                template!("common/extractor-rust.toml"),
                 Some(("sample.kvp", template!("common/sample.kvp"))),
             ),
         };
