@@ -9,6 +9,7 @@
 mod any;
 mod call;
 mod catalogue;
+pub mod conformance;
 mod destination;
 mod error;
 mod extractor;

@@ -6,6 +6,7 @@ mod new;
 mod run;
 mod show;
 mod subject;
+mod test;
 
 use clap::{Args, Subcommand};
 
@@ -39,6 +40,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Make the project of a new plugin, which builds and passes its tests at once.
     New(new::NewArgs),
+    /// Try a plugin: the conformance kit.
+    Test(test::TestArgs),
 }
 
 /// Runs `nexus plugins`.
@@ -49,5 +52,6 @@ pub fn run(global: &Global, args: PluginsArgs) -> Result<ExitCode, Stop> {
         Verb::Check(verb) => check::run(global, &verb),
         Verb::Run(verb) => run::run(global, &verb),
         Verb::New(verb) => new::run(global, &verb),
+        Verb::Test(verb) => test::run(global, &verb),
     }
 }
