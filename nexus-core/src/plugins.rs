@@ -6,6 +6,7 @@
 //! shared libraries            ┴→ instance per [harvesters.x], [extractors.x], [destinations.x] → called within a deadline
 //! ```
 
+mod any;
 mod call;
 mod catalogue;
 pub mod conformance;
@@ -16,6 +17,7 @@ mod harvester;
 mod instances;
 mod matching;
 
+pub use any::AnyInstance;
 pub use call::{CallError, Limits};
 pub use catalogue::{Catalogue, Surroundings};
 pub use destination::DestinationInstance;
