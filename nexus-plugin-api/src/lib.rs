@@ -28,6 +28,7 @@ pub mod record;
 pub mod reservation;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub mod serve;
 pub mod time;
 
 pub use action::{Action, ActionOutcome};

@@ -30,6 +30,9 @@ pub use version::{VersionError, check_version};
 /// The longest message that is read, in bytes. Blobs never travel in messages.
 pub const MAX_MESSAGE: usize = 64 << 20;
 
+/// The longest log line of a plugin that is passed on, in bytes; the rest of it is cut off.
+pub const MAX_LOG_LINE: usize = 16 << 10;
+
 /// What may be asked. Its params and its answer stand beside each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -106,6 +109,12 @@ impl Method {
     #[must_use]
     pub const fn may_have_effect(self) -> bool {
         matches!(self, Self::Deliver | Self::RunAction)
+    }
+
+    /// A permanent failure after which nobody can say what the call did.
+    pub(crate) fn unclear(self, message: String) -> PluginError {
+        let error = PluginError::permanent(message);
+        if self.may_have_effect() { error.maybe_done() } else { error }
     }
 }
 
@@ -227,8 +236,19 @@ pub struct Head<'a> {
 /// # Errors
 /// A permanent error: the bytes are no request.
 pub fn head(request: &[u8]) -> Result<Head<'_>, PluginError> {
-    serde_json::from_slice(request)
-        .map_err(|error| PluginError::permanent(format!("the request cannot be read: {error}")))
+    let unreadable = |reason: &str| PluginError::permanent(format!("the request cannot be read: {reason}"));
+    if !is_object(request) {
+        return Err(unreadable(NO_OBJECT));
+    }
+    serde_json::from_slice(request).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// What is said of a request that [`is_object`] denies.
+pub(crate) const NO_OBJECT: &str = "it is no JSON object";
+
+/// Whether the text can be an object: a list would be read as the fields of a structure in their order.
+pub(crate) fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 /// Reads the params of a request.
@@ -285,5 +305,6 @@ mod tests {
         assert!(error.message.contains("`extract`"), "{error}");
         assert!(error.message.contains("`path`"), "{error}");
         assert!(head(b"{\"id\":1").unwrap_err().message.contains("cannot be read"));
+        assert!(head(br#"[1,"check"]"#).unwrap_err().message.ends_with("it is no JSON object"));
     }
 }
