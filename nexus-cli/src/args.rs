@@ -78,6 +78,8 @@ pub enum Command {
     Instruments(commands::instruments::InstrumentsArgs),
     /// Link users to their identifiers in other systems.
     Users(commands::users::UsersArgs),
+    /// List, show, check, run, make and test plugins.
+    Plugins(commands::plugins::PluginsArgs),
     /// Create, inspect, migrate and back up the database.
     Db(commands::db::DbArgs),
     /// Make a small facility in a folder, run over it, and show what happened.

@@ -3,13 +3,14 @@
 //!
 //! ```text
 //! catalogue (linked plugins)  ┐
-//! shared libraries            ┴→ instance per [harvesters.x] / [destinations.x] → called within a deadline
+//! shared libraries            ┴→ instance per [harvesters.x], [extractors.x], [destinations.x] → called within a deadline
 //! ```
 
 mod call;
 mod catalogue;
 mod destination;
 mod error;
+mod extractor;
 mod harvester;
 mod instances;
 mod matching;
@@ -18,6 +19,7 @@ pub use call::{CallError, Limits};
 pub use catalogue::{Catalogue, Surroundings};
 pub use destination::DestinationInstance;
 pub use error::OpenError;
+pub use extractor::ExtractorInstance;
 pub use harvester::HarvesterInstance;
 pub use instances::Plugins;
 pub use matching::{NoHarvester, harvester_of};

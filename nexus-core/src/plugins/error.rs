@@ -58,6 +58,16 @@ pub enum OpenError {
         /// Why.
         error: PluginError,
     },
+    /// An extractor that is asked about no file.
+    #[error(
+        "[{table}]: extractor `{plugin}` names no suffixes, so it would be asked about no file: add suffixes = [\"…\"]"
+    )]
+    NoSuffixes {
+        /// The table.
+        table: String,
+        /// Its name.
+        plugin: String,
+    },
     /// The library cannot be loaded.
     #[error("[{table}]: {error}")]
     Load {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use nexus_plugin_api::{Instance, PluginKind};
+use nexus_plugin_api::{Instance, Manifest, PluginKind};
 
 use super::call::Caller;
-use super::{Catalogue, DestinationInstance, HarvesterInstance, OpenError, Surroundings};
+use super::{Catalogue, DestinationInstance, ExtractorInstance, HarvesterInstance, OpenError, Surroundings};
 use crate::config::{self, Carrier, Config, PluginSettings};
 
 /// The instances a configuration makes.
@@ -13,6 +13,8 @@ use crate::config::{self, Carrier, Config, PluginSettings};
 pub struct Plugins {
     /// Harvesters, in the order of the file.
     pub harvesters: Vec<HarvesterInstance>,
+    /// Extractors, in the order of the file.
+    pub extractors: Vec<Arc<ExtractorInstance>>,
     /// Destinations, by falling priority, then in the order of the file.
     pub destinations: Vec<DestinationInstance>,
 }
@@ -31,7 +33,7 @@ impl Catalogue {
             match self.instance(&table.carrier, &table.settings, PluginKind::Harvester, surroundings) {
                 Ok((plugin, Instance::Harvester(harvester))) => plugins.harvesters.push(HarvesterInstance {
                     name: table.name.clone(),
-                    plugin,
+                    plugin: plugin.name,
                     address: table.address.clone(),
                     aliases: table.aliases.clone(),
                     instruments: table.instruments.clone(),
@@ -45,6 +47,9 @@ impl Catalogue {
                 Err(error) => errors.push(error),
             }
         }
+        let (extractors, refused) = self.extractors(config, surroundings);
+        plugins.extractors = extractors;
+        errors.extend(refused);
         for table in &config.destinations {
             let digest = match config.digest_of(table) {
                 Ok(digest) => digest,
@@ -57,7 +62,7 @@ impl Catalogue {
                 Ok((plugin, Instance::Destination(destination))) => {
                     plugins.destinations.push(DestinationInstance {
                         name: table.name.clone(),
-                        plugin,
+                        plugin: plugin.name,
                         priority: table.priority,
                         after: table.after.clone(),
                         config_digest: digest,
@@ -75,13 +80,14 @@ impl Catalogue {
         if errors.is_empty() { Ok(plugins) } else { Err(errors) }
     }
 
-    fn instance(
+    /// The instance of one table, and the manifest of its plugin.
+    pub(super) fn instance(
         &self,
         carrier: &Carrier,
         settings: &PluginSettings,
         kind: PluginKind,
         surroundings: &Surroundings,
-    ) -> Result<(String, Instance), OpenError> {
+    ) -> Result<(Manifest, Instance), OpenError> {
         let table = settings.table().to_owned();
         let redactor = &surroundings.redactor;
         let plugin = self.load(carrier, Some(kind), &table, surroundings)?;
@@ -100,7 +106,7 @@ impl Catalogue {
         }
         let resolved = settings.resolve(&manifest.settings, redactor)?;
         match plugin.create(&resolved) {
-            Ok(instance) => Ok((manifest.name, instance)),
+            Ok(instance) => Ok((manifest, instance)),
             Err(mut error) => {
                 error.message = redactor.mask(&error.message).into_owned();
                 Err(OpenError::Refused { table, plugin: manifest.name, error })
@@ -109,11 +115,17 @@ impl Catalogue {
     }
 }
 
-fn other_kind(
+/// A plugin that makes something else than its manifest says.
+pub(super) fn other_kind(
     settings: &PluginSettings,
-    plugin: String,
+    plugin: Manifest,
     instance: &Instance,
     wanted: PluginKind,
 ) -> OpenError {
-    OpenError::OtherKind { table: settings.table().to_owned(), plugin, is: instance.kind(), wanted }
+    OpenError::OtherKind {
+        table: settings.table().to_owned(),
+        plugin: plugin.name,
+        is: instance.kind(),
+        wanted,
+    }
 }
