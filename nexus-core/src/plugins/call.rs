@@ -5,13 +5,15 @@
 //! and its instance is not called again in this run.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nexus_plugin_api::{Call, Cancel, LogLevel, PluginError};
+use nexus_plugin_api::call::LogSink;
+use nexus_plugin_api::{Call, Cancel, PluginError};
 
+use super::process::log_of;
 use crate::secret::Redactor;
 
 /// How long the calls of an instance may take.
@@ -23,11 +25,19 @@ pub struct Limits {
     pub deliver: Duration,
     /// After the deadline: how long a cancelled call may still take to end by itself.
     pub grace: Duration,
+    /// After the deadline: how long a plugin's process may still take to end the call by itself before it is
+    /// killed. Never more than half the grace, so that its death is seen in time.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { ask: Duration::from_mins(2), deliver: Duration::from_mins(5), grace: Duration::from_secs(2) }
+        Self {
+            ask: Duration::from_mins(2),
+            deliver: Duration::from_mins(5),
+            grace: Duration::from_secs(4),
+            patience: Duration::from_secs(1),
+        }
     }
 }
 
@@ -74,12 +84,46 @@ pub(super) struct Caller {
     pub scratch: PathBuf,
     pub limits: Limits,
     pub redactor: Redactor,
+    /// How many calls may be under way at the same time; `None`: any number.
+    slots: Option<Slots>,
     off: AtomicBool,
+}
+
+/// Places for calls. Whoever finds none waits, which does not count as time of the call.
+#[derive(Debug)]
+struct Slots {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// One place; free again when dropped.
+struct Slot<'s>(&'s Slots);
+
+impl Slots {
+    fn take(&self) -> Slot<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(free, |free| *free == 0);
+        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Slot(self)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
 }
 
 impl Caller {
     pub fn new(name: String, scratch: PathBuf, limits: Limits, redactor: Redactor) -> Self {
-        Self { name, scratch, limits, redactor, off: AtomicBool::new(false) }
+        Self { name, scratch, limits, redactor, slots: None, off: AtomicBool::new(false) }
+    }
+
+    /// The same with so many calls at the same time, if that is limited.
+    pub fn with_slots(self, calls: Option<usize>) -> Self {
+        let slots = calls.map(|calls| Slots { free: Mutex::new(calls.max(1)), freed: Condvar::new() });
+        Self { slots, ..self }
     }
 
     pub fn is_off(&self) -> bool {
@@ -93,6 +137,7 @@ impl Caller {
         limit: Duration,
         ask: impl FnOnce(&Call) -> Result<T, PluginError> + Send + 'static,
     ) -> Result<T, CallError> {
+        let _slot = self.slots.as_ref().map(Slots::take);
         if self.is_off() {
             return Err(CallError::Off { plugin: self.name.clone() });
         }
@@ -137,18 +182,9 @@ impl Caller {
         error
     }
 
-    fn log(&self) -> nexus_plugin_api::call::LogSink {
-        let (name, redactor) = (self.name.clone(), self.redactor.clone());
-        Arc::new(move |level, message| {
-            let message = redactor.mask(message);
-            match level {
-                LogLevel::Error => tracing::error!(plugin = %name, "{message}"),
-                LogLevel::Warn => tracing::warn!(plugin = %name, "{message}"),
-                LogLevel::Info => tracing::info!(plugin = %name, "{message}"),
-                LogLevel::Debug => tracing::debug!(plugin = %name, "{message}"),
-                LogLevel::Trace => tracing::trace!(plugin = %name, "{message}"),
-            }
-        })
+    fn log(&self) -> LogSink {
+        let (log, redactor) = (log_of(&self.name), self.redactor.clone());
+        Arc::new(move |level, message| log(level, &redactor.mask(message)))
     }
 }
 
@@ -157,7 +193,12 @@ mod tests {
     use super::*;
 
     fn caller(grace: Duration) -> Caller {
-        let limits = Limits { ask: Duration::from_mins(1), deliver: Duration::from_mins(1), grace };
+        let limits = Limits {
+            ask: Duration::from_mins(1),
+            deliver: Duration::from_mins(1),
+            grace,
+            ..Limits::default()
+        };
         Caller::new("x".into(), "/nowhere".into(), limits, Redactor::default())
     }
 

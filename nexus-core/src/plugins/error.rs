@@ -1,10 +1,9 @@
 //! Why a table of the configuration makes no plugin instance.
 
-use std::path::PathBuf;
-
 use nexus_plugin_api::host::LoadError;
 use nexus_plugin_api::{PluginError, PluginKind};
 
+use super::process::StartError;
 use crate::config::{Problem, SecretError};
 
 /// A table of the configuration that makes no instance.
@@ -66,34 +65,12 @@ pub enum OpenError {
         /// Why.
         error: LoadError,
     },
-    /// The library cannot be read.
-    #[error("[{table}]: `{}` cannot be read", path.display())]
-    Unreadable {
+    /// The program cannot be used, or a file is not the one that was pinned.
+    #[error("[{table}]: {error}")]
+    Start {
         /// The table.
         table: String,
-        /// The library.
-        path: PathBuf,
         /// Why.
-        source: std::io::Error,
-    },
-    /// The library is not the one that was pinned.
-    #[error("[{table}]: `{}` has SHA-256 {found}, not the pinned {wanted}", path.display())]
-    Pin {
-        /// The table.
-        table: String,
-        /// The library.
-        path: PathBuf,
-        /// Its digest.
-        found: String,
-        /// The digest of the configuration.
-        wanted: String,
-    },
-    /// This version cannot run the plugin that way.
-    #[error("[{table}]: this version of nexus cannot run {what}")]
-    Carrier {
-        /// The table.
-        table: String,
-        /// What it cannot run, and what to write instead.
-        what: &'static str,
+        error: StartError,
     },
 }

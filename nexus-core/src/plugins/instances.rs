@@ -6,7 +6,7 @@ use nexus_plugin_api::{Instance, PluginKind};
 
 use super::call::Caller;
 use super::{Catalogue, DestinationInstance, HarvesterInstance, OpenError, Surroundings};
-use crate::config::{self, Carrier, Config, PluginSettings};
+use crate::config::{self, Carrier, Config, Isolation, PluginSettings};
 
 /// The instances a configuration makes.
 #[derive(Debug, Default)]
@@ -25,8 +25,10 @@ impl Catalogue {
     pub fn open(&self, config: &Config, surroundings: &Surroundings) -> Result<Plugins, Vec<OpenError>> {
         let (mut plugins, mut errors) = (Plugins::default(), Vec::new());
         let Surroundings { scratch, redactor, .. } = surroundings;
-        let caller =
-            |name: &str| Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone());
+        let caller = |name: &str, carrier: &Carrier| {
+            Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone())
+                .with_slots(processes(carrier))
+        };
         for table in &config.harvesters {
             match self.instance(&table.carrier, &table.settings, PluginKind::Harvester, surroundings) {
                 Ok((plugin, Instance::Harvester(harvester))) => plugins.harvesters.push(HarvesterInstance {
@@ -36,7 +38,7 @@ impl Catalogue {
                     aliases: table.aliases.clone(),
                     instruments: table.instruments.clone(),
                     reservations_from: table.reservations_from.clone(),
-                    caller: caller(table.name.as_str()),
+                    caller: caller(table.name.as_str(), &table.carrier),
                     harvester: Arc::from(harvester),
                 }),
                 Ok((plugin, other)) => {
@@ -61,7 +63,8 @@ impl Catalogue {
                         priority: table.priority,
                         after: table.after.clone(),
                         config_digest: digest,
-                        caller: caller(table.name.as_str()),
+                        at_once: processes(&table.carrier),
+                        caller: caller(table.name.as_str(), &table.carrier),
                         destination: Arc::from(destination),
                     });
                 }
@@ -106,6 +109,15 @@ impl Catalogue {
                 Err(OpenError::Refused { table, plugin: manifest.name, error })
             }
         }
+    }
+}
+
+/// How many calls a plugin can answer at the same time, if that is limited.
+fn processes(carrier: &Carrier) -> Option<usize> {
+    match carrier {
+        Carrier::Command { processes, .. }
+        | Carrier::Library { processes, isolation: Isolation::Process, .. } => Some(*processes),
+        Carrier::Library { .. } | Carrier::Linked { .. } => None,
     }
 }
 

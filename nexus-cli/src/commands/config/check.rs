@@ -6,7 +6,6 @@ use std::path::Path;
 use nexus_core::config::{Carrier, Config, SecretSource, process_environment};
 use nexus_core::db::{Access, Database};
 use nexus_core::plugins::{CallError, OpenError, Surroundings};
-use nexus_core::secret::Redactor;
 use nexus_core::{durable, lock};
 use nexus_plugin_api::{CheckReport, CheckResult};
 
@@ -177,7 +176,7 @@ fn plugins(config: &Config, report: &mut CheckReport) {
             Carrier::Linked { .. } => None,
             Carrier::Library { path, .. } if path.is_file() => None,
             Carrier::Library { path, .. } => Some(format!("there is no library `{}`", path.display())),
-            Carrier::Command { words } => words
+            Carrier::Command { words, .. } => words
                 .first()
                 .filter(|program| !can_be_started(program))
                 .map(|program| format!("there is no program `{program}`, neither by that path nor in PATH")),
@@ -187,11 +186,7 @@ fn plugins(config: &Config, report: &mut CheckReport) {
             None => report.push(settings.table(), CheckResult::Ok, carrier.to_string()),
         }
     }
-    let surroundings = Surroundings {
-        scratch: std::env::temp_dir(),
-        folder: config.folder.clone(),
-        redactor: Redactor::default(),
-    };
+    let surroundings = Surroundings::of(config, std::env::temp_dir());
     match first_party::catalogue().open(config, &surroundings) {
         Ok(instances) => {
             for harvester in &instances.harvesters {
