@@ -92,6 +92,20 @@ pub fn report(stop: &Stop) -> std::process::ExitCode {
     stop.code.into()
 }
 
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.ends_with(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Prints one line of result.
 pub fn line(text: impl AsRef<str>) {
     // A reader that went away (`nexus … | head`) is no failure of ours.

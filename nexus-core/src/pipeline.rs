@@ -344,6 +344,8 @@ impl Run<'_> {
         report.sessions = built.sessions;
         report.warnings.extend(built.warnings);
         report.needs_person.extend(built.needs_person);
+        report.warnings.extend(self.facility.readers.failures());
+        report.needs_person.extend(self.facility.readers.off());
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 //! are called.
 //!
 //! ```text
-//! catalogue (linked plugins)      ┐
-//! shared libraries in this process ┼→ instance per [harvesters.x] / [destinations.x] → called within a deadline
+//! catalogue (linked plugins)       ┐
+//! shared libraries in this process ┼→ instance per [harvesters.x], [extractors.x], [destinations.x] → called within a deadline
 //! programs, libraries in their own ┘
 //! ```
 
@@ -11,17 +11,20 @@ mod call;
 mod catalogue;
 mod destination;
 mod error;
+mod extractor;
 mod files;
 mod groups;
 mod harvester;
 mod instances;
 mod matching;
+mod names;
 mod process;
 
 pub use call::{CallError, Limits};
 pub use catalogue::{Catalogue, Surroundings};
 pub use destination::DestinationInstance;
 pub use error::OpenError;
+pub use extractor::ExtractorInstance;
 pub use files::{FileError, Program};
 pub use groups::{Groups, Reaped};
 pub use harvester::HarvesterInstance;

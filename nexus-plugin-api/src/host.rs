@@ -33,7 +33,6 @@ use crate::export::PluginEntry;
 use crate::{Instance, Manifest, Plugin, PluginError, message};
 use instance::{LoadedInstance, Who};
 use table::Functions;
-use wire::unclear;
 
 /// A plugin behind a table: from a library, or from an entry of this program.
 #[derive(Debug)]

@@ -344,6 +344,35 @@ pub const TABLES: &[TableSpec] = &[
         ],
     },
     TableSpec {
+        name: "extractors",
+        about: "Who reads the instruments' files: one table per extractor, under a name of your choice. A file that \
+                none of them reads is in its record with its name and time. Keys that are not in this list belong to \
+                the plugin.",
+        plugins: true,
+        keys: &[
+            PLUGIN,
+            LIBRARY,
+            COMMAND,
+            SHA256,
+            ISOLATION,
+            PROCESSES,
+            Key {
+                name: "suffixes",
+                kind: Kind::Suffixes,
+                absent: Absent::Means("the suffixes that the plugin names itself", "[\"dm3\", \"dm4\"]"),
+                about: "The suffixes of the files it is asked about, without the dot; upper and lower case are the same. \
+                        Which files belong to a record is said in [build] alone: `exclusive` keeps only \
+                        `exclusive_suffixes`, whatever stands here.",
+            },
+            Key {
+                name: "priority",
+                kind: Kind::Integer { min: -1000, max: 1000 },
+                absent: Absent::Means("the priority that the plugin gives itself", "100"),
+                about: "Which of several extractors of one suffix is asked first: the one with the higher number.",
+            },
+        ],
+    },
+    TableSpec {
         name: "destinations",
         about: "Where records go: one table per destination, under a name of your choice, which is stored with \
                 every delivery. Keys that are not in this list belong to the plugin.",

@@ -135,6 +135,26 @@ fn plugins_are_read_in_the_order_of_the_file() {
 }
 
 #[test]
+fn an_extractor_may_say_its_suffixes_and_priority() {
+    let config = good(
+        "[extractors.own]\nplugin = \"dm\"\nlevel = 2\n\
+         [extractors.other]\ncommand = [\"python3\", \"em.py\"]\nsuffixes = [\".EMD\", \"*.emi\"]\npriority = -7\n\
+         key = { env = \"KEY\" }\n",
+    );
+    let [own, other] = config.extractors.as_slice() else { panic!("{:?}", config.extractors) };
+    assert_eq!((own.name.as_str(), &own.suffixes, own.priority), ("own", &None, None));
+    assert_eq!(own.carrier, Carrier::Linked { plugin: "dm".to_owned() });
+    assert_eq!(own.settings.resolve(&json!({}), &Redactor::default()).unwrap(), json!({"level": 2}));
+    assert_eq!(other.suffixes, Some(vec!["emd".to_owned(), "emi".to_owned()]));
+    assert_eq!(other.priority, Some(-7));
+    assert_eq!(config.secrets().first().unwrap().0, "extractors.other.key");
+    assert_eq!(config.build.exclusive_suffixes.len(), 8, "no wider than before");
+    assert!(config.extractor(&"other".into()).is_some() && config.extractor(&"share".into()).is_none());
+    assert!(message("[extractors.x]\nsuffixes = [\"tif\"]").ends_with("[extractors.x] names no plugin"));
+    assert!(message("[extractors.x]\nplugin = \"dm\"\npriority = 1001").contains("from -1000 to 1000"));
+}
+
+#[test]
 fn a_library_has_its_pin_and_its_isolation() {
     let pin = "AB".repeat(32);
     let config = good(&format!(
@@ -687,7 +707,7 @@ fn the_sample_can_be_used_with_every_comment_taken_away() {
         .collect::<Vec<_>>()
         .join("\n");
     let config = read(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    assert_eq!((config.harvesters.len(), config.destinations.len()), (2, 3));
+    assert_eq!((config.harvesters.len(), config.extractors.len(), config.destinations.len()), (2, 1, 3));
 }
 
 #[test]

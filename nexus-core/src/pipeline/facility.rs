@@ -181,12 +181,16 @@ impl Facility {
             .thread_name(|index| format!("build {index}"))
             .build()?;
         let validator = validate::shipped()?;
+        let readers = plugins
+            .extractors
+            .iter()
+            .fold(Readers::new(folders.scratch()), |readers, one| readers.with_extractor(Arc::clone(one)));
         Ok(Self {
             groups: surroundings.groups,
             routes,
             config: config.clone(),
             plugins,
-            readers: Readers::new(folders.scratch()),
+            readers,
             boot: unsynced::this_boot(),
             folders,
             clock,

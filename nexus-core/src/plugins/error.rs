@@ -33,6 +33,25 @@ pub enum OpenError {
         /// The kind the table is for.
         wanted: PluginKind,
     },
+    /// Another file's plugin of this kind has the same name.
+    #[error(
+        "[{table}]: {kind} plugin `{plugin}` is {place}, and in [{other_table}] it is {other}: two plugins of one name \
+         cannot be told apart; give one of them another name in its manifest"
+    )]
+    Twice {
+        /// The table.
+        table: String,
+        /// The kind of both.
+        kind: PluginKind,
+        /// The name of both.
+        plugin: String,
+        /// Where this one is.
+        place: String,
+        /// Where the other one is.
+        other: String,
+        /// The table of the other one.
+        other_table: String,
+    },
     /// Its settings are not as its schema wants them.
     #[error(
         "the settings in [{table}] cannot be used\n\n{}",
@@ -56,6 +75,16 @@ pub enum OpenError {
         plugin: String,
         /// Why.
         error: PluginError,
+    },
+    /// An extractor that is asked about no file.
+    #[error(
+        "[{table}]: extractor `{plugin}` names no suffixes, so it would be asked about no file: add suffixes = [\"…\"]"
+    )]
+    NoSuffixes {
+        /// The table.
+        table: String,
+        /// Its name.
+        plugin: String,
     },
     /// The library cannot be loaded.
     #[error("[{table}]: {error}")]

@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use nexus_core::config::{Carrier, Config, SecretSource, process_environment};
+use nexus_core::config::{Carrier, Config, FileStrategy, SecretSource, process_environment};
 use nexus_core::db::{Access, Database};
-use nexus_core::plugins::{CallError, OpenError, Surroundings};
+use nexus_core::plugins::{CallError, ExtractorInstance, OpenError, Surroundings};
 use nexus_core::{durable, lock};
 use nexus_plugin_api::{CheckReport, CheckResult};
 
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};
+use crate::output::chain;
 use crate::{first_party, output};
 
 /// Runs `nexus config check`.
@@ -171,7 +172,8 @@ fn plugins(config: &Config, report: &mut CheckReport) {
     let harvesters = config.harvesters.iter().map(|harvester| (&harvester.settings, &harvester.carrier));
     let destinations =
         config.destinations.iter().map(|destination| (&destination.settings, &destination.carrier));
-    for (settings, carrier) in harvesters.chain(destinations) {
+    let extractors = config.extractors.iter().map(|extractor| (&extractor.settings, &extractor.carrier));
+    for (settings, carrier) in harvesters.chain(extractors).chain(destinations) {
         let problem = match carrier {
             Carrier::Linked { .. } => None,
             Carrier::Library { path, .. } if path.is_file() => None,
@@ -192,6 +194,11 @@ fn plugins(config: &Config, report: &mut CheckReport) {
             for harvester in &instances.harvesters {
                 own_check(&format!("harvesters.{}", harvester.name), harvester.check(), report);
             }
+            for extractor in &instances.extractors {
+                let table = format!("extractors.{}", extractor.name);
+                suffixes(config, &table, extractor, report);
+                own_check(&table, extractor.check(), report);
+            }
             for destination in &instances.destinations {
                 own_check(&format!("destinations.{}", destination.name), destination.check(), report);
             }
@@ -203,6 +210,22 @@ fn plugins(config: &Config, report: &mut CheckReport) {
             }
         }
     }
+}
+
+/// An extractor of files that no record has.
+fn suffixes(config: &Config, table: &str, extractor: &ExtractorInstance, report: &mut CheckReport) {
+    let kept = &config.build.exclusive_suffixes;
+    let kept = |suffix: &String| kept.iter().any(|kept| kept == suffix);
+    if config.build.file_strategy == FileStrategy::Inclusive || extractor.suffixes.iter().all(kept) {
+        return;
+    }
+    let left_out: Vec<&str> =
+        extractor.suffixes.iter().filter(|suffix| !kept(suffix)).map(String::as_str).collect();
+    let detail = format!(
+        "files with the suffix {} belong to no record: [build] exclusive_suffixes does not list it",
+        left_out.join(", ")
+    );
+    report.push(table, CheckResult::Warning, detail);
 }
 
 fn own_check(table: &str, checked: Result<CheckReport, CallError>, report: &mut CheckReport) {
@@ -222,18 +245,4 @@ fn can_be_started(program: &str) -> bool {
     }
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.ends_with(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
-    }
-    text
 }

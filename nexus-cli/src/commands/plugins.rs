@@ -1,0 +1,41 @@
+//! `nexus plugins`: one file per verb.
+
+mod list;
+mod show;
+mod subject;
+
+use clap::{Args, Subcommand};
+
+use crate::args::Global;
+use crate::exit_code::{ExitCode, Stop};
+
+const ABOUT: &str = "\
+A plugin is named by its own name, by its table in the configuration (cdcs, or destinations.cdcs), or by a path with a \
+slash in it: a shared library, a program, or a Python file. No folder is searched.
+
+Exit codes: 0 done, 1 refused or failed (the reason is printed), 2 the command line is wrong, 3 the configuration or a \
+plugin cannot be used, 5 another run holds the lock, 6 the database cannot be used.";
+
+/// Arguments of `nexus plugins`.
+#[derive(Debug, Args)]
+#[command(after_help = ABOUT)]
+pub struct PluginsArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List the plugins that come with nexus, and those of the configuration.
+    List(list::ListArgs),
+    /// Show what a plugin says about itself: settings, capabilities, actions.
+    Show(show::ShowArgs),
+}
+
+/// Runs `nexus plugins`.
+pub fn run(global: &Global, args: PluginsArgs) -> Result<ExitCode, Stop> {
+    match args.verb {
+        Verb::List(verb) => list::run(global, &verb),
+        Verb::Show(verb) => show::run(global, &verb),
+    }
+}
