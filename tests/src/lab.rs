@@ -381,7 +381,7 @@ pub fn short_limits() -> Limits {
     Limits {
         ask: Duration::from_mins(1),
         deliver: Duration::from_secs(2),
-        extract: Duration::from_mins(1),
         grace: Duration::from_millis(50),
+        ..Limits::default()
     }
 }
