@@ -180,7 +180,7 @@ def short(unit):
     unit = str(unit or "")
     inner = re.search(r"[(\[](.*)[)\]]", unit)
     unit = (inner[1] if inner else unit).replace("\u00b5", "\u03bc")
-    return "eV" if unit.lower() == "ev" else unit
+    return "eV" if unit.lower() == "ev" else unit.replace(" / ", "/")
 
 
 def put(metadata, dotted, value):

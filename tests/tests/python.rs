@@ -5,5 +5,7 @@
 mod bridge;
 #[path = "python/delivery.rs"]
 mod delivery;
+#[path = "python/microscopy.rs"]
+mod microscopy;
 #[path = "python/share.rs"]
 mod share;
