@@ -12,7 +12,9 @@ use serde_json::json;
 
 /// A Python that has nothing but its standard library.
 fn bare() -> Program {
-    Program::start(Command::new("python3").args(["-I", "-S"]).arg(script("examples/python-extractor/microscopy.py")))
+    Program::start(
+        Command::new("python3").args(["-I", "-S"]).arg(script("examples/python-extractor/microscopy.py")),
+    )
 }
 
 #[test]

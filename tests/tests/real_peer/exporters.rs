@@ -4,9 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use nexus_plugin_api::{
-    CheckReport, Delivery, Effect, FailureClass, PluginError, Remote, Step, Target,
-};
+use nexus_plugin_api::{CheckReport, Delivery, Effect, FailureClass, PluginError, Remote, Step, Target};
 use nexus_tests::fake_cdcs::{self, FakeCdcs};
 use nexus_tests::fault::{Fault, Rule};
 use nexus_tests::peer::Peer;
