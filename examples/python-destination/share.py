@@ -1,7 +1,6 @@
 """A destination for nexus: every record becomes an XML file in a folder. Standard library only."""
 import hashlib, json, os, re, sys
 from pathlib import Path
-
 MANIFEST = {"name": "share", "version": "1.0.0", "kind": "destination", "protocol": "1.0",
             "summary": "Copies each record into a folder.", "capabilities": ["find", "update"],
             "settings": {"type": "object", "required": ["folder"], "properties": {
@@ -36,7 +35,8 @@ def find(delivery):  # The hash is told only of a record that is complete.
         return "none"
     said = json.loads(note.read_bytes()) if note.exists() else {}
     whole = said.get("file_sha256") == hashlib.sha256(place.read_bytes()).hexdigest()
-    return {"one": {"id": place.name, "url": place.as_uri(), "content_sha256": said["content_sha256"] if whole else None}}
+    content = said["content_sha256"] if whole else None
+    return {"one": {"id": place.name, "url": place.as_uri(), "content_sha256": content}}
 
 def deliver(delivery):  # The note first, the record last: until then nothing has been delivered.
     data = bytes_of(delivery["record"]["path"])
@@ -55,7 +55,6 @@ for request in filter(lambda line: "method" in line, map(json.loads, sys.stdin.b
     try:
         reply = {"ok": method(request["params"])} if method else {"unsupported": True}
     except Exception as error:  # Nothing was delivered: the last step is the rename.
-        kind = "transient" if isinstance(error, OSError) else "permanent"
-        kind = "auth" if isinstance(error, PermissionError) else kind
+        kind = {PermissionError: "auth"}.get(type(error), "transient" if isinstance(error, OSError) else "permanent")
         reply = {"error": {"class": kind, "effect": "none", "message": f"{type(error).__name__}: {error}"}}
     print(json.dumps({"id": request["id"], **reply}), flush=True)
