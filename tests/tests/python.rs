@@ -7,5 +7,7 @@ mod bridge;
 mod delivery;
 #[path = "python/microscopy.rs"]
 mod microscopy;
+#[path = "python/runs.rs"]
+mod runs;
 #[path = "python/share.rs"]
 mod share;
