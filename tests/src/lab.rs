@@ -383,5 +383,6 @@ pub fn short_limits() -> Limits {
         deliver: Duration::from_secs(2),
         extract: Duration::from_mins(1),
         grace: Duration::from_millis(50),
+        ..Limits::default()
     }
 }
