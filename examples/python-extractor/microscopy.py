@@ -7,6 +7,9 @@
     [extractors.microscopy]
     command = ["/opt/nexus/readers/bin/python", "/opt/nexus/plugins/microscopy.py"]
 
+    [build]                                   # unless file_strategy = "inclusive": these files belong to records
+    exclusive_suffixes = ["bcf", "dm3", "dm4", "emd", "mrc", "msa", "tif"]
+
 RosettaSciIO gives every file in one shape: data, axes, and the maker's own tags with a mapping from those to names and
 units that HyperSpy fixes. This file turns that shape into the signals of the protocol, and draws a preview.
 """

@@ -54,7 +54,8 @@ fn an_exporter_of_nexuslims_delivers_in_a_run_and_sees_the_one_before_it() {
 
 #[test]
 fn a_failed_export_is_unknown_and_nobody_tries_it_again_by_itself() {
-    for (behaviour, words) in [("fail", "the server timed out"), ("raise", "full of eels"), ("die", "shelf")] {
+    for (behaviour, words) in [("fail", "the server timed out"), ("raise", "full of eels"), ("die", "shelf")]
+    {
         let lab = lab_with_shelf(behaviour, "");
         lab.sessions(1..=1);
         let report = lab.run();

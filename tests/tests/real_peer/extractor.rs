@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use nexus_core::config::Config;
+use nexus_core::plugins::{Catalogue, Surroundings};
 use nexus_plugin_api::message::{AcceptsAnswer, ExtractAnswer};
 use nexus_plugin_api::{CheckReport, FailureClass, MetaMap, MetaNode, MetaValue, PluginError, Signal};
 use nexus_tests::peer::Peer;
@@ -31,6 +33,13 @@ fn extract(program: &mut Program, path: &Path) -> Result<Vec<Signal>, PluginErro
     program.ask("extract", &json!({"path": path})).map(|answer: ExtractAnswer| answer.signals)
 }
 
+/// Files that the reader itself makes.
+fn make_files(peer: &Peer, folder: &Path) {
+    let mut command = peer.python(folder);
+    let made = command.arg(script("tests/real/make_microscope_files.py")).arg(folder).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
 #[test]
 fn files_of_several_formats_give_their_signals() {
     let Some(peer) = Peer::find() else { return };
@@ -38,10 +47,7 @@ fn files_of_several_formats_give_their_signals() {
     let (files, scratch) = (folder.path().join("files"), folder.path().join("scratch"));
     fs::create_dir(&files).unwrap();
     fs::create_dir(&scratch).unwrap();
-    let made = peer.python(&files).arg(script("tests/real/make_microscope_files.py")).arg(&files).output();
-    let made = made.unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-
+    make_files(&peer, &files);
     let mut program =
         Program::start(peer.python(&files).arg(script("examples/python-extractor/microscopy.py")));
     program.scratch = Some(scratch.clone());
@@ -87,4 +93,31 @@ fn files_of_several_formats_give_their_signals() {
     assert_eq!(image.preview, None);
     // Nothing was written beside the files.
     assert_eq!(fs::read_dir(&files).unwrap().count(), 4);
+}
+
+#[test]
+fn the_configuration_names_it_and_the_host_reads_with_it() {
+    let Some(peer) = Peer::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["files", "data", "scratch"] {
+        fs::create_dir(path(name)).unwrap();
+    }
+    let program = fs::canonicalize(script("examples/python-extractor/microscopy.py")).unwrap();
+    make_files(&peer, &path("files"));
+    let python = peer.python(folder.path()).get_program().to_owned();
+    let text = format!(
+        "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n\
+         [extractors.microscopy]\ncommand = [{python:?}, {program:?}]\n"
+    );
+    let config = Config::from_text(&text, folder.path(), "nexus.toml").unwrap();
+    let surroundings = Surroundings::of(&config, path("scratch"));
+    let plugins = Catalogue::default().open(&config, &surroundings).unwrap();
+    let [extractor] = &plugins.extractors[..] else { panic!("{plugins:?}") };
+    assert_eq!((extractor.plugin.as_str(), extractor.priority), ("microscopy", 50));
+    let signals = extractor.read(&path("files/image.emd"), &path("scratch")).unwrap().unwrap();
+    assert_eq!(signals[0].dataset_type, "Image");
+    assert!(signals[0].preview.as_ref().unwrap().as_path().starts_with(path("scratch")));
+    fs::write(path("files/other.emd"), "no such file").unwrap();
+    assert!(extractor.read(&path("files/other.emd"), &path("scratch")).unwrap().is_none());
 }
