@@ -41,12 +41,17 @@ pub(super) fn tables(config: &Config) -> Vec<Table<'_>> {
         carrier: &table.carrier,
         settings: &table.settings,
     });
+    let extractors = config.extractors.iter().map(|table| Table {
+        kind: PluginKind::Extractor,
+        carrier: &table.carrier,
+        settings: &table.settings,
+    });
     let destinations = config.destinations.iter().map(|table| Table {
         kind: PluginKind::Destination,
         carrier: &table.carrier,
         settings: &table.settings,
     });
-    harvesters.chain(destinations).collect()
+    harvesters.chain(extractors).chain(destinations).collect()
 }
 
 /// The settings, for a command that can do without.
