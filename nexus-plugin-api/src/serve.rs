@@ -44,14 +44,16 @@ pub fn stdio(plugin: impl Plugin) -> ExitCode {
 ///
 /// # Errors
 /// The output cannot be written: nobody reads it any more.
-pub fn serve<P: Plugin>(
-    plugin: P,
+pub fn serve(
+    plugin: &impl Plugin,
     reader: impl Read + Send + 'static,
     writer: impl Write + Send + 'static,
 ) -> io::Result<()> {
     let output = Arc::new(Output::new(writer));
     let incoming = Incoming::start(reader, AtEnd::Stay)?;
-    answer_all(&incoming, &output, &plugin)
+    let outcome = answer_all(&incoming, &output, plugin);
+    output.close();
+    outcome
 }
 
 /// Serves what `make` makes and sees to it that the program ends with its input, from the very beginning:
@@ -63,10 +65,10 @@ fn run<S: Served>(
 ) -> ExitCode {
     let output = Arc::new(Output::new(writer));
     let outcome = Incoming::start(reader, AtEnd::EndProgram).and_then(|incoming| {
-        let made = panics::catch(make).unwrap_or_else(|message| {
+        let served = panics::catch(make).unwrap_or_else(|message| {
             Err(PluginError::permanent(format!("the plugin panicked when it was made: {message}")))
         });
-        match made {
+        match served {
             Ok(served) => answer_all(&incoming, &output, &served).map(|()| ExitCode::SUCCESS),
             Err(error) => refuse(&incoming, &output, &error).map(|()| ExitCode::FAILURE),
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::message::MAX_MESSAGE;
+use crate::message::{MAX_MESSAGE, NO_OBJECT, is_object};
 use crate::{Cancel, PathRef, PluginError};
 
 /// How long the program may go on once its input has ended.
@@ -62,7 +62,7 @@ impl Incoming {
         let known = Arc::clone(&unanswered);
         thread::Builder::new().name("requests".to_owned()).spawn(move || {
             Reading { lines: BufReader::with_capacity(64 << 10, reader), send, unanswered: known.clone() }
-                .to_the_end();
+                .run();
             known.cancel_all();
             if at_end == AtEnd::EndProgram {
                 end_program(&answered);
@@ -116,7 +116,7 @@ struct Reading<R: Read> {
 }
 
 impl<R: Read> Reading<R> {
-    fn to_the_end(mut self) {
+    fn run(mut self) {
         while let Some(line) = next_line(&mut self.lines, MAX_MESSAGE) {
             let next = match line {
                 Ok(line) => match read(line) {
@@ -194,6 +194,9 @@ fn read(line: Vec<u8>) -> Line {
     let unreadable = |reason: &str| {
         Line::Unreadable(PluginError::permanent(format!("the request cannot be read: {reason}")))
     };
+    if !is_object(&line) {
+        return unreadable(NO_OBJECT);
+    }
     match serde_json::from_slice::<Head<'_>>(&line) {
         Ok(Head { id: Some(id), method: Some(method), deadline_ms, scratch, .. }) => {
             let deadline =
@@ -258,8 +261,8 @@ mod tests {
             assert_eq!(kind(other), "other", "{other}");
         }
         for (line, word) in [
-            ("hello", "expected value"),
-            ("[7]", "cannot be read"),
+            ("hello", "no JSON object"),
+            (r#"[7,"find"]"#, "no JSON object"),
             (r#"{"id":7,"method":"find""#, "EOF"),
             (r#"{"id":-7,"method":"find"}"#, "-7"),
             (r#"{"id":"7","method":"find"}"#, "string"),

@@ -11,7 +11,8 @@ use crate::message::line::{LogEntry, LogLine};
 pub(super) struct Output(Mutex<State>);
 
 struct State {
-    writer: Box<dyn Write + Send>,
+    /// `None` once all is said; what a plugin keeps of a call must not keep the far end waiting.
+    writer: Option<Box<dyn Write + Send>>,
     /// How many calls have begun.
     calls: u64,
     /// Whether the last of them still runs.
@@ -26,7 +27,7 @@ pub(super) struct CallNumber(u64);
 
 impl Output {
     pub(super) fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Mutex::new(State { writer: Box::new(writer), calls: 0, running: false, failed: None }))
+        Self(Mutex::new(State { writer: Some(Box::new(writer)), calls: 0, running: false, failed: None }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -61,12 +62,18 @@ impl Output {
             None => state.line(reply),
         }
     }
+
+    /// All is said.
+    pub(super) fn close(&self) {
+        self.lock().writer = None;
+    }
 }
 
 impl State {
     fn line(&mut self, mut line: Vec<u8>) -> io::Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
         line.push(b'\n');
-        self.writer.write_all(&line)?;
-        self.writer.flush()
+        writer.write_all(&line)?;
+        writer.flush()
     }
 }

@@ -70,3 +70,57 @@ fn in_one_line(mut json: Vec<u8>) -> Vec<u8> {
     }
     json
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Effect;
+
+    /// Replies with these bytes, whatever it is asked.
+    struct Says(Result<Vec<u8>, PluginError>);
+
+    impl Wire for Says {
+        fn exchange(&self, _call: &Call, _method: Method, _request: &[u8]) -> Result<Vec<u8>, PluginError> {
+            self.0.clone()
+        }
+    }
+
+    fn passed(said: Result<Vec<u8>, PluginError>, method: Method) -> String {
+        let passed = Passed { who: "plugin `c`".to_owned(), wire: Box::new(Says(said)) };
+        String::from_utf8(passed.answer(&Call::unlimited(""), 7, method, b"{}")).unwrap()
+    }
+
+    #[test]
+    fn a_reply_goes_through_byte_by_byte_but_in_one_line() {
+        let reply = "{\"took\": 3,\r\n  \"id\": 7, \"ok\": {\"text\": \"a\\nb \u{2028} ☃\"}\n}\n";
+        let expected = reply.replace(['\n', '\r'], " ");
+        assert_eq!(passed(Ok(reply.into()), Method::Find), expected);
+    }
+
+    #[test]
+    fn what_is_no_reply_costs_the_call_and_not_the_line() {
+        for (said, reason) in [
+            (&b""[..], "it is empty"),
+            (b"hello\nyou", "it does not have the form of an answer: expected value at line 1 column 1"),
+            (b"{\"id\":7,\"ok\":\"\xff\"}", "it is not UTF-8 (at byte 14)"),
+            (br#"{"id":8,"ok":{}}"#, "it answers request 8, not 7"),
+            (br#"{"id":7}"#, "it must hold exactly one of `ok`, `error` and `unsupported`"),
+        ] {
+            for (method, effect) in [(Method::Find, Effect::None), (Method::Deliver, Effect::Maybe)] {
+                let reply = passed(Ok(said.to_vec()), method);
+                let Ok(message::Reply::Error(error)) = message::read_reply::<Value>(7, reply.as_bytes())
+                else {
+                    panic!("{reply}")
+                };
+                let expected = format!("plugin `c` answered `{method}` with something unusable: {reason}");
+                assert_eq!((error.message, error.effect), (expected, effect));
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_on_the_way_is_told() {
+        let error = PluginError::transient("gone").maybe_done();
+        assert_eq!(passed(Err(error.clone()), Method::Find).into_bytes(), message::error_reply(7, &error));
+    }
+}
