@@ -28,10 +28,8 @@ use crate::preview;
 mod json;
 #[cfg(test)]
 mod tests;
-mod units;
 
 pub use json::metadata_json;
-pub use units::long_unit;
 
 /// The most bytes that the name of a file can have on the file systems in use.
 const LONGEST_NAME: usize = 255;

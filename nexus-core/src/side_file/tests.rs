@@ -110,32 +110,6 @@ fn numbers_that_json_lacks_become_text() {
 }
 
 #[test]
-fn units_have_long_names() {
-    for (short, long) in [
-        ("kV", "kilovolt"),
-        ("nm", "nanometer"),
-        ("\u{3bc}A", "microampere"),
-        ("\u{b5}A", "microampere"),
-        ("us", "microsecond"),
-        ("mtorr", "millitorr"),
-        ("mbar", "millibar"),
-        ("hPa", "hectopascal"),
-        ("min", "minute"),
-        ("keV", "kiloelectron_volt"),
-        ("°C", "degree_Celsius"),
-        ("1 / nm", "1 / nanometer"),
-        ("Å ** 2", "angstrom ** 2"),
-        ("eV / count", "electron_volt / count"),
-        ("", "dimensionless"),
-        ("furlong", "furlong"),
-        ("k", "k"),
-        ("  ", "  "),
-    ] {
-        assert_eq!(long_unit(short), long, "{short}");
-    }
-}
-
-#[test]
 fn places_are_where_the_format_puts_them() {
     let data = Path::new("/mnt/nexus");
     let one = Place::new(data, Path::new("SEM/a b/x.tif"), 0, 1).unwrap();
