@@ -6,8 +6,10 @@
 //! shared libraries            ┴→ instance per [harvesters.x], [extractors.x], [destinations.x] → called within a deadline
 //! ```
 
+mod any;
 mod call;
 mod catalogue;
+pub mod conformance;
 mod destination;
 mod error;
 mod extractor;
@@ -15,6 +17,7 @@ mod harvester;
 mod instances;
 mod matching;
 
+pub use any::AnyInstance;
 pub use call::{CallError, Limits};
 pub use catalogue::{Catalogue, Surroundings};
 pub use destination::DestinationInstance;

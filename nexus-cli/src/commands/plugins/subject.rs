@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use nexus_core::config::{Carrier, Config, ConfigError, Isolation, PluginSettings};
 use nexus_core::plugins::{Catalogue, Surroundings};
 use nexus_core::secret::Redactor;
@@ -41,13 +41,13 @@ pub(super) fn tables(config: &Config) -> Vec<Table<'_>> {
         carrier: &table.carrier,
         settings: &table.settings,
     });
-    let extractors = config.extractors.iter().map(|table| Table {
-        kind: PluginKind::Extractor,
+    let destinations = config.destinations.iter().map(|table| Table {
+        kind: PluginKind::Destination,
         carrier: &table.carrier,
         settings: &table.settings,
     });
-    let destinations = config.destinations.iter().map(|table| Table {
-        kind: PluginKind::Destination,
+    let extractors = config.extractors.iter().map(|table| Table {
+        kind: PluginKind::Extractor,
         carrier: &table.carrier,
         settings: &table.settings,
     });
@@ -71,6 +71,76 @@ pub(super) fn surroundings(config: Option<&Config>) -> Surroundings {
         folder: config.map_or_else(here, |config| config.folder.clone()),
         redactor: Redactor::default(),
     }
+}
+
+/// What plugins need around them, with a folder of their own for files that is gone afterwards.
+#[derive(Debug)]
+pub(super) struct Workplace {
+    surroundings: Surroundings,
+}
+
+impl Workplace {
+    /// Makes the folder: nobody else's, and not there before.
+    pub(super) fn new(config: &Config) -> anyhow::Result<Self> {
+        let scratch = std::env::temp_dir().join(format!("nexus-plugins-{}", std::process::id()));
+        private(&scratch).with_context(|| {
+            format!("the folder `{}` for files of plugins cannot be made", scratch.display())
+        })?;
+        Ok(Self { surroundings: Surroundings { scratch, ..surroundings(Some(config)) } })
+    }
+
+    /// What plugins are opened with.
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+}
+
+fn private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.surroundings.scratch);
+    }
+}
+
+/// The same settings with no plugin table but this one, so that a mistake in another does not matter.
+pub(super) fn alone(config: &Config, table: &Table<'_>) -> Config {
+    let name = table.settings.table();
+    let mut alone = config.clone();
+    alone.harvesters.retain(|other| other.settings.table() == name);
+    alone.extractors.retain(|other| other.settings.table() == name);
+    alone.destinations.retain(|other| other.settings.table() == name);
+    alone
+}
+
+/// The table of an instance that a person named.
+pub(super) fn table_called<'c>(config: &'c Config, word: &str) -> Result<Table<'c>, Stop> {
+    let all = tables(config);
+    let mut called = all.iter().filter(|table| table.is_called(word));
+    match (called.next(), called.next()) {
+        (Some(table), None) => Ok(*table),
+        (Some(one), Some(other)) => Err(ambiguous(word, one, other)),
+        (None, _) => {
+            let names: Vec<&str> = all.iter().map(|table| table.settings.table()).collect();
+            let error = anyhow!("there is no plugin table `{word}` in `{}`", config.file.display());
+            let hint = if names.is_empty() {
+                "a plugin is configured in a table such as [destinations.NAME]".to_owned()
+            } else {
+                format!("there are: {}", names.join(", "))
+            };
+            Err(Stop::new(ExitCode::Usage, error).with_hint(hint))
+        }
+    }
+}
+
+fn ambiguous(word: &str, one: &Table<'_>, other: &Table<'_>) -> Stop {
+    let error = anyhow!("`{word}` can be `{}` or `{}`", one.settings.table(), other.settings.table());
+    Stop::new(ExitCode::Usage, error).with_hint("write the whole name of the table")
 }
 
 /// A plugin that a person named.
@@ -176,11 +246,7 @@ pub(super) fn named(word: &OsStr, catalogue: &Catalogue, config: Option<&Config>
             let carrier = Carrier::Linked { plugin: manifest.name };
             Ok(Subject { carrier, kind: Some(manifest.kind), settings: None })
         }
-        (Some(one), Some(other), None) => Err(Stop::new(
-            ExitCode::Usage,
-            anyhow!("`{word}` can be `{}` or `{}`", one.settings.table(), other.settings.table()),
-        )
-        .with_hint("write the whole name of the table")),
+        (Some(one), Some(other), None) => Err(ambiguous(&word, one, other)),
         (None, _, None) => {
             let mut names: Vec<String> =
                 catalogue.linked().iter().map(|plugin| plugin.manifest().name).collect();
