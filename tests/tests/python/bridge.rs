@@ -189,13 +189,25 @@ fn an_exporter_that_cannot_be_loaded_is_named_with_a_hint() {
         (format!("{shelf}:Shelf"), "has no class `Shelf`; its classes: ShelfDestination", "exporter"),
         (format!("{}:X", folder.path().join("absent.py").display()), "there is no file", "exporter"),
         ("no_such_module:X".to_owned(), "No module named 'no_such_module'", "pythonpath"),
-        (put("needs.py", "import no_such_package\n") + ":X", "No module named 'no_such_package'", "install it for"),
+        (
+            put("needs.py", "import no_such_package\n") + ":X",
+            "No module named 'no_such_package'",
+            "install it for",
+        ),
         (put("deep.py", "from nexusLIMS.db.models import X\n"), "nexusLIMS.db", "stand-in does not have"),
         (put("inner.py", "from nexusLIMS.exporters import registry\n"), "registry", "stand-in does not have"),
         (put("syntax.py", "class :\n"), "SyntaxError", "traceback"),
         (put("leaves.py", "import sys\nsys.exit(1)\n"), "SystemExit", "traceback"),
-        (put("bare.py", "class X:\n    name = 'x'\n") + ":X", "no priority, enabled, validate_config, export", ""),
-        (put("two.py", &format!("class X:\n{whole}class Y:\n{whole}")), "no single exporter class, but X, Y", "CLASS"),
+        (
+            put("bare.py", "class X:\n    name = 'x'\n") + ":X",
+            "no priority, enabled, validate_config, export",
+            "",
+        ),
+        (
+            put("two.py", &format!("class X:\n{whole}class Y:\n{whole}")),
+            "no single exporter class, but X, Y",
+            "CLASS",
+        ),
         (put("none.py", "X = 1\n"), "no single exporter class, but none", "CLASS"),
         (
             put("raises.py", &format!("class X:\n{whole}    def __init__(self): raise KeyError('NX_Y')\n")),

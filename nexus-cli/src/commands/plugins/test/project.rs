@@ -78,9 +78,9 @@ fn built(folder: &Path) -> Result<PathBuf, Stop> {
     let targets = targets.into_iter().chain([folder.join("target")]);
     let places = targets.flat_map(|target| ["debug", "release"].map(|profile| target.join(profile)));
     let found = places.flat_map(|place| files.each_ref().map(|file| place.join(file)));
-    let newest = found.filter(|path| path.is_file()).max_by_key(|path| {
-        std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
-    });
+    let newest = found
+        .filter(|path| path.is_file())
+        .max_by_key(|path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok());
     newest.ok_or_else(|| {
         let error = anyhow!("`{}` holds no built plugin `{}`", folder.display(), files[0]);
         Stop::new(ExitCode::Usage, error).with_hint("build it first: cargo build")
