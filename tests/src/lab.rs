@@ -394,5 +394,6 @@ pub fn short_limits() -> Limits {
         deliver: Duration::from_secs(2),
         extract: Duration::from_secs(2),
         grace: Duration::from_millis(50),
+        ..Limits::default()
     }
 }

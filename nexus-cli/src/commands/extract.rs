@@ -14,7 +14,6 @@ use nexus_core::extract::{self, FileLost, Read, ReadBy, Readers};
 use nexus_core::ids::ExtractorName;
 use nexus_core::plugins::{ExtractorInstance, Surroundings};
 use nexus_core::preview;
-use nexus_core::secret::Redactor;
 use nexus_core::side_file::{drawn_preview, metadata_json};
 use nexus_core::walk::FoundFile;
 use nexus_core::zone;
@@ -90,11 +89,7 @@ fn readers(global: &Global, args: &ExtractArgs, scratch: &Path) -> Result<Reader
         Some(_) => stop,
         None => stop.with_hint(hint),
     })?;
-    let surroundings = Surroundings {
-        scratch: scratch.to_owned(),
-        folder: config.folder.clone(),
-        redactor: Redactor::default(),
-    };
+    let surroundings = Surroundings::of(&config, scratch.to_owned());
     let (mut extractors, errors) = first_party::catalogue().extractors(&config, &surroundings);
     if let Some(name) = &args.extractor {
         let wanted = ExtractorName::from(name.as_str());

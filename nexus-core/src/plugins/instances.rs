@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nexus_plugin_api::{Instance, Manifest, PluginKind};
 
 use super::call::Caller;
+use super::names;
 use super::{Catalogue, DestinationInstance, ExtractorInstance, HarvesterInstance, OpenError, Surroundings};
 use crate::config::{self, Carrier, Config, PluginSettings};
 
@@ -27,8 +28,10 @@ impl Catalogue {
     pub fn open(&self, config: &Config, surroundings: &Surroundings) -> Result<Plugins, Vec<OpenError>> {
         let (mut plugins, mut errors) = (Plugins::default(), Vec::new());
         let Surroundings { scratch, redactor, .. } = surroundings;
-        let caller =
-            |name: &str| Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone());
+        let caller = |name: &str, carrier: &Carrier| {
+            Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone())
+                .with_slots(carrier.at_once())
+        };
         for table in &config.harvesters {
             match self.instance(&table.carrier, &table.settings, PluginKind::Harvester, surroundings) {
                 Ok((plugin, Instance::Harvester(harvester))) => plugins.harvesters.push(HarvesterInstance {
@@ -38,7 +41,7 @@ impl Catalogue {
                     aliases: table.aliases.clone(),
                     instruments: table.instruments.clone(),
                     reservations_from: table.reservations_from.clone(),
-                    caller: caller(table.name.as_str()),
+                    caller: caller(table.name.as_str(), &table.carrier),
                     harvester: Arc::from(harvester),
                 }),
                 Ok((plugin, other)) => {
@@ -66,7 +69,8 @@ impl Catalogue {
                         priority: table.priority,
                         after: table.after.clone(),
                         config_digest: digest,
-                        caller: caller(table.name.as_str()),
+                        at_once: table.carrier.at_once(),
+                        caller: caller(table.name.as_str(), &table.carrier),
                         destination: Arc::from(destination),
                     });
                 }
@@ -77,6 +81,7 @@ impl Catalogue {
             }
         }
         plugins.destinations.sort_by_key(|destination| std::cmp::Reverse(destination.priority));
+        errors.extend(names::twice(config, &plugins));
         if errors.is_empty() { Ok(plugins) } else { Err(errors) }
     }
 

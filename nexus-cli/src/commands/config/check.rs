@@ -145,7 +145,7 @@ fn instances(config: &Config, report: &mut CheckReport) {
             Carrier::Linked { .. } => None,
             Carrier::Library { path, .. } if path.is_file() => None,
             Carrier::Library { path, .. } => Some(format!("there is no library `{}`", path.display())),
-            Carrier::Command { words } => words
+            Carrier::Command { words, .. } => words
                 .first()
                 .filter(|program| !can_be_started(program))
                 .map(|program| format!("there is no program `{program}`, neither by that path nor in PATH")),

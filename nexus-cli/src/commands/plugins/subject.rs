@@ -4,9 +4,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use nexus_core::config::{Carrier, Config, ConfigError, Isolation, PluginSettings};
+use nexus_core::config::{Carrier, Config, ConfigError, PluginSettings};
 use nexus_core::plugins::{Catalogue, Surroundings};
-use nexus_core::secret::Redactor;
 use nexus_plugin_api::{Plugin as _, PluginKind};
 
 use crate::args::{DEFAULT_CONFIG, Global};
@@ -65,11 +64,13 @@ pub(super) fn config_if_any(global: &Global) -> Result<Option<Config>, Stop> {
 
 /// What plugins need around them.
 pub(super) fn surroundings(config: Option<&Config>) -> Surroundings {
-    let here = || std::env::current_dir().unwrap_or_default();
-    Surroundings {
-        scratch: std::env::temp_dir(),
-        folder: config.map_or_else(here, |config| config.folder.clone()),
-        redactor: Redactor::default(),
+    let scratch = std::env::temp_dir();
+    match config {
+        Some(config) => Surroundings::of(config, scratch),
+        None => {
+            let folder = std::env::current_dir().unwrap_or_default();
+            Surroundings { scratch, folder, ..Surroundings::default() }
+        }
     }
 }
 
@@ -179,7 +180,7 @@ pub(super) fn at_path(path: &Path) -> Result<Subject, Stop> {
         return Err(usage(format!("`{shown}` is not a file")).with_hint("name the plugin's file itself"));
     }
     let carrier = if is_library(&absolute) {
-        Carrier::Library { path: absolute, sha256: None, isolation: Isolation::Process }
+        Carrier::library(absolute)
     } else {
         let Some(words) = words(absolute) else {
             return Err(usage(format!(
@@ -187,7 +188,7 @@ pub(super) fn at_path(path: &Path) -> Result<Subject, Stop> {
             ))
             .with_hint("a program must be executable: `chmod +x`"));
         };
-        Carrier::Command { words }
+        Carrier::command(words)
     };
     Ok(Subject { carrier, kind: None, settings: None })
 }

@@ -46,7 +46,7 @@ fn described(folder: &Path) -> Result<Option<Project>, Stop> {
 fn of_folder(folder: &Path) -> Result<Tried, Stop> {
     let project = described(folder)?.unwrap_or_default();
     let carrier = if let Some(words) = &project.command {
-        Carrier::Command { words: words.iter().map(|word| beside(folder, word)).collect() }
+        Carrier::command(words.iter().map(|word| beside(folder, word)).collect())
     } else if let Some(library) = &project.library {
         at_path(library)?.carrier
     } else if folder.join("Cargo.toml").is_file() {
