@@ -26,6 +26,8 @@ mod panics;
 pub mod path_ref;
 pub mod record;
 pub mod reservation;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod serve;
 pub mod time;
 

@@ -35,6 +35,7 @@ pub const MAX_LOG_LINE: usize = 16 << 10;
 
 /// What may be asked. Its params and its answer stand beside each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Nothing → [`crate::Manifest`].
@@ -133,6 +134,7 @@ impl FromStr for Method {
 
 /// Params of `configure`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConfigureParams<'a> {
     /// The plugin's own keys, secrets resolved to text.
     pub settings: Cow<'a, serde_json::Value>,
@@ -140,6 +142,7 @@ pub struct ConfigureParams<'a> {
 
 /// Params of `reservations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationsParams<'a> {
     /// The sessions asked about.
     pub sessions: Cow<'a, [SessionRef]>,
@@ -147,6 +150,7 @@ pub struct ReservationsParams<'a> {
 
 /// Answer of `reservations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationsAnswer {
     /// One per session, in the order of the question.
     pub answers: Vec<ReservationAnswer>,
@@ -154,6 +158,7 @@ pub struct ReservationsAnswer {
 
 /// Answer of `instruments`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstrumentsAnswer {
     /// What the source knows.
     pub instruments: Vec<InstrumentOffer>,
@@ -161,6 +166,7 @@ pub struct InstrumentsAnswer {
 
 /// Params of `accepts` and `extract`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathParams<'a> {
     /// The file.
     pub path: Cow<'a, PathRef>,
@@ -168,6 +174,7 @@ pub struct PathParams<'a> {
 
 /// Answer of `accepts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AcceptsAnswer {
     /// Whether the file is one of the plugin's own.
     pub accepts: bool,
@@ -175,6 +182,7 @@ pub struct AcceptsAnswer {
 
 /// Answer of `extract`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExtractAnswer {
     /// What the file holds.
     pub signals: Vec<Signal>,
@@ -182,6 +190,7 @@ pub struct ExtractAnswer {
 
 /// Answer of `actions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionsAnswer {
     /// What is on offer.
     pub actions: Vec<Action>,
@@ -189,6 +198,7 @@ pub struct ActionsAnswer {
 
 /// Params of `run_action`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionParams<'a> {
     /// Which one.
     pub name: Cow<'a, str>,

@@ -378,5 +378,11 @@ pub fn left_overs(root: &Path) -> Vec<PathBuf> {
 
 /// Deadlines that a test can wait for, long enough for a machine with much to do.
 pub fn short_limits() -> Limits {
-    Limits { ask: Duration::from_mins(1), deliver: Duration::from_secs(2), grace: Duration::from_millis(50) }
+    Limits {
+        ask: Duration::from_mins(1),
+        deliver: Duration::from_secs(2),
+        extract: Duration::from_mins(1),
+        grace: Duration::from_millis(50),
+        ..Limits::default()
+    }
 }

@@ -35,7 +35,7 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Adopt(args) => adopt::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Sessions(args) => sessions::run(global, args),
-        Command::Extract(args) => extract::run(&args),
+        Command::Extract(args) => extract::run(global, &args),
         Command::Record(args) => record::run(global, args),
         Command::Config(args) => config::run(global, args),
         Command::Instruments(args) => instruments::run(global, args),

@@ -117,6 +117,7 @@ fn load(carrier: &Carrier, options: &Options, redactor: &Redactor) -> Result<Arc
         scratch: options.place.scratch(),
         folder: options.place.folder(),
         redactor: redactor.clone(),
+        ..Surroundings::default()
     };
     let loaded = first_party::catalogue().load(carrier, None, "the plugin", &surroundings);
     loaded.map_err(|error| output::chain(&error))

@@ -90,8 +90,11 @@ fn a_reader_that_does_not_work_costs_the_file_its_own_metadata() {
     };
     let cases: [(Failing, &str); 4] = [
         (|_, _| Err(PluginError::permanent("bad header")), "reader `dm` failed: bad header"),
-        (|_, path| panic!("no tag in {}", path.file_name().unwrap().display()), "panicked: no tag in a.dm3"),
-        (|_, _| Ok(Vec::new()), "reader `dm` found no signal"),
+        (
+            |_, path| panic!("no tag in {}", path.file_name().unwrap().display()),
+            "reader `dm` failed: it panicked: no tag in a.dm3",
+        ),
+        (|_, _| Ok(Vec::new()), "reader `dm` failed: it found no signal"),
         (deep, "nested too deeply"),
     ];
     for (script, told) in cases {

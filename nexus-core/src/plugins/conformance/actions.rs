@@ -89,7 +89,9 @@ fn names(bench: &mut Bench<'_>) -> Verdict {
         must(!name.is_empty() && name.len() <= 64 && name.bytes().all(allowed), || {
             format!("{} is no name of an action", quoted(name))
         })?;
-        must(!actions.iter().take(at).any(|before| before.name == *name), || format!("`{name}` is offered twice"))?;
+        must(!actions.iter().take(at).any(|before| before.name == *name), || {
+            format!("`{name}` is offered twice")
+        })?;
     }
     Ok(())
 }

@@ -133,7 +133,8 @@ impl<'o> Bench<'o> {
         spawn(move || {
             let _ = answer.send(plugin.connect(&given));
         })?;
-        let request = serde_json::to_vec(&serde_json::json!({"method": "configure", "params": {"settings": settings}}));
+        let request =
+            serde_json::to_vec(&serde_json::json!({"method": "configure", "params": {"settings": settings}}));
         let request = request.unwrap_or_default();
         match answered.recv_timeout(self.options.limit) {
             Ok(Ok(wire)) => Ok(Ok(Arc::from(wire))),
@@ -270,7 +271,13 @@ impl<'o> Bench<'o> {
     }
 
     /// The same; that there is no reply, or that the plugin panicked, fails the check.
-    pub(super) fn reply(&mut self, line: &Line, terms: Terms, method: Method, request: &[u8]) -> Result<Vec<u8>, Stop> {
+    pub(super) fn reply(
+        &mut self,
+        line: &Line,
+        terms: Terms,
+        method: Method,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Stop> {
         match self.exchange(line, terms, method, request)? {
             Ok(reply) => Ok(reply),
             Err(error) => fail(format!("`{method}` was not answered: {}", error.message)),
@@ -305,10 +312,18 @@ impl<'o> Bench<'o> {
     }
 
     /// Reads the reply to request `id`.
-    pub(super) fn read<T: DeserializeOwned>(&mut self, id: u64, method: Method, reply: &[u8]) -> Result<Reply<T>, Stop> {
+    pub(super) fn read<T: DeserializeOwned>(
+        &mut self,
+        id: u64,
+        method: Method,
+        reply: &[u8],
+    ) -> Result<Reply<T>, Stop> {
         let answer = message::read_reply::<T>(id, reply).map_err(|error| {
             let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-            Stop::Fail(format!("the reply to `{method}` cannot be used: {error}{}", source.unwrap_or_default()))
+            Stop::Fail(format!(
+                "the reply to `{method}` cannot be used: {error}{}",
+                source.unwrap_or_default()
+            ))
         })?;
         if let Reply::Error(error) = &answer {
             self.errors.push((error.clone(), self.last.clone()));
@@ -344,7 +359,11 @@ impl<'o> Bench<'o> {
     }
 
     /// Asks the shared instance something that it must be able to answer.
-    pub(super) fn get_here<T: DeserializeOwned>(&mut self, method: Method, params: &impl Serialize) -> Result<T, Stop> {
+    pub(super) fn get_here<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        params: &impl Serialize,
+    ) -> Result<T, Stop> {
         let line = self.line()?;
         self.get(&line, method, params)
     }
@@ -357,7 +376,9 @@ impl<'o> Bench<'o> {
                 self.last = shown;
                 Ok(())
             }
-            Err(Stop::Fail(why)) => fail(format!("after {after} the instance answers nothing any more: {why}")),
+            Err(Stop::Fail(why)) => {
+                fail(format!("after {after} the instance answers nothing any more: {why}"))
+            }
             Err(other) => Err(other),
         }
     }
@@ -391,7 +412,13 @@ fn secrets(schema: &Value, settings: &Value) -> Vec<String> {
     let properties = schema["properties"].as_object();
     let secret = |(_, property): &(&String, &Value)| property["secret"] == true;
     let value = |(name, _): (&String, &Value)| settings.get(name)?.as_str().map(str::to_owned);
-    properties.into_iter().flatten().filter(secret).filter_map(value).filter(|value| value.len() >= 4).collect()
+    properties
+        .into_iter()
+        .flatten()
+        .filter(secret)
+        .filter_map(value)
+        .filter(|value| value.len() >= 4)
+        .collect()
 }
 
 /// What lies in a folder: names, sizes and times, not further down.

@@ -20,7 +20,8 @@ pub(super) const DELIVERS: &str = "destination.delivers";
 pub(super) const FINDS: &str = "destination.deliver-then-find";
 
 /// The checks, in order.
-pub(super) const GROUPS: [&[Check]; 5] = [CHECKS, finding::CHECKS, once::CHECKS, steps::CHECKS, facts::CHECKS];
+pub(super) const GROUPS: [&[Check]; 5] =
+    [CHECKS, finding::CHECKS, once::CHECKS, steps::CHECKS, facts::CHECKS];
 
 const CHECKS: &[Check] = &[
     Check::new(
@@ -192,7 +193,9 @@ fn remote_url(bench: &mut Bench<'_>) -> Verdict {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
     });
-    must(absolute && !url.contains(|c: char| c.is_whitespace() || c.is_control()), || format!("the link is {}", quoted(&url)))
+    must(absolute && !url.contains(|c: char| c.is_whitespace() || c.is_control()), || {
+        format!("the link is {}", quoted(&url))
+    })
 }
 
 /// One step.
@@ -233,13 +236,18 @@ fn carry_on(
 }
 
 /// All steps on one instance; an error of the plugin is an answer.
-fn try_carry(bench: &mut Bench<'_>, line: &Line, delivery: &Delivery) -> Result<Result<Delivered, PluginError>, Stop> {
+fn try_carry(
+    bench: &mut Bench<'_>,
+    line: &Line,
+    delivery: &Delivery,
+) -> Result<Result<Delivered, PluginError>, Stop> {
     carry_on(bench, delivery, |_| Ok(Line::clone(line)))
 }
 
 /// All steps on one instance.
 fn carry(bench: &mut Bench<'_>, line: &Line, delivery: &Delivery) -> Result<Delivered, Stop> {
-    try_carry(bench, line, delivery)?.map_err(|error| Stop::Fail(format!("`deliver` failed: {}", told(&error))))
+    try_carry(bench, line, delivery)?
+        .map_err(|error| Stop::Fail(format!("`deliver` failed: {}", told(&error))))
 }
 
 /// What `find` sees.
@@ -257,7 +265,15 @@ fn find_one(bench: &mut Bench<'_>, line: &Line, delivery: &Delivery, when: &str)
 }
 
 /// Exactly the object with this id must be there.
-fn find_this(bench: &mut Bench<'_>, line: &Line, delivery: &Delivery, remote: &Remote, when: &str) -> Verdict {
+fn find_this(
+    bench: &mut Bench<'_>,
+    line: &Line,
+    delivery: &Delivery,
+    remote: &Remote,
+    when: &str,
+) -> Verdict {
     let found = find_one(bench, line, delivery, when)?;
-    must(found.id == remote.id, || format!("{when} `find` sees {}, delivered was {}", quoted(&found.id), quoted(&remote.id)))
+    must(found.id == remote.id, || {
+        format!("{when} `find` sees {}, delivered was {}", quoted(&found.id), quoted(&remote.id))
+    })
 }

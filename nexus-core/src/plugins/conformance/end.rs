@@ -84,7 +84,9 @@ fn secrets_in_log(bench: &mut Bench<'_>) -> Verdict {
     let log = bench.log.lock().unwrap_or_else(PoisonError::into_inner);
     match log.iter().find(|line| bench.secrets.iter().any(|secret| line.message.contains(secret))) {
         None => Ok(()),
-        Some(line) => fail(format!("in `{}` it logs {}", line.method, quoted(&bench.redactor.mask(&line.message)))),
+        Some(line) => {
+            fail(format!("in `{}` it logs {}", line.method, quoted(&bench.redactor.mask(&line.message))))
+        }
     }
 }
 
@@ -93,7 +95,9 @@ fn log_lines(bench: &mut Bench<'_>) -> Verdict {
     let log = bench.log.lock().unwrap_or_else(PoisonError::into_inner);
     for line in log.iter() {
         let good = !line.message.trim().is_empty() && line.message.len() <= 8 << 10;
-        must(good, || format!("in `{}` it logs {} bytes: {}", line.method, line.message.len(), quoted(&line.message)))?;
+        must(good, || {
+            format!("in `{}` it logs {} bytes: {}", line.method, line.message.len(), quoted(&line.message))
+        })?;
     }
     Ok(())
 }

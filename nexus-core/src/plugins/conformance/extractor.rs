@@ -23,7 +23,11 @@ fn accepts(bench: &mut Bench<'_>, line: &Line, path: &PathRef) -> Result<Result<
 }
 
 /// What `extract` says.
-fn extract(bench: &mut Bench<'_>, line: &Line, path: &PathRef) -> Result<Result<Vec<Signal>, PluginError>, Stop> {
+fn extract(
+    bench: &mut Bench<'_>,
+    line: &Line,
+    path: &PathRef,
+) -> Result<Result<Vec<Signal>, PluginError>, Stop> {
     match bench.ask::<ExtractAnswer>(line, Method::Extract, &json!({"path": path}))? {
         Reply::Ok(answer) => Ok(Ok(answer.signals)),
         Reply::Error(error) => Ok(Err(error)),

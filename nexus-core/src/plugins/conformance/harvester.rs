@@ -82,13 +82,18 @@ fn question(bench: &Bench<'_>) -> Result<HarvestRequest, Stop> {
     if bench.options.instruments.is_empty() {
         return skip("needs `--instrument PID`, or [[instruments]] in nexus-test.toml");
     }
-    Ok(HarvestRequest { instruments: sample::queries(&bench.options.instruments), ..HarvestRequest::default() })
+    Ok(HarvestRequest {
+        instruments: sample::queries(&bench.options.instruments),
+        ..HarvestRequest::default()
+    })
 }
 
 fn answered(bench: &mut Bench<'_>) -> Verdict {
     let request = question(bench)?;
     let page: Value = bench.get_here(Method::Harvest, &request)?;
-    must(page["events"].is_array(), || format!("the page has no list `events`: {}", quoted(&page.to_string())))
+    must(page["events"].is_array(), || {
+        format!("the page has no list `events`: {}", quoted(&page.to_string()))
+    })
 }
 
 fn times(bench: &mut Bench<'_>) -> Verdict {
@@ -101,7 +106,9 @@ fn times(bench: &mut Bench<'_>) -> Verdict {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            text.parse::<EventTime>().map_err(|error| Stop::Fail(format!("`{name}` of event {}: {error}", event["external_id"])))?;
+            text.parse::<EventTime>().map_err(|error| {
+                Stop::Fail(format!("`{name}` of event {}: {error}", event["external_id"]))
+            })?;
         }
     }
     Ok(())

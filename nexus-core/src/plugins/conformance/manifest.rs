@@ -131,8 +131,11 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn name(bench: &mut Bench<'_>) -> Verdict {
     let name = &bench.manifest.name;
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-    must(!name.is_empty() && name.len() <= 64 && name.bytes().all(allowed), || format!("the name is {}", quoted(name)))
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    must(!name.is_empty() && name.len() <= 64 && name.bytes().all(allowed), || {
+        format!("the name is {}", quoted(name))
+    })
 }
 
 fn version(bench: &mut Bench<'_>) -> Verdict {
@@ -160,9 +163,7 @@ fn summary(bench: &mut Bench<'_>) -> Verdict {
 
 fn same(bench: &mut Bench<'_>) -> Verdict {
     let again = bench.plugin.manifest();
-    must(again == bench.manifest, || {
-        format!("first {}, then {}", quoted(&bench.manifest), quoted(&again))
-    })
+    must(again == bench.manifest, || format!("first {}, then {}", quoted(&bench.manifest), quoted(&again)))
 }
 
 fn object(bench: &mut Bench<'_>) -> Verdict {
@@ -176,12 +177,56 @@ fn object(bench: &mut Bench<'_>) -> Verdict {
 
 /// The words of JSON Schema that stand in a schema of settings, and ours.
 const KEYWORDS: &[&str] = &[
-    "$schema", "$id", "$ref", "$defs", "$comment", "definitions", "type", "properties", "required", "title",
-    "description", "default", "examples", "enum", "const", "format", "pattern", "minimum", "maximum",
-    "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems",
-    "uniqueItems", "items", "prefixItems", "contains", "additionalProperties", "patternProperties", "propertyNames",
-    "minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "allOf", "anyOf", "oneOf", "not",
-    "if", "then", "else", "readOnly", "writeOnly", "deprecated", "contentEncoding", "contentMediaType", "secret",
+    "$schema",
+    "$id",
+    "$ref",
+    "$defs",
+    "$comment",
+    "definitions",
+    "type",
+    "properties",
+    "required",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "enum",
+    "const",
+    "format",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "items",
+    "prefixItems",
+    "contains",
+    "additionalProperties",
+    "patternProperties",
+    "propertyNames",
+    "minProperties",
+    "maxProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "readOnly",
+    "writeOnly",
+    "deprecated",
+    "contentEncoding",
+    "contentMediaType",
+    "secret",
 ];
 
 const TYPES: &[&str] = &["string", "integer", "number", "boolean", "array", "object", "null"];
@@ -217,7 +262,9 @@ fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
 fn required(bench: &mut Bench<'_>) -> Verdict {
     let schema = &bench.manifest.settings;
     let Some(required) = schema.get("required") else { return Ok(()) };
-    let Some(names) = required.as_array() else { return fail(format!("`required` is {required}, not a list")) };
+    let Some(names) = required.as_array() else {
+        return fail(format!("`required` is {required}, not a list"));
+    };
     for name in names {
         let known = name.as_str().is_some_and(|name| schema["properties"].get(name).is_some());
         must(known, || format!("`required` names {name}, which `properties` does not have"))?;
@@ -260,7 +307,9 @@ fn own(bench: &mut Bench<'_>) -> Verdict {
     // `address` is read by the host and given to the plugin as well.
     let keys = crate::config::keys::table(table).map_or(&[][..], |table| table.keys);
     for (name, _) in properties(&bench.manifest.settings) {
-        must(name == "address" || !keys.iter().any(|key| key.name == name), || format!("`{name}` is a key of the host"))?;
+        must(name == "address" || !keys.iter().any(|key| key.name == name), || {
+            format!("`{name}` is a key of the host")
+        })?;
     }
     Ok(())
 }
@@ -270,7 +319,8 @@ fn marked(bench: &mut Bench<'_>) -> Verdict {
         let lower = name.to_lowercase();
         let words: Vec<&str> = lower.split(['_', '-', '.']).collect();
         let telling = ["token", "password", "passwd", "passphrase", "secret", "apikey", "credentials"];
-        let key = words.last() == Some(&"key") && words.iter().any(|word| ["api", "access", "private", "key"].contains(word));
+        let key = words.last() == Some(&"key")
+            && words.iter().any(|word| ["api", "access", "private", "key"].contains(word));
         let looks_secret = key || words.iter().any(|word| telling.contains(word));
         let is_text = matches!(property["type"].as_str(), None | Some("string"));
         if property["secret"] == true {
@@ -324,7 +374,9 @@ fn suffixes(bench: &mut Bench<'_>) -> Verdict {
             && !suffix.contains(|c: char| c.is_whitespace() || c == '/')
             && *suffix == suffix.to_lowercase();
         must(good, || format!("{} is no suffix", quoted(suffix)))?;
-        must(!suffixes.iter().take(at).any(|before| before == suffix), || format!("`{suffix}` is named twice"))?;
+        must(!suffixes.iter().take(at).any(|before| before == suffix), || {
+            format!("`{suffix}` is named twice")
+        })?;
     }
     Ok(())
 }

@@ -58,7 +58,9 @@ pub(super) const CHECKS: &[Check] = &[
         &[OBJECT],
         |bench| {
             let (id, reply) = object(bench)?;
-            must(reply["id"].as_u64() == Some(id), || format!("request {id} is answered with id {}", reply["id"]))
+            must(reply["id"].as_u64() == Some(id), || {
+                format!("request {id} is answered with id {}", reply["id"])
+            })
         },
     ),
     Check::new(
@@ -225,7 +227,9 @@ fn large_id(bench: &mut Bench<'_>) -> Verdict {
     for id in [9_007_199_254_740_993, 4_294_967_296, 9_223_372_036_854_775_807_u64] {
         let request = format!("{{\"id\":{id},\"method\":\"check\",\"params\":{{}}}}");
         let reply: Reply<Value> = put(bench, id, Method::Check, &request)?;
-        must(matches!(reply, Reply::Ok(_)), || format!("`check` with id {id} is answered {}", quoted(&reply)))?;
+        must(matches!(reply, Reply::Ok(_)), || {
+            format!("`check` with id {id} is answered {}", quoted(&reply))
+        })?;
     }
     Ok(())
 }
@@ -331,10 +335,16 @@ fn unreadable(bench: &mut Bench<'_>) -> Verdict {
         // A carrier may refuse to carry it, or end the plugin and start it again.
         let Ok(reply) = bench.exchange(&line, Terms::Usual, Method::Check, request)? else { continue };
         let text = String::from_utf8_lossy(&reply);
-        let value: Value = serde_json::from_str(&text)
-            .map_err(|error| Stop::Fail(format!("the reply to {} is not JSON: {error}", quoted(&String::from_utf8_lossy(request)))))?;
+        let value: Value = serde_json::from_str(&text).map_err(|error| {
+            Stop::Fail(format!(
+                "the reply to {} is not JSON: {error}",
+                quoted(&String::from_utf8_lossy(request))
+            ))
+        })?;
         let refused = value["error"].is_object() || value["unsupported"] == true;
-        must(refused, || format!("{} is answered {}", quoted(&String::from_utf8_lossy(request)), quoted(&text)))?;
+        must(refused, || {
+            format!("{} is answered {}", quoted(&String::from_utf8_lossy(request)), quoted(&text))
+        })?;
         if let Ok(error) = serde_json::from_value::<PluginError>(value["error"].clone())
             && error.message.contains("panicked")
         {
@@ -367,7 +377,9 @@ fn must_be_error(bench: &mut Bench<'_>, params: Option<&Value>, what: &str) -> V
             // A program may end over it: it is started again, and the next request must be answered.
             Err(_) => continue,
         };
-        must(matches!(reply, Reply::Error(_)), || format!("`{method}` with {what} is answered {}", quoted(&reply)))?;
+        must(matches!(reply, Reply::Error(_)), || {
+            format!("`{method}` with {what} is answered {}", quoted(&reply))
+        })?;
     }
     let line = bench.line()?;
     bench.must_be_alive(&line, what)
@@ -406,7 +418,9 @@ fn concurrent(bench: &mut Bench<'_>) -> Verdict {
                 for number in 0..each {
                     let id = 1_000_000 + thread * 1_000 + number;
                     let request = format!("{{\"id\":{id},\"method\":\"check\",\"params\":{{}}}}");
-                    let reply = line.exchange(&call, Method::Check, request.as_bytes()).map_err(|error| error.message)?;
+                    let reply = line
+                        .exchange(&call, Method::Check, request.as_bytes())
+                        .map_err(|error| error.message)?;
                     match message::read_reply::<Value>(id, &reply) {
                         Ok(Reply::Ok(_)) => {}
                         Ok(other) => return Err(format!("`check` is answered {}", quoted(&other))),

@@ -48,7 +48,9 @@ impl Options {
     }
 
     pub(super) fn wants(&self, name: &str) -> bool {
-        let of = |wanted: &String| name.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let of = |wanted: &String| {
+            name.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
         self.only.is_empty() || self.only.iter().any(of)
     }
 

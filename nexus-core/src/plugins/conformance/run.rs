@@ -78,7 +78,8 @@ pub fn refused(why: &str, options: &Options) -> Report {
     };
     let of_all = checks().filter(|check| check.kind.is_none());
     let of_all = of_all.filter(|check| check.name == manifest::LOADS || options.wants(check.name));
-    let outcome = |check: &'static Check| Outcome { name: check.name, promise: check.promise, status: status(check) };
+    let outcome =
+        |check: &'static Check| Outcome { name: check.name, promise: check.promise, status: status(check) };
     Report { checks: of_all.map(outcome).collect(), ..Report::default() }
 }
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use nexus_plugin_api::{
-    ActivityRef, DatasetRef, Delivery, InstrumentQuery, InstrumentRef, OtherResult, PathRef, Project, RecordRef,
-    Remote, Reservation, Sample, SessionFacts, SessionRef,
+    ActivityRef, DatasetRef, Delivery, InstrumentQuery, InstrumentRef, OtherResult, PathRef, Project,
+    RecordRef, Remote, Reservation, Sample, SessionFacts, SessionRef,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -60,7 +60,8 @@ pub(super) fn revise(bench: &Bench<'_>, delivery: &Delivery) -> Result<Delivery,
     let name = &delivery.record.name;
     let path = bench.options.place.files().join(format!("{name}_revised.xml"));
     let path_before = std::mem::replace(&mut revised.record.path, PathRef::new(&path));
-    let size = std::fs::metadata(path_before.as_path()).map_or(USUAL, |metadata| metadata.len().try_into().unwrap_or(USUAL));
+    let size = std::fs::metadata(path_before.as_path())
+        .map_or(USUAL, |metadata| metadata.len().try_into().unwrap_or(USUAL));
     revised.record = write_record(&path, &delivery.record.key, name, size + 100)?;
     Ok(revised)
 }
@@ -92,7 +93,8 @@ pub(super) fn write_record(path: &Path, key: &str, name: &str, size: usize) -> R
 
 /// Writes a file the plugin is to be shown.
 pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
-    std::fs::write(path, bytes).map_err(|error| Stop::Skip(format!("cannot write `{}`: {error}", path.display())))
+    std::fs::write(path, bytes)
+        .map_err(|error| Stop::Skip(format!("cannot write `{}`: {error}", path.display())))
 }
 
 fn activities(folder: &Path) -> Result<Vec<ActivityRef>, Stop> {
@@ -106,14 +108,19 @@ fn activities(folder: &Path) -> Result<Vec<ActivityRef>, Stop> {
         dataset_type: "Image".to_owned(),
         preview: Some(PathRef::new(&preview)),
     };
-    Ok(vec![ActivityRef { seqno: 0, start: at("2024-03-05T09:20:00-07:00"), datasets: vec![dataset(1), dataset(2)] }])
+    Ok(vec![ActivityRef {
+        seqno: 0,
+        start: at("2024-03-05T09:20:00-07:00"),
+        datasets: vec![dataset(1), dataset(2)],
+    }])
 }
 
 /// A picture of one grey pixel.
 pub(super) const PNG: &[u8] = &[
-    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0, 1, 8,
-    0, 0, 0, 0, 0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 0x0a, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0x68, 0, 0, 0, 0x82,
-    0, 0x81, 0x77, 0xcd, 0x72, 0xb6, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
+    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0,
+    0, 1, 8, 0, 0, 0, 0, 0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 0x0a, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63,
+    0x68, 0, 0, 0, 0x82, 0, 0x81, 0x77, 0xcd, 0x72, 0xb6, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42,
+    0x60, 0x82,
 ];
 
 /// Fills in everything that a delivery can say.
@@ -130,8 +137,16 @@ pub(super) fn fill(delivery: &mut Delivery) {
         end: Some(delivery.session.end.into()),
         division: Some("641".to_owned()),
         group: Some("01".to_owned()),
-        samples: vec![Sample { name: Some("steel, annealed".to_owned()), elements: vec!["Fe".to_owned(), "C".to_owned()], ..Sample::default() }],
-        projects: vec![Project { name: Some("Steels".to_owned()), id: Some("641.01".to_owned()), link: None }],
+        samples: vec![Sample {
+            name: Some("steel, annealed".to_owned()),
+            elements: vec!["Fe".to_owned(), "C".to_owned()],
+            ..Sample::default()
+        }],
+        projects: vec![Project {
+            name: Some("Steels".to_owned()),
+            id: Some("641.01".to_owned()),
+            link: None,
+        }],
         ..Reservation::default()
     });
     delivery.external_ids = [("nemo", "17"), ("labarchives_eln", "ada-eln"), ("cdcs", "23")]
@@ -151,7 +166,8 @@ pub(super) fn fill(delivery: &mut Delivery) {
 
 /// A delivery as it stands in a message.
 pub(super) fn json(value: &impl serde::Serialize) -> Result<Value, Stop> {
-    serde_json::to_value(value).map_err(|error| Stop::Skip(format!("this cannot be written as JSON: {error}")))
+    serde_json::to_value(value)
+        .map_err(|error| Stop::Skip(format!("this cannot be written as JSON: {error}")))
 }
 
 /// An instrument of this name that nobody else has.
@@ -180,7 +196,10 @@ pub(super) fn session(bench: &Bench<'_>) -> SessionRef {
 
 /// The instruments, from the beginning.
 pub(super) fn queries(instruments: &[InstrumentRef]) -> Vec<InstrumentQuery> {
-    instruments.iter().map(|instrument| InstrumentQuery { instrument: instrument.clone(), cursor: None }).collect()
+    instruments
+        .iter()
+        .map(|instrument| InstrumentQuery { instrument: instrument.clone(), cursor: None })
+        .collect()
 }
 
 /// The first suffix the plugin reads.

@@ -108,7 +108,9 @@ fn missing_key(bench: &mut Bench<'_>) -> Verdict {
         let Err(error) = bench.connect_with(&settings)? else {
             return fail(format!("without `{name}` an instance is made all the same"));
         };
-        must(told(&error).contains(&name), || format!("the error about the missing `{name}` says: {}", told(&error)))?;
+        must(told(&error).contains(&name), || {
+            format!("the error about the missing `{name}` says: {}", told(&error))
+        })?;
     }
     Ok(())
 }
@@ -137,7 +139,11 @@ fn refusal_class(bench: &mut Bench<'_>) -> Verdict {
         if let Err(error) = bench.connect_with(&settings)? {
             let settled = matches!(error.class, FailureClass::Permanent | FailureClass::Auth);
             must(settled && error.effect == nexus_plugin_api::Effect::None, || {
-                format!("without `{name}` the class is {} and the effect {}", error.class.as_str(), quoted(&error.effect))
+                format!(
+                    "without `{name}` the class is {} and the effect {}",
+                    error.class.as_str(),
+                    quoted(&error.effect)
+                )
             })?;
         }
     }
@@ -156,8 +162,11 @@ fn unknown_key(bench: &mut Bench<'_>) -> Verdict {
 
 fn secret_in_refusals(bench: &mut Bench<'_>) -> Verdict {
     let properties = bench.manifest.settings["properties"].as_object().cloned().unwrap_or_default();
-    let secrets: Vec<String> =
-        properties.into_iter().filter(|(_, property)| property["secret"] == true).map(|(name, _)| name).collect();
+    let secrets: Vec<String> = properties
+        .into_iter()
+        .filter(|(_, property)| property["secret"] == true)
+        .map(|(name, _)| name)
+        .collect();
     if secrets.is_empty() {
         return skip("no setting is marked as a secret");
     }
@@ -165,7 +174,9 @@ fn secret_in_refusals(bench: &mut Bench<'_>) -> Verdict {
         let value = format!("conformance-{}", Uuid::new_v4().simple());
         let marked = with(&bench.settings, name, json!(value));
         let mut tables = vec![with(&marked, UNKNOWN, json!(true)), with(&marked, name, json!([value]))];
-        tables.extend(required(bench).iter().filter(|other| *other != name).map(|other| without(&marked, other)));
+        tables.extend(
+            required(bench).iter().filter(|other| *other != name).map(|other| without(&marked, other)),
+        );
         for table in tables {
             let refusal = bench.connect_with(&table)?.err();
             if let Some(error) = refusal {

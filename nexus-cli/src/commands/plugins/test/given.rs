@@ -64,7 +64,8 @@ fn resolve(settings: &mut Map<String, Value>, schema: &Value, redactor: &Redacto
             std::env::var(variable)
                 .map_err(|error| usage(format!("`{key}`: environment variable {variable}: {error}")))?
         } else if let Some(file) = text("file") {
-            let read = std::fs::read_to_string(file).map_err(|error| usage(format!("`{key}`: {file}: {error}")))?;
+            let read =
+                std::fs::read_to_string(file).map_err(|error| usage(format!("`{key}`: {file}: {error}")))?;
             read.trim_end().to_owned()
         } else if let Some(written) = text("value").or(value.as_str()) {
             written.to_owned()

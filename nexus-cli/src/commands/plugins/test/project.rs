@@ -46,7 +46,7 @@ fn described(folder: &Path) -> Result<Option<Project>, Stop> {
 fn of_folder(folder: &Path) -> Result<Tried, Stop> {
     let project = described(folder)?.unwrap_or_default();
     let carrier = if let Some(words) = &project.command {
-        Carrier::Command { words: words.iter().map(|word| beside(folder, word)).collect() }
+        Carrier::command(words.iter().map(|word| beside(folder, word)).collect())
     } else if let Some(library) = &project.library {
         at_path(library)?.carrier
     } else if folder.join("Cargo.toml").is_file() {
@@ -78,9 +78,9 @@ fn built(folder: &Path) -> Result<PathBuf, Stop> {
     let targets = targets.into_iter().chain([folder.join("target")]);
     let places = targets.flat_map(|target| ["debug", "release"].map(|profile| target.join(profile)));
     let found = places.flat_map(|place| files.each_ref().map(|file| place.join(file)));
-    let newest = found.filter(|path| path.is_file()).max_by_key(|path| {
-        std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
-    });
+    let newest = found
+        .filter(|path| path.is_file())
+        .max_by_key(|path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok());
     newest.ok_or_else(|| {
         let error = anyhow!("`{}` holds no built plugin `{}`", folder.display(), files[0]);
         Stop::new(ExitCode::Usage, error).with_hint("build it first: cargo build")

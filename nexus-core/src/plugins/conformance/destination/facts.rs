@@ -108,8 +108,12 @@ fn missing(bench: &mut Bench<'_>) -> Verdict {
     let Err(error) = try_carry(bench, &line, &delivery)? else {
         return fail("a record that does not exist is delivered");
     };
-    must(error.class == FailureClass::Permanent, || format!("the class is {}: {}", error.class.as_str(), told(&error)))?;
-    must(error.effect == Effect::None, || format!("the effect is {}: {}", quoted(&error.effect), told(&error)))?;
+    must(error.class == FailureClass::Permanent, || {
+        format!("the class is {}: {}", error.class.as_str(), told(&error))
+    })?;
+    must(error.effect == Effect::None, || {
+        format!("the effect is {}: {}", quoted(&error.effect), told(&error))
+    })?;
     must(told(&error).contains("no-such-record.xml"), || format!("the error says: {}", told(&error)))
 }
 
@@ -139,7 +143,10 @@ fn folder(bench: &mut Bench<'_>) -> Verdict {
 fn unchanged(bench: &mut Bench<'_>) -> Verdict {
     let delivery = sample::delivery(bench, "unchanged")?;
     let path = delivery.record.path.as_path().to_owned();
-    let read = || std::fs::read(&path).map_err(|error| Stop::Fail(format!("the record cannot be read afterwards: {error}")));
+    let read = || {
+        std::fs::read(&path)
+            .map_err(|error| Stop::Fail(format!("the record cannot be read afterwards: {error}")))
+    };
     let folder = bench.options.place.files();
     let (bytes, names) = (read()?, names(&folder));
     let line = bench.line()?;
@@ -247,7 +254,8 @@ fn no_way_out(bench: &mut Bench<'_>) -> Verdict {
     };
     let before = outside(bench);
     let line = bench.line()?;
-    for climb in ["..", "../conformance-escaped", "../../conformance-escaped", "../../../conformance-escaped"] {
+    for climb in ["..", "../conformance-escaped", "../../conformance-escaped", "../../../conformance-escaped"]
+    {
         let mut delivery = sample::delivery(bench, "no-way-out")?;
         delivery.session.user = Some(climb.to_owned());
         delivery.session.instrument.pid = climb.to_owned();

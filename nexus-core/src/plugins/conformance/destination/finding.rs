@@ -71,7 +71,9 @@ fn makes_nothing(bench: &mut Bench<'_>) -> Verdict {
     let line = bench.line()?;
     for time in 1..=3 {
         let found = find(bench, &line, &delivery)?;
-        must(found == Found::None, || format!("when it looks for the {time}. time it sees {}", quoted(&found)))?;
+        must(found == Found::None, || {
+            format!("when it looks for the {time}. time it sees {}", quoted(&found))
+        })?;
     }
     Ok(())
 }
@@ -92,13 +94,17 @@ fn content_hash(bench: &mut Bench<'_>) -> Verdict {
     let first = first(bench)?;
     let wanted = &first.delivery.record.content_sha256;
     let right = |remote: &Remote| remote.content_sha256.as_ref().is_none_or(|told| told == wanted);
-    must(right(&first.remote), || format!("`deliver` tells {}, the record has {wanted}", quoted(&first.remote.content_sha256)))?;
+    must(right(&first.remote), || {
+        format!("`deliver` tells {}, the record has {wanted}", quoted(&first.remote.content_sha256))
+    })?;
     if must_find(bench).is_err() {
         return Ok(());
     }
     let line = bench.line()?;
     if let Found::One(remote) = find(bench, &line, &first.delivery)? {
-        must(right(&remote), || format!("`find` tells {}, the record has {wanted}", quoted(&remote.content_sha256)))?;
+        must(right(&remote), || {
+            format!("`find` tells {}, the record has {wanted}", quoted(&remote.content_sha256))
+        })?;
     }
     Ok(())
 }

@@ -93,7 +93,9 @@ fn again(bench: &mut Bench<'_>) -> Verdict {
     let once = carry(bench, &line, &delivery)?.remote;
     delivery.previous = Some(once.clone());
     let again = carry(bench, &line, &delivery)?.remote;
-    must(again.id == once.id, || format!("first the id is {}, then {}", quoted(&once.id), quoted(&again.id)))?;
+    must(again.id == once.id, || {
+        format!("first the id is {}, then {}", quoted(&once.id), quoted(&again.id))
+    })?;
     find_this(bench, &line, &delivery, &once, "after two deliveries")
 }
 
@@ -111,7 +113,8 @@ fn after_cancel(bench: &mut Bench<'_>) -> Verdict {
     let delivery = sample::delivery_of(bench, "cancelled", bench.options.large)?;
     let line = bench.connect()?;
     let id = bench.next_id();
-    let request = serde_json::json!({"id": id, "method": "deliver", "params": sample::json(&delivery)?}).to_string();
+    let request =
+        serde_json::json!({"id": id, "method": "deliver", "params": sample::json(&delivery)?}).to_string();
     let terms = Terms::CancelledAfter(Duration::from_millis(2));
     let _ = bench.exchange(&line, terms, Method::Deliver, request.as_bytes())?;
     drop(line);
@@ -119,7 +122,9 @@ fn after_cancel(bench: &mut Bench<'_>) -> Verdict {
     let mut next = delivery.clone();
     // As the host does it: ask first.
     match find(bench, &line, &delivery)? {
-        Found::Many(many) => return fail(format!("after the cancelled delivery `find` sees {}", quoted(&many))),
+        Found::Many(many) => {
+            return fail(format!("after the cancelled delivery `find` sees {}", quoted(&many)));
+        }
         Found::One(remote) => next.previous = Some(remote),
         Found::None => {}
     }
@@ -137,7 +142,8 @@ fn concurrent(bench: &mut Bench<'_>) -> Verdict {
         workers.push(std::thread::spawn(move || {
             for step in 0..100 {
                 let id = 2_000_000 + number * 1_000 + step;
-                let request = message::request(id, Method::Deliver, &delivery).map_err(|error| error.to_string())?;
+                let request =
+                    message::request(id, Method::Deliver, &delivery).map_err(|error| error.to_string())?;
                 let reply = line.exchange(&call, Method::Deliver, &request).map_err(|error| error.message)?;
                 match message::read_reply::<Step>(id, &reply) {
                     Ok(Reply::Ok(Step::Done(remote))) => return Ok(remote.id),
@@ -179,11 +185,16 @@ fn update(bench: &mut Bench<'_>, label: &str, times: usize) -> Verdict {
     }
     let Some(after) = after else { return skip("nothing was delivered") };
     let found = find_one(bench, &line, &revised, "after the change")?;
-    must(found.id == after.id, || format!("`find` sees {}, delivered was {}", quoted(&found.id), quoted(&after.id)))?;
+    must(found.id == after.id, || {
+        format!("`find` sees {}, delivered was {}", quoted(&found.id), quoted(&after.id))
+    })?;
     for (who, remote) in [("deliver", &after), ("find", &found)] {
         let wanted = &revised.record.content_sha256;
         must(remote.content_sha256.as_ref().is_none_or(|told| told == wanted), || {
-            format!("after the change `{who}` tells the content {}, wanted is {wanted}", quoted(&Value::from(remote.content_sha256.clone())))
+            format!(
+                "after the change `{who}` tells the content {}, wanted is {wanted}",
+                quoted(&Value::from(remote.content_sha256.clone()))
+            )
         })?;
     }
     Ok(())

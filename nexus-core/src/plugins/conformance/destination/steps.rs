@@ -74,7 +74,9 @@ fn claims(bench: &mut Bench<'_>) -> Verdict {
     let steps = first(bench)?.checkpoints.len();
     match (bench.claims("steps"), steps) {
         (true, 0) => fail("the manifest claims `steps`, and the first call was the last"),
-        (false, 1..) => fail(format!("the delivery had {} steps, and the manifest does not claim `steps`", steps + 1)),
+        (false, 1..) => {
+            fail(format!("the delivery had {} steps, and the manifest does not claim `steps`", steps + 1))
+        }
         _ => Ok(()),
     }
 }

@@ -195,7 +195,12 @@ fn exact(bench: &mut Bench<'_>) -> Verdict {
                 .map_err(|error| Stop::Fail(format!("`{}`: {error}", path.display())))?;
             let again = sample::json(&read)?;
             must(again == *written, || {
-                format!("`{}`: written {}, read {}", path.display(), quoted(&written.to_string()), quoted(&again.to_string()))
+                format!(
+                    "`{}`: written {}, read {}",
+                    path.display(),
+                    quoted(&written.to_string()),
+                    quoted(&again.to_string())
+                )
             })?;
         }
     }
@@ -227,7 +232,9 @@ fn warnings(bench: &mut Bench<'_>) -> Verdict {
         match path {
             [] => false,
             [last] => map.get(last).is_some(),
-            [first, rest @ ..] => matches!(map.get(first), Some(MetaNode::Map(inner)) if is_there(inner, rest)),
+            [first, rest @ ..] => {
+                matches!(map.get(first), Some(MetaNode::Map(inner)) if is_there(inner, rest))
+            }
         }
     }
     each(bench, |_, path, signal| {
@@ -276,7 +283,11 @@ fn preview_png(bench: &mut Bench<'_>) -> Verdict {
 }
 
 /// A copy of the first sample in a folder of its own.
-fn copy(bench: &Bench<'_>, folder: &str, name: impl AsRef<std::ffi::OsStr>) -> Result<(PathBuf, PathBuf), Stop> {
+fn copy(
+    bench: &Bench<'_>,
+    folder: &str,
+    name: impl AsRef<std::ffi::OsStr>,
+) -> Result<(PathBuf, PathBuf), Stop> {
     let Some(sample) = samples(bench)?.into_iter().next() else { return skip("there is no sample") };
     let folder = bench.options.place.files().join(folder);
     let path = folder.join(name.as_ref());
@@ -301,7 +312,9 @@ fn unchanged(bench: &mut Bench<'_>) -> Verdict {
     let before = super::super::bench::listing(&folder);
     let line = bench.line()?;
     read(bench, &line, &path)?;
-    must(std::fs::read(&path).unwrap_or_default() == bytes, || "the file has other bytes afterwards".to_owned())?;
+    must(std::fs::read(&path).unwrap_or_default() == bytes, || {
+        "the file has other bytes afterwards".to_owned()
+    })?;
     let after = super::super::bench::listing(&folder);
     must(after == before, || format!("the folder held {} and holds {}", quoted(&before), quoted(&after)))
 }
@@ -310,7 +323,9 @@ fn unchanged(bench: &mut Bench<'_>) -> Verdict {
 fn content(signals: &[Signal]) -> Vec<(String, MetaMap, Vec<Vec<String>>, bool)> {
     signals
         .iter()
-        .map(|one| (one.dataset_type.clone(), one.metadata.clone(), one.warnings.clone(), one.preview.is_some()))
+        .map(|one| {
+            (one.dataset_type.clone(), one.metadata.clone(), one.warnings.clone(), one.preview.is_some())
+        })
         .collect()
 }
 

@@ -85,8 +85,12 @@ fn cheap(bench: &mut Bench<'_>) -> Verdict {
     }
     let line = bench.line()?;
     let params = serde_json::json!({"path": PathRef::new(&path)});
-    let request = nexus_plugin_api::message::request(bench.next_id(), nexus_plugin_api::message::Method::Accepts, &params)
-        .map_err(|error| Stop::Skip(error.to_string()))?;
+    let request = nexus_plugin_api::message::request(
+        bench.next_id(),
+        nexus_plugin_api::message::Method::Accepts,
+        &params,
+    )
+    .map_err(|error| Stop::Skip(error.to_string()))?;
     // As if its deadline were now: what ends within the grace is cheap.
     let terms = super::super::bench::Terms::CancelledAfter(std::time::Duration::ZERO);
     let ended = bench.exchange(&line, terms, nexus_plugin_api::message::Method::Accepts, &request);
@@ -119,7 +123,9 @@ fn missing(bench: &mut Bench<'_>) -> Verdict {
     must(!matches!(answer, Ok(true)), || "a file that does not exist is accepted".to_owned())?;
     match extract(bench, &line, &path)? {
         Ok(signals) => fail(format!("a file that does not exist is read: {}", quoted(&signals))),
-        Err(error) => must(error.message.contains("no-such-file"), || format!("the error says: {}", error.message)),
+        Err(error) => {
+            must(error.message.contains("no-such-file"), || format!("the error says: {}", error.message))
+        }
     }
 }
 

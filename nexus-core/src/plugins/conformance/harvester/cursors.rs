@@ -80,8 +80,9 @@ fn nothing_new(bench: &mut Bench<'_>) -> Verdict {
     let mut request = question(bench)?;
     for query in &mut request.instruments {
         let progress = first.pages.iter().flat_map(|page| &page.instruments);
-        query.cursor =
-            progress.filter(|one| one.instrument_pid == query.instrument.pid).find_map(|one| one.cursor.clone());
+        query.cursor = progress
+            .filter(|one| one.instrument_pid == query.instrument.pid)
+            .find_map(|one| one.cursor.clone());
     }
     if request.instruments.iter().all(|query| query.cursor.is_none()) {
         return skip("it gives no cursors");
@@ -148,7 +149,9 @@ fn window(bench: &mut Bench<'_>, from: bool) -> Verdict {
     let harvested = harvest(bench, &line, &request)?;
     for event in harvested.events() {
         let Some(end) = ended(bench, event) else { continue };
-        must(inside(end), || format!("event {} ended {end}, the window's edge is {middle}", event.external_id))?;
+        must(inside(end), || {
+            format!("event {} ended {end}, the window's edge is {middle}", event.external_id)
+        })?;
     }
     let there = ids(harvested.events());
     for (id, end) in ends {

@@ -120,7 +120,9 @@ fn ids_there(bench: &mut Bench<'_>) -> Verdict {
 fn external_ids(bench: &mut Bench<'_>) -> Verdict {
     let mut seen = BTreeSet::new();
     for event in with_events(bench)?.events() {
-        must(seen.insert(event.external_id.clone()), || format!("{} comes twice", quoted(&event.external_id)))?;
+        must(seen.insert(event.external_id.clone()), || {
+            format!("{} comes twice", quoted(&event.external_id))
+        })?;
     }
     Ok(())
 }
@@ -142,7 +144,10 @@ fn stable(bench: &mut Bench<'_>) -> Verdict {
     let line = bench.connect()?;
     let second = harvest(bench, &line, &request)?;
     let pairs = |harvested: &super::Harvested| -> BTreeSet<(String, String)> {
-        harvested.events().map(|event| (event.external_id.clone(), event.session_identifier.clone())).collect()
+        harvested
+            .events()
+            .map(|event| (event.external_id.clone(), event.session_identifier.clone()))
+            .collect()
     };
     let (first, second) = (pairs(&first), pairs(&second));
     match first.symmetric_difference(&second).next() {
@@ -210,7 +215,9 @@ const SYSTEMS: [&str; 4] = ["nemo", "labarchives_eln", "labarchives_scheduler", 
 
 fn users(bench: &mut Bench<'_>) -> Verdict {
     for user in harvested(bench)?.pages.iter().flat_map(|page| &page.users) {
-        let good = SYSTEMS.contains(&user.system.as_str()) && !user.username.is_empty() && !user.external_id.is_empty();
+        let good = SYSTEMS.contains(&user.system.as_str())
+            && !user.username.is_empty()
+            && !user.external_id.is_empty();
         must(good, || quoted(user))?;
     }
     Ok(())
@@ -231,5 +238,7 @@ fn unknown_instrument(bench: &mut Bench<'_>) -> Verdict {
     let after = harvest(bench, &line, &request)?;
     let (before, after) = (ids(before.events()), ids(after.events()));
     let missing: Vec<_> = before.difference(&after).collect();
-    must(missing.is_empty(), || format!("with an unknown instrument `{}` leaves out {}", Method::Harvest, quoted(&missing)))
+    must(missing.is_empty(), || {
+        format!("with an unknown instrument `{}` leaves out {}", Method::Harvest, quoted(&missing))
+    })
 }

@@ -54,7 +54,9 @@ fn sound(bench: &mut Bench<'_>) -> Verdict {
     let mut addresses = BTreeSet::new();
     for offer in offers(bench)?.instruments {
         must(!offer.name.trim().is_empty() && !offer.api_url.trim().is_empty(), || quoted(&offer))?;
-        must(addresses.insert(offer.api_url.clone()), || format!("{} is offered twice", quoted(&offer.api_url)))?;
+        must(addresses.insert(offer.api_url.clone()), || {
+            format!("{} is offered twice", quoted(&offer.api_url))
+        })?;
         let zone = offer.timezone.as_deref().map(zone::parse);
         must(!matches!(zone, Some(Err(_))), || format!("{} is no time zone", quoted(&offer.timezone)))?;
     }

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::super::bench::{Bench, quoted};
 use super::super::check::{Check, Stop, Verdict, fail, must, skip};
+use super::super::messages::WORKS;
 use super::super::sample;
 use super::{PAGES, instant, with_events};
 use crate::zone;
-use super::super::messages::WORKS;
 
 const ONE_EACH: &str = "harvester.one-answer-each";
 
@@ -147,7 +147,9 @@ fn sessions(bench: &mut Bench<'_>) -> Result<Vec<SessionRef>, Stop> {
 fn one_each(bench: &mut Bench<'_>) -> Verdict {
     let sessions = sessions(bench)?;
     let answers = ask(bench, &sessions)?;
-    must(answers.len() == sessions.len(), || format!("{} sessions have {} answers", sessions.len(), answers.len()))
+    must(answers.len() == sessions.len(), || {
+        format!("{} sessions have {} answers", sessions.len(), answers.len())
+    })
 }
 
 fn in_order(bench: &mut Bench<'_>) -> Verdict {
@@ -165,7 +167,9 @@ fn mixed(bench: &mut Bench<'_>) -> Verdict {
     let unknown = sample::session(bench);
     sessions.insert(0, unknown);
     let mixed = ask(bench, &sessions)?;
-    must(mixed.get(1..) == Some(alone.as_slice()), || "beside an unknown session the answers are others".to_owned())
+    must(mixed.get(1..) == Some(alone.as_slice()), || {
+        "beside an unknown session the answers are others".to_owned()
+    })
 }
 
 fn stable(bench: &mut Bench<'_>) -> Verdict {
