@@ -126,7 +126,8 @@ fn names_promises_and_needs_are_sound() {
     let mut before = BTreeSet::new();
     for check in checks() {
         let (group, rest) = check.name.split_once('.').unwrap();
-        let word = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let word =
+            |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         assert!(word(group) && word(rest) && !rest.is_empty(), "{}", check.name);
         for sentence in [check.promise, check.remedy] {
             assert!(sentence.ends_with('.') && !sentence.contains('\n'), "{}: {sentence}", check.name);
@@ -179,7 +180,8 @@ fn a_failure_shows_request_and_reply_cut_and_masked() {
         _ => seen.pass(),
     });
     let report = run(Arc::new(Tampered::new(sound(PluginKind::Destination), how, Gate::default())), &options);
-    let (_, failure) = report.failures().find(|(outcome, _)| outcome.name == "messages.large-request").unwrap();
+    let (_, failure) =
+        report.failures().find(|(outcome, _)| outcome.name == "messages.large-request").unwrap();
     let exchange = failure.exchange.as_ref().unwrap();
     assert!(exchange.request.len() < 2_000 && exchange.request.contains("bytes in all"), "{exchange:?}");
     assert!(exchange.reply.contains("***") && !exchange.reply.contains(TOKEN), "{exchange:?}");

@@ -28,7 +28,9 @@ fn basics() -> Vec<(&'static str, How)> {
         ("destination.target", How::Exchange(|seen| of_target(seen, |ok| ok["id"] = json!(" ")))),
         (
             "destination.target-stays-equal",
-            How::Exchange(|seen| of_target(seen, |ok| ok["id"] = json!(format!("session {}", seen.count("targets"))))),
+            How::Exchange(|seen| {
+                of_target(seen, |ok| ok["id"] = json!(format!("session {}", seen.count("targets"))))
+            }),
         ),
         (
             "destination.settle-time",
@@ -37,7 +39,9 @@ fn basics() -> Vec<(&'static str, How)> {
         ("destination.claims-find", How::Manifest(|m| m.capabilities.retain(|word| word != "find"))),
         (
             "destination.find-unknown",
-            How::Exchange(|seen| if seen.is_about("unknown") { seen.ok(one("object-1")) } else { seen.pass() }),
+            How::Exchange(
+                |seen| if seen.is_about("unknown") { seen.ok(one("object-1")) } else { seen.pass() },
+            ),
         ),
         (
             "destination.delivers",
@@ -82,7 +86,9 @@ fn finding() -> Vec<(&'static str, How)> {
         ),
         (
             "destination.deliver-then-find",
-            How::Exchange(|seen| if seen.asks(Method::Find, "first") { seen.ok(json!("none")) } else { seen.pass() }),
+            How::Exchange(|seen| {
+                if seen.asks(Method::Find, "first") { seen.ok(json!("none")) } else { seen.pass() }
+            }),
         ),
         (
             "destination.find-in-a-fresh-instance",
@@ -148,14 +154,18 @@ fn once() -> Vec<(&'static str, How)> {
         two_objects!("destination.deliver-twice-makes-one", "twice"),
         (
             "destination.deliver-again-with-previous",
-            How::Exchange(|seen| match seen.asks(Method::Deliver, "again") && !seen.params()["previous"].is_null() {
-                true => seen.ok(json!({"done": {"id": "another"}})),
-                false => seen.pass(),
+            How::Exchange(|seen| {
+                match seen.asks(Method::Deliver, "again") && !seen.params()["previous"].is_null() {
+                    true => seen.ok(json!({"done": {"id": "another"}})),
+                    false => seen.pass(),
+                }
             }),
         ),
         (
             "destination.find-after-lost-answer",
-            How::Exchange(|seen| if seen.asks(Method::Find, "lost") { seen.ok(json!("none")) } else { seen.pass() }),
+            How::Exchange(
+                |seen| if seen.asks(Method::Find, "lost") { seen.ok(json!("none")) } else { seen.pass() },
+            ),
         ),
         (
             "destination.deliver-after-cancel",
@@ -166,9 +176,11 @@ fn once() -> Vec<(&'static str, How)> {
         ),
         (
             "destination.at-the-same-time",
-            How::Exchange(|seen| match seen.asks(Method::Deliver, "at-the-same-time") && seen.count("busy") == 2 {
-                true => seen.refuse(),
-                false => seen.pass(),
+            How::Exchange(|seen| {
+                match seen.asks(Method::Deliver, "at-the-same-time") && seen.count("busy") == 2 {
+                    true => seen.refuse(),
+                    false => seen.pass(),
+                }
             }),
         ),
         (
@@ -226,11 +238,15 @@ fn facts() -> Vec<(&'static str, How)> {
     vec![
         (
             "destination.missing-record",
-            How::Exchange(|seen| if seen.asks(Method::Deliver, "missing") { seen.refuse() } else { seen.pass() }),
+            How::Exchange(
+                |seen| if seen.asks(Method::Deliver, "missing") { seen.refuse() } else { seen.pass() },
+            ),
         ),
         (
             "destination.missing-record-leaves-nothing",
-            How::Exchange(|seen| if seen.asks(Method::Find, "refused") { seen.ok(one("half")) } else { seen.pass() }),
+            How::Exchange(|seen| {
+                if seen.asks(Method::Find, "refused") { seen.ok(one("half")) } else { seen.pass() }
+            }),
         ),
         (
             "destination.record-is-a-folder",
@@ -262,9 +278,11 @@ fn facts() -> Vec<(&'static str, How)> {
         ),
         (
             "destination.bare-facts",
-            How::Exchange(|seen| match seen.method == Method::Deliver && seen.params()["session"]["user"].is_null() {
-                true => seen.panic(),
-                false => seen.pass(),
+            How::Exchange(|seen| {
+                match seen.method == Method::Deliver && seen.params()["session"]["user"].is_null() {
+                    true => seen.panic(),
+                    false => seen.pass(),
+                }
             }),
         ),
         (

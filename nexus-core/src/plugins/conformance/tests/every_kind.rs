@@ -8,7 +8,8 @@ use super::TOKEN;
 use super::fault::{Fault, How};
 
 pub fn faults() -> Vec<Fault> {
-    let faults: Vec<(&'static str, How)> = [manifest(), settings(), messages(), circumstances(), actions()].concat();
+    let faults: Vec<(&'static str, How)> =
+        [manifest(), settings(), messages(), circumstances(), actions()].concat();
     let of_extractor = Fault {
         check: "manifest.suffixes",
         kind: PluginKind::Extractor,
@@ -27,17 +28,31 @@ fn manifest() -> Vec<(&'static str, How)> {
         ("manifest.summary", How::Manifest(|m| m.summary.clear())),
         ("manifest.same-at-every-call", How::LaterManifest(|m| m.version = "1.0.1".to_owned())),
         ("manifest.settings-are-an-object", How::Manifest(|m| m.settings = json!({"type": "string"}))),
-        ("manifest.settings-keywords", How::Manifest(|m| m.settings["properties"]["path"]["requierd"] = json!(true))),
-        ("manifest.settings-required", How::Manifest(|m| m.settings["required"] = json!(["path", "nowhere"]))),
-        ("manifest.settings-described", How::Manifest(|m| m.settings["properties"]["path"]["description"] = json!(""))),
-        ("manifest.settings-defaults", How::Manifest(|m| m.settings["properties"]["retries"]["default"] = json!("3"))),
+        (
+            "manifest.settings-keywords",
+            How::Manifest(|m| m.settings["properties"]["path"]["requierd"] = json!(true)),
+        ),
+        (
+            "manifest.settings-required",
+            How::Manifest(|m| m.settings["required"] = json!(["path", "nowhere"])),
+        ),
+        (
+            "manifest.settings-described",
+            How::Manifest(|m| m.settings["properties"]["path"]["description"] = json!("")),
+        ),
+        (
+            "manifest.settings-defaults",
+            How::Manifest(|m| m.settings["properties"]["retries"]["default"] = json!("3")),
+        ),
         (
             "manifest.settings-are-its-own",
             How::Manifest(|m| m.settings["properties"]["priority"] = json!({"description": "Which first."})),
         ),
         (
             "manifest.secrets-are-marked",
-            How::Manifest(|m| m.settings["properties"]["api_key"] = json!({"type": "string", "description": "A key."})),
+            How::Manifest(|m| {
+                m.settings["properties"]["api_key"] = json!({"type": "string", "description": "A key."})
+            }),
         ),
         ("manifest.capabilities-known", How::Manifest(|m| m.capabilities.push("teleport".to_owned()))),
         ("manifest.capabilities-of-its-kind", How::Manifest(|m| m.capabilities.push("previews".to_owned()))),
@@ -82,12 +97,19 @@ fn settings() -> Vec<(&'static str, How)> {
                 error
             }),
         ),
-        ("settings.two-instances", How::Exchange(|seen| if seen.method == Method::Check && seen.live() > 2 { seen.panic() } else { seen.pass() })),
+        (
+            "settings.two-instances",
+            How::Exchange(|seen| {
+                if seen.method == Method::Check && seen.live() > 2 { seen.panic() } else { seen.pass() }
+            }),
+        ),
         ("settings.made-again", How::NeverTwice),
         (
             "settings.secret-not-in-replies",
             How::Exchange(|seen| match seen.method {
-                Method::Target => seen.edit(|ok| ok["id"] = json!(format!("https://{TOKEN}@model.example.org"))),
+                Method::Target => {
+                    seen.edit(|ok| ok["id"] = json!(format!("https://{TOKEN}@model.example.org")))
+                }
                 _ => seen.pass(),
             }),
         ),
@@ -152,7 +174,11 @@ fn messages() -> Vec<(&'static str, How)> {
             "messages.large-id",
             How::Exchange(|seen| {
                 of_check(seen, |reply| {
-                    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the fault itself")]
+                    #[allow(
+                        clippy::cast_precision_loss,
+                        clippy::cast_possible_truncation,
+                        reason = "the fault itself"
+                    )]
                     #[allow(clippy::cast_sign_loss, reason = "the fault itself")]
                     if let Some(id) = reply["id"].as_u64() {
                         reply["id"] = json!(id as f64 as u64);
@@ -180,7 +206,9 @@ fn messages() -> Vec<(&'static str, How)> {
         ),
         (
             "messages.method-of-another-kind",
-            How::Exchange(|seen| if seen.method == Method::Extract { seen.ok(json!({})) } else { seen.pass() }),
+            How::Exchange(
+                |seen| if seen.method == Method::Extract { seen.ok(json!({})) } else { seen.pass() },
+            ),
         ),
         (
             "messages.own-methods",

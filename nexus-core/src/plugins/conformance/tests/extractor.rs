@@ -13,7 +13,11 @@ pub fn faults() -> Vec<Fault> {
 
 /// Reads a file, whatever it is, as one without signals.
 fn reads_nothing(seen: &Seen<'_>, part: &str) -> Reply {
-    if seen.method == Method::Extract && seen.is_file(part) { seen.ok(json!({"signals": []})) } else { seen.pass() }
+    if seen.method == Method::Extract && seen.is_file(part) {
+        seen.ok(json!({"signals": []}))
+    } else {
+        seen.pass()
+    }
 }
 
 fn stumbles(seen: &Seen<'_>, part: &str) -> Reply {
@@ -24,7 +28,9 @@ fn strange() -> Vec<(&'static str, How)> {
     vec![
         (
             "extractor.foreign-file",
-            How::Exchange(|seen| if seen.is_file("foreign.") { seen.ok(json!({"accepts": true})) } else { seen.pass() }),
+            How::Exchange(|seen| {
+                if seen.is_file("foreign.") { seen.ok(json!({"accepts": true})) } else { seen.pass() }
+            }),
         ),
         (
             "extractor.accepts-is-cheap",
@@ -87,7 +93,9 @@ fn samples() -> Vec<(&'static str, How)> {
         (
             "extractor.preview-is-png",
             How::Exchange(|seen| {
-                of_signal(seen, |signal| std::fs::write(signal["preview"].as_str().unwrap(), "GIF89a").unwrap())
+                of_signal(seen, |signal| {
+                    std::fs::write(signal["preview"].as_str().unwrap(), "GIF89a").unwrap()
+                })
             }),
         ),
         (
@@ -102,7 +110,9 @@ fn samples() -> Vec<(&'static str, How)> {
         ),
         (
             "extractor.same-answer-twice",
-            How::Exchange(|seen| of_signal(seen, |signal| signal["metadata"]["read"] = json!(seen.count("reads")))),
+            How::Exchange(|seen| {
+                of_signal(seen, |signal| signal["metadata"]["read"] = json!(seen.count("reads")))
+            }),
         ),
         ("extractor.strange-name", How::Exchange(|seen| reads_nothing(seen, "😀"))),
         (

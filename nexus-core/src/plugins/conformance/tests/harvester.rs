@@ -74,7 +74,9 @@ fn events() -> Vec<(&'static str, How)> {
         ),
         (
             "harvester.session-identifiers-are-unique",
-            How::Exchange(|seen| of_event(seen, "1", |event| event["session_identifier"] = json!("model-use-2"))),
+            How::Exchange(|seen| {
+                of_event(seen, "1", |event| event["session_identifier"] = json!("model-use-2"))
+            }),
         ),
         (
             "harvester.ids-are-stable",
@@ -188,7 +190,9 @@ fn windows() -> Vec<(&'static str, How)> {
         ),
         (
             "harvester.open-events",
-            How::Exchange(|seen| asked(seen, seen.params().get("open").is_some(), |params| params["open"] = json!([]))),
+            How::Exchange(|seen| {
+                asked(seen, seen.params().get("open").is_some(), |params| params["open"] = json!([]))
+            }),
         ),
         (
             "harvester.unknown-open-event",
@@ -258,7 +262,9 @@ fn reservations() -> Vec<(&'static str, How)> {
                 }
                 seen.pass_with(|params| {
                     let sessions = params["sessions"].as_array_mut().unwrap();
-                    sessions.sort_by_key(|session| session["external_id"].as_str().unwrap_or_default().to_owned());
+                    sessions.sort_by_key(|session| {
+                        session["external_id"].as_str().unwrap_or_default().to_owned()
+                    });
                 })
             }),
         ),
@@ -315,11 +321,16 @@ fn reservations() -> Vec<(&'static str, How)> {
 
 fn offers() -> Vec<(&'static str, How)> {
     vec![
-        ("harvester.claims-instruments", How::Manifest(|m| m.capabilities.retain(|word| word != "instruments"))),
+        (
+            "harvester.claims-instruments",
+            How::Manifest(|m| m.capabilities.retain(|word| word != "instruments")),
+        ),
         (
             "harvester.instruments-are-sound",
             How::Exchange(|seen| match seen.method {
-                Method::Instruments => seen.edit(|ok| ok["instruments"][0]["timezone"] = json!("Mars/Olympus")),
+                Method::Instruments => {
+                    seen.edit(|ok| ok["instruments"][0]["timezone"] = json!("Mars/Olympus"))
+                }
                 _ => seen.pass(),
             }),
         ),

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use nexus_plugin_api::{
-    Action, ActionOutcome, Call, CheckReport, CheckResult, Checkpoint, Delivery, EventTime, Found, HarvestPage,
-    HarvestRequest, Instance, InstrumentOffer, InstrumentProgress, InstrumentRef, LogLevel, Manifest, MetUser, MetaMap,
-    MetaValue, PathRef, Plugin, PluginError, PluginKind, RejectedRow, Remote, Reservation, ReservationAnswer,
-    SessionRef, Signal, Step, Target, UsageEvent,
+    Action, ActionOutcome, Call, CheckReport, CheckResult, Checkpoint, Delivery, EventTime, Found,
+    HarvestPage, HarvestRequest, Instance, InstrumentOffer, InstrumentProgress, InstrumentRef, LogLevel,
+    Manifest, MetUser, MetaMap, MetaValue, PathRef, Plugin, PluginError, PluginKind, RejectedRow, Remote,
+    Reservation, ReservationAnswer, SessionRef, Signal, Step, Target, UsageEvent,
 };
 use serde_json::{Value, json};
 
@@ -76,7 +76,12 @@ macro_rules! shared {
             actions()
         }
 
-        fn run_action(&self, _call: &Call, name: &str, _arguments: &Value) -> Result<ActionOutcome, PluginError> {
+        fn run_action(
+            &self,
+            _call: &Call,
+            name: &str,
+            _arguments: &Value,
+        ) -> Result<ActionOutcome, PluginError> {
             run_action(name)
         }
     };
@@ -195,22 +200,32 @@ impl nexus_plugin_api::Harvester for Harvester {
         if call.should_stop() {
             return Err(PluginError::transient("stopped"));
         }
-        if request.instruments.iter().any(|query| query.cursor.as_deref().is_some_and(|cursor| cursor != "all")) {
+        if request
+            .instruments
+            .iter()
+            .any(|query| query.cursor.as_deref().is_some_and(|cursor| cursor != "all"))
+        {
             return Err(PluginError::permanent("this cursor is not ours"));
         }
         let first: usize = match &request.page {
             None => 0,
-            Some(page) => page.parse().map_err(|_| PluginError::permanent(format!("there is no page `{page}`")))?,
+            Some(page) => {
+                page.parse().map_err(|_| PluginError::permanent(format!("there is no page `{page}`")))?
+            }
         };
         let asked = |pid: &str| request.instruments.iter().any(|query| query.instrument.pid == pid);
         let inside = |event: &UsageEvent| {
             request.open.contains(&event.external_id)
                 || ended(event).is_none_or(|end| {
-                    request.from.is_none_or(|from| end >= from) && request.until.is_none_or(|until| end < until)
+                    request.from.is_none_or(|from| end >= from)
+                        && request.until.is_none_or(|until| end < until)
                 })
         };
-        let mut events: Vec<UsageEvent> =
-            events().into_iter().filter(|event| asked(&event.instrument_pid) && inside(event)).skip(first).collect();
+        let mut events: Vec<UsageEvent> = events()
+            .into_iter()
+            .filter(|event| asked(&event.instrument_pid) && inside(event))
+            .skip(first)
+            .collect();
         let more = (events.len() > PAGE).then(|| (first + PAGE).to_string());
         events.truncate(PAGE);
         let progress = request.instruments.iter().map(|query| InstrumentProgress {
@@ -235,7 +250,11 @@ impl nexus_plugin_api::Harvester for Harvester {
         })
     }
 
-    fn reservations(&self, _call: &Call, sessions: &[SessionRef]) -> Result<Vec<ReservationAnswer>, PluginError> {
+    fn reservations(
+        &self,
+        _call: &Call,
+        sessions: &[SessionRef],
+    ) -> Result<Vec<ReservationAnswer>, PluginError> {
         let answer = |session: &SessionRef| {
             let number: Option<usize> = session.external_id.as_ref().and_then(|id| id.parse().ok());
             match number {
@@ -317,7 +336,8 @@ impl nexus_plugin_api::Extractor for Extractor {
         let preview = call.scratch.join(format!("{}.png", uuid::Uuid::new_v4()));
         std::fs::write(&preview, super::super::sample::PNG)
             .map_err(|error| PluginError::permanent(format!("`{}`: {error}", preview.display())))?;
-        let warnings = if metadata.get("mode").is_some() { vec![vec!["mode".to_owned()]] } else { Vec::new() };
+        let warnings =
+            if metadata.get("mode").is_some() { vec![vec!["mode".to_owned()]] } else { Vec::new() };
         Ok(vec![Signal {
             dataset_type: "Image".to_owned(),
             metadata,
