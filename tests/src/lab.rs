@@ -6,6 +6,7 @@ pub mod meddler;
 mod trap;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub struct Lab {
     pub servers: ScriptedDestination,
     /// How long a plugin's call may take.
     pub limits: Limits,
+    /// The program that runs libraries in a process of their own, and its first arguments.
+    pub plugin_host: Vec<OsString>,
     destinations: String,
     storage: String,
     build: String,
@@ -94,6 +97,7 @@ impl Lab {
             clock,
             harvester: ScriptedHarvester::default(),
             limits: Limits::default(),
+            plugin_host: Vec::new(),
             destinations: String::new(),
             storage: String::new(),
             build: String::new(),
@@ -208,8 +212,10 @@ impl Lab {
             Arc::new(self.harvester.clone()),
             Arc::new(self.servers.clone()),
             Arc::new(nexus_plugin_folder::Folder),
+            Arc::new(nexus_test_shaky::LinkedShaky),
         ])
-        .with_limits(self.limits);
+        .with_limits(self.limits)
+        .with_plugin_host(self.plugin_host.clone());
         let clock = Arc::new(trap::Clock(Arc::clone(&self.clock)));
         let mut facility = Facility::open(&self.config(), &catalogue, clock, StopFlag::default())?;
         facility.readers =
