@@ -78,10 +78,15 @@ pub enum Command {
     Instruments(commands::instruments::InstrumentsArgs),
     /// Link users to their identifiers in other systems.
     Users(commands::users::UsersArgs),
+    /// List, show, check, run, make and test plugins.
+    Plugins(commands::plugins::PluginsArgs),
     /// Create, inspect, migrate and back up the database.
     Db(commands::db::DbArgs),
     /// Make a small facility in a folder, run over it, and show what happened.
     Demo(commands::demo::DemoArgs),
+    /// Run a plugin that is a library in this process, and pass messages to and from it.
+    #[command(hide = true)]
+    PluginHost(commands::plugin_host::PluginHostArgs),
 }
 
 #[cfg(test)]

@@ -49,6 +49,28 @@ fn the_preview_is_drawn_where_it_is_asked_for() {
 }
 
 #[test]
+fn json_names_the_reader() {
+    let sandbox = sandbox();
+    let told = sandbox.nexus(["extract", "notes.txt", "--json"]).json();
+    assert_eq!(told["reader"]["module"], "nexus.extractors.basic_file_info");
+    assert_eq!((&told["reader"]["extractor"], told["warnings"].as_array().unwrap().len()), (&Value::Null, 0));
+    assert_eq!(told["signals"][0]["nx_meta"]["Creation Time"], "2024-03-05T09:10:00+00:00");
+}
+
+#[test]
+fn a_configuration_that_is_named_must_be_there() {
+    let sandbox = sandbox();
+    let outcome = sandbox.nexus(["--config", "away.toml", "extract", "notes.txt"]).code(3);
+    assert!(outcome.stderr.contains("away.toml"), "{}", outcome.stderr);
+    sandbox.nexus(["--config", "away.toml", "extract", "notes.txt", "--no-config"]).json();
+    let facility = Facility::with_two_sessions();
+    let file = "instruments/tem/grain.tif";
+    facility
+        .nexus(["extract", file, "--extractor", "dm"])
+        .refused(2, "error: `nexus.toml` has no [extractors.dm]: it has none");
+}
+
+#[test]
 fn files_that_cannot_be_read_are_named() {
     let sandbox = sandbox();
     sandbox
@@ -66,7 +88,7 @@ fn it_is_what_a_build_writes() {
     facility.run(0);
     let side_file = fs::read_to_string(facility.sandbox.path("data/tem/grain.tif.json")).unwrap();
     let printed = facility
-        .nexus(["extract", "instruments/tem/grain.tif", "--zone", "Europe/Berlin", "--config", "none"])
+        .nexus(["extract", "instruments/tem/grain.tif", "--zone", "Europe/Berlin", "--no-config"])
         .done();
     let without_date = |text: &str| {
         let mut value: Value = serde_json::from_str(text).unwrap();

@@ -28,13 +28,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ids::{DestinationName, HarvesterName, InstrumentPid};
+use crate::ids::{DestinationName, ExtractorName, HarvesterName, InstrumentPid};
 
 pub use check::check_settings;
 pub use effective::{Effective, Origin};
 pub use model::{
     BuildConfig, Carrier, Config, DatabaseConfig, DestinationConfig, ExportConfig, ExportStrategy,
-    FileStrategy, HarvesterConfig, HistoryConfig, Isolation, StorageConfig,
+    ExtractorConfig, FileStrategy, HarvesterConfig, HistoryConfig, Isolation, StorageConfig,
 };
 pub use plugin::{Environment, PluginSettings, SecretError, SecretSource, process_environment};
 pub use problem::{ConfigError, Problem};
@@ -133,13 +133,13 @@ impl Config {
             },
             time_budget: as_duration(at("export", "time_budget")),
         };
-        let (mut harvesters, mut destinations) = (Vec::new(), Vec::new());
+        let (mut harvesters, mut extractors, mut destinations) = (Vec::new(), Vec::new(), Vec::new());
         for (kind, name, mut table) in plugins {
             let settings = table.take_settings(source);
-            if kind == "harvesters" {
-                harvesters.push(harvester(&name, &table, settings));
-            } else {
-                destinations.push(destination(&name, &table, settings));
+            match kind {
+                "harvesters" => harvesters.push(harvester(&name, &table, settings)),
+                "extractors" => extractors.push(extractor(&name, &table, settings)),
+                _ => destinations.push(destination(&name, &table, settings)),
             }
         }
         Self {
@@ -151,6 +151,7 @@ impl Config {
             export,
             history: HistoryConfig { keep: as_duration(at("history", "keep")) },
             harvesters,
+            extractors,
             destinations,
             effective: effective::in_table_order(effective),
         }
@@ -164,6 +165,11 @@ impl Config {
     /// The harvester of this name.
     pub fn harvester(&self, name: &HarvesterName) -> Option<&HarvesterConfig> {
         self.harvesters.iter().find(|harvester| harvester.name == *name)
+    }
+
+    /// The extractor of this name.
+    pub fn extractor(&self, name: &ExtractorName) -> Option<&ExtractorConfig> {
+        self.extractors.iter().find(|extractor| extractor.name == *name)
     }
 
     /// A SHA-256 (hexadecimal) over all that decides how a destination behaves: where its plugin is and
@@ -186,7 +192,8 @@ impl Config {
     pub fn secrets(&self) -> Vec<(String, &SecretSource)> {
         let harvesters = self.harvesters.iter().map(|harvester| &harvester.settings);
         let destinations = self.destinations.iter().map(|destination| &destination.settings);
-        harvesters.chain(destinations).flat_map(PluginSettings::secrets).collect()
+        let extractors = self.extractors.iter().map(|extractor| &extractor.settings);
+        harvesters.chain(extractors).chain(destinations).flat_map(PluginSettings::secrets).collect()
     }
 
     /// All settings that hold, and where each comes from; secrets masked.
@@ -201,16 +208,17 @@ impl Config {
 }
 
 fn carrier(table: &Checked) -> Carrier {
+    let sha256 = as_text(table.get("sha256")).map(str::to_owned);
+    let processes = as_integer::<usize>(table.get("processes")).max(1);
     if let Some(words @ [_, ..]) = table.get("command").and_then(texts) {
-        return Carrier::Command { words: words.to_vec() };
+        return Carrier::Command { words: words.to_vec(), sha256, processes };
     }
     if let Some(path) = as_path(table.get("library")) {
-        let sha256 = as_text(table.get("sha256")).map(str::to_owned);
         let isolation = match as_text(table.get("isolation")) {
             Some("none") => Isolation::None,
             _ => Isolation::Process,
         };
-        return Carrier::Library { path, sha256, isolation };
+        return Carrier::Library { path, sha256, isolation, processes };
     }
     Carrier::Linked { plugin: as_text(table.get("plugin")).unwrap_or_default().to_owned() }
 }
@@ -226,6 +234,17 @@ fn harvester(name: &str, table: &Checked, settings: PluginSettings) -> Harvester
         address: as_text(table.get("address")).map(str::to_owned),
         aliases: as_texts(table.get("aliases")),
         reservations_from: as_text(table.get("reservations_from")).map(HarvesterName::from),
+        settings,
+    }
+}
+
+fn extractor(name: &str, table: &Checked, settings: PluginSettings) -> ExtractorConfig {
+    let priority = table.get("priority").map(|priority| as_integer(Some(priority)));
+    ExtractorConfig {
+        name: name.into(),
+        carrier: carrier(table),
+        suffixes: table.get("suffixes").and_then(texts).map(<[String]>::to_vec),
+        priority,
         settings,
     }
 }

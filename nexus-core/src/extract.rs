@@ -16,7 +16,7 @@ use nexus_plugin_api::{MetaMap, MetaNode, MetaValue, Signal};
 
 pub use basic::modified_text;
 use readers::Refusal;
-pub use readers::{Readers, Scratch};
+pub use readers::{ReadBy, Readers, Scratch};
 
 use crate::clock::Clock;
 use crate::timestamp::Timestamp;
@@ -28,11 +28,16 @@ pub const BASIC: &str = "nexus.extractors.basic_file_info";
 /// The map that says when, by what and by which version a file was read.
 pub const EXTRACTION: &str = "NexusLIMS Extraction";
 
+/// So many doubts stand in the record beside the metadata.
+const MOST_DOUBTS: usize = 8;
+
 /// What was read out of one file.
 pub struct Read {
+    /// Who read it.
+    pub read_by: ReadBy,
     /// At least one.
     pub signals: Vec<Signal>,
-    /// What went wrong on the way, with the file's name.
+    /// What went wrong on the way, with the file's name; that an extractor is off, without it.
     pub warnings: Vec<String>,
     /// Holds the pictures that the reader drew, until this is dropped.
     pub scratch: Option<Scratch>,
@@ -63,40 +68,43 @@ pub fn read(
     clock: &dyn Clock,
     version: &str,
 ) -> Result<Read, FileLost> {
-    let mut told = Vec::new();
+    let (mut told, mut off) = (Vec::new(), Vec::new());
     let mut found = None;
     for reader in readers.wanting(&file.path) {
         unchanged(file)?;
         match readers.ask(reader, file) {
             Ok(None) => {}
             Ok(Some((signals, scratch))) => {
-                let (signals, doubts) = checked::checked(signals, file, zone);
+                let (signals, doubts) = checked::checked(signals, file, zone, scratch.path());
                 told.extend(doubts);
                 if !signals.is_empty() {
-                    found = Some((reader.name(), signals, Some(scratch)));
+                    found = Some((reader.read_by(version), signals, Some(scratch)));
                     break;
                 }
             }
             Err(Refusal::Failed(why)) => told.push(why),
+            Err(Refusal::Off(why)) => off.push(why),
             Err(Refusal::DiskFull(error)) => return Err(FileLost::DiskFull(Box::new(error))),
         }
     }
     let date = Timestamp::from_fixed(clock.now_local()).to_string();
-    let (module, mut signals, scratch) =
-        found.unwrap_or_else(|| (readers.basic(), vec![basic::signal(file, zone)], None));
+    let (read_by, mut signals, scratch) =
+        found.unwrap_or_else(|| (readers.basic(version), vec![basic::signal(file, zone)], None));
+    let doubts: Vec<&str> = told.iter().chain(&off).map(String::as_str).take(MOST_DOUBTS).collect();
     for signal in &mut signals {
-        stamp(&mut signal.metadata, &date, module, version, &told);
+        stamp(&mut signal.metadata, &date, &read_by, &doubts);
     }
-    let warnings = told.into_iter().map(|told| format!("`{}`: {told}", file.path.display())).collect();
-    Ok(Read { signals, warnings, scratch })
+    let about = told.into_iter().map(|told| format!("`{}`: {told}", file.path.display()));
+    let warnings = about.chain(off).collect();
+    Ok(Read { read_by, signals, warnings, scratch })
 }
 
 /// Says when and by what a file was read; what a reader says about that does not count.
-fn stamp(metadata: &mut MetaMap, date: &str, module: &str, version: &str, told: &[String]) {
+fn stamp(metadata: &mut MetaMap, date: &str, by: &ReadBy, told: &[&str]) {
     let mut extraction = MetaMap::default();
     extraction.insert("Date", MetaValue::Text(date.to_owned()));
-    extraction.insert("Module", MetaValue::Text(module.to_owned()));
-    extraction.insert("Version", MetaValue::Text(version.to_owned()));
+    extraction.insert("Module", MetaValue::Text(by.module.clone()));
+    extraction.insert("Version", MetaValue::Text(by.version.clone()));
     if !told.is_empty() {
         extraction.insert("Extractor Warnings", MetaValue::Text(told.join("; ")));
     }

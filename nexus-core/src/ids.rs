@@ -75,6 +75,10 @@ text_key! {
     DestinationName
 }
 text_key! {
+    /// An extractor instance's name in the configuration.
+    ExtractorName
+}
+text_key! {
     /// A harvester instance's name in the configuration.
     HarvesterName
 }

@@ -31,7 +31,7 @@ use crate::instrument::{Instruments, instrument_ref};
 use crate::journal::Journal;
 use crate::lock::{DatabaseLock, RunLock};
 use crate::meta;
-use crate::plugins::{HarvesterInstance, harvester_of};
+use crate::plugins::{Groups, HarvesterInstance, Reaped, harvester_of};
 use crate::reconcile;
 use crate::report::{HarvestCounts, Progress, RunReport};
 use crate::session::{self, RecordStatus};
@@ -69,6 +69,8 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     let config = &facility.config;
     facility.check_storage()?;
     let _run_lock = RunLock::try_acquire(&config.storage.data)?;
+    let at_work = AtWork::begin(&facility.groups);
+    let orphans = at_work.0.reap();
     let _database_lock = DatabaseLock::acquire(&config.database.path, LOCK_PATIENCE)?;
     facility.require_known()?;
     let mut database = Database::open(&config.database.path, Access::Write)?;
@@ -78,7 +80,7 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     let journal = Journal::open(database.read(), facility.clock.as_ref()).map_err(WriteError::from)?;
     let writer = Writer::start(database);
     let run = Run { facility, writer: &writer, instruments: &instruments, journal: Arc::new(journal) };
-    let report = run.steps(steps);
+    let report = run.steps(steps, &orphans);
     // What was answered is committed; a failure to close loses nothing.
     drop(writer);
     report
@@ -124,6 +126,23 @@ pub fn rehearse(
     Ok(report)
 }
 
+/// Plugins may have processes as long as this lives: it goes before the run lock does, however the run ends, so
+/// that nobody is at work on a destination when another run asks it.
+struct AtWork<'a>(&'a Groups);
+
+impl<'a> AtWork<'a> {
+    fn begin(groups: &'a Groups) -> Self {
+        groups.open();
+        Self(groups)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 struct Run<'a> {
     facility: &'a Facility,
     writer: &'a Writer,
@@ -132,8 +151,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn steps(&self, steps: Steps) -> Result<RunReport, PipelineError> {
+    fn steps(&self, steps: Steps, orphans: &[Reaped]) -> Result<RunReport, PipelineError> {
         let mut report = RunReport::default();
+        report.warnings.extend(orphans.iter().map(Reaped::to_string));
         tidy::sweep(self.facility, &mut report);
         self.recover(&mut report)?;
         if steps.harvest {
@@ -326,6 +346,8 @@ impl Run<'_> {
         report.sessions = built.sessions;
         report.warnings.extend(built.warnings);
         report.needs_person.extend(built.needs_person);
+        report.warnings.extend(self.facility.readers.failures());
+        report.needs_person.extend(self.facility.readers.off());
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::xml;
 
 /// The key of the metadata that says when a file was read; differs between equal records.
 pub const EXTRACTION_DATE: &str = "NexusLIMS Extraction – Date";
-/// The key of the metadata that says which program version read it.
+/// The key of the metadata that says which version of this program, or of a plugin, read it.
 pub const EXTRACTION_VERSION: &str = "NexusLIMS Extraction – Version";
 
 /// The dataset types of the record format.
@@ -137,7 +137,8 @@ pub struct Parameter {
     pub warning: bool,
 }
 
-/// SHA-256 (hex) of a record without extraction dates and program version: equal content delivers nothing.
+/// SHA-256 (hex) of a record without extraction dates and the versions of what read it: equal content delivers
+/// nothing.
 pub fn content_hash(experiment: &Experiment) -> String {
     let mut reduced = experiment.clone();
     let keep =

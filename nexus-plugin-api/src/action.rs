@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One action a plugin offers, such as `push-template` or `enrol`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Action {
     /// The word typed on the command line: lower case, hyphens.
     pub name: String,
@@ -19,6 +20,7 @@ pub struct Action {
 
 /// What an action reports back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionOutcome {
     /// One paragraph for the person who asked.
     pub message: String,

@@ -65,6 +65,7 @@ impl std::fmt::Debug for Cancel {
 
 /// How serious a log line of a plugin is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// The call did not do what it should.

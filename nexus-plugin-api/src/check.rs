@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How one check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CheckResult {
     /// As it should be.
@@ -16,6 +17,7 @@ pub enum CheckResult {
 
 /// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckItem {
     /// What was checked: `server reachable`, `token accepted`, …
     pub name: String,
@@ -28,6 +30,7 @@ pub struct CheckItem {
 
 /// All that was checked, in the order in which it was tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckReport {
     /// One entry per check.
     pub items: Vec<CheckItem>,

@@ -20,7 +20,18 @@ pub fn answer(instance: &Instance, call: &Call, request: &[u8]) -> Vec<u8> {
     let Ok(method) = head.method.parse::<Method>() else {
         return message::unsupported_reply(head.id);
     };
-    Question { id: head.id, method, request }.put_to(instance, call)
+    answer_known(instance, call, head.id, method, request)
+}
+
+/// The same for a request whose head has been read.
+pub(crate) fn answer_known(
+    instance: &Instance,
+    call: &Call,
+    id: u64,
+    method: Method,
+    request: &[u8],
+) -> Vec<u8> {
+    Question { id, method, request }.put_to(instance, call)
 }
 
 struct Question<'a> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What kind of failure it was; decides when the host tries again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "class", rename_all = "snake_case")]
 pub enum FailureClass {
     /// The same request will fail again: waits for a change of the record or of the configuration.
@@ -35,6 +36,7 @@ impl FailureClass {
 
 /// What the failed call may have left behind on the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Certainly nothing: it was refused, or never sent.
@@ -45,6 +47,7 @@ pub enum Effect {
 
 /// A failure of a plugin, told to the person who must act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[error("{message}")]
 pub struct PluginError {
     /// What kind of failure.

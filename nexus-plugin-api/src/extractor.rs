@@ -6,6 +6,7 @@ use crate::{Action, ActionOutcome, Call, CheckReport, MetaMap, PathRef, PluginEr
 
 /// One signal of a file: an image, a spectrum, …; most files hold one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Signal {
     /// The dataset type of the record: `Image`, `Spectrum`, `SpectrumImage`, `Diffraction`, `Misc`, `Unknown`.
     pub dataset_type: String,

@@ -9,6 +9,7 @@ use crate::{
 
 /// An instrument, and how far its events have been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstrumentQuery {
     /// The instrument.
     pub instrument: InstrumentRef,
@@ -19,6 +20,7 @@ pub struct InstrumentQuery {
 
 /// What the host wants to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HarvestRequest {
     /// The instruments this instance is responsible for, each with its cursor.
     pub instruments: Vec<InstrumentQuery>,
@@ -38,6 +40,7 @@ pub struct HarvestRequest {
 
 /// One use of an instrument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageEvent {
     /// The event's id at its source, unique within this harvester instance.
     pub external_id: String,
@@ -60,6 +63,7 @@ pub struct UsageEvent {
 
 /// How far one instrument has been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstrumentProgress {
     /// Primary key of the instrument.
     pub instrument_pid: String,
@@ -78,6 +82,7 @@ pub struct InstrumentProgress {
 
 /// Events of a tool that is no instrument here: counted and named, not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OutsideEvents {
     /// What the source calls the tool.
     pub tool: String,
@@ -87,6 +92,7 @@ pub struct OutsideEvents {
 
 /// Something the source holds that cannot be read as an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RejectedRow {
     /// Where it stands: `usage.csv line 17`, `usage event 4711`.
     pub place: String,
@@ -96,6 +102,7 @@ pub struct RejectedRow {
 
 /// A user met while reading, with the identifier the source has for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MetUser {
     /// User name as used in `session_log.user`.
     pub username: String,
@@ -110,6 +117,7 @@ pub struct MetUser {
 
 /// One page of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HarvestPage {
     /// The events, in any order.
     pub events: Vec<UsageEvent>,
@@ -132,6 +140,7 @@ pub struct HarvestPage {
 
 /// A session whose reservation is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionRef {
     /// As stored in `session_log`.
     pub session_identifier: String,
@@ -151,6 +160,7 @@ pub struct SessionRef {
 
 /// An instrument that the source knows, offered for import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstrumentOffer {
     /// The source's address of the tool; becomes `instruments.api_url`.
     pub api_url: String,

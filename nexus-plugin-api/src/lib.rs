@@ -26,6 +26,9 @@ mod panics;
 pub mod path_ref;
 pub mod record;
 pub mod reservation;
+#[cfg(feature = "schema")]
+pub mod schema;
+pub mod serve;
 pub mod time;
 
 pub use action::{Action, ActionOutcome};

@@ -11,6 +11,7 @@ pub const PROTOCOL_VERSION: &str = "1.0";
 
 /// What a plugin does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PluginKind {
     /// Brings sessions and reservations.
@@ -58,6 +59,7 @@ pub mod capability {
 
 /// The plugin's identity card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Manifest {
     /// The word that configurations use: lower case, digits, hyphens, underscores.
     pub name: String,

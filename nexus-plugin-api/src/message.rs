@@ -30,8 +30,12 @@ pub use version::{VersionError, check_version};
 /// The longest message that is read, in bytes. Blobs never travel in messages.
 pub const MAX_MESSAGE: usize = 64 << 20;
 
+/// The longest log line of a plugin that is passed on, in bytes; the rest of it is cut off.
+pub const MAX_LOG_LINE: usize = 16 << 10;
+
 /// What may be asked. Its params and its answer stand beside each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Nothing → [`crate::Manifest`].
@@ -106,6 +110,12 @@ impl Method {
     pub const fn may_have_effect(self) -> bool {
         matches!(self, Self::Deliver | Self::RunAction)
     }
+
+    /// A permanent failure after which nobody can say what the call did.
+    pub(crate) fn unclear(self, message: String) -> PluginError {
+        let error = PluginError::permanent(message);
+        if self.may_have_effect() { error.maybe_done() } else { error }
+    }
 }
 
 impl fmt::Display for Method {
@@ -124,6 +134,7 @@ impl FromStr for Method {
 
 /// Params of `configure`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConfigureParams<'a> {
     /// The plugin's own keys, secrets resolved to text.
     pub settings: Cow<'a, serde_json::Value>,
@@ -131,6 +142,7 @@ pub struct ConfigureParams<'a> {
 
 /// Params of `reservations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationsParams<'a> {
     /// The sessions asked about.
     pub sessions: Cow<'a, [SessionRef]>,
@@ -138,6 +150,7 @@ pub struct ReservationsParams<'a> {
 
 /// Answer of `reservations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReservationsAnswer {
     /// One per session, in the order of the question.
     pub answers: Vec<ReservationAnswer>,
@@ -145,6 +158,7 @@ pub struct ReservationsAnswer {
 
 /// Answer of `instruments`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstrumentsAnswer {
     /// What the source knows.
     pub instruments: Vec<InstrumentOffer>,
@@ -152,6 +166,7 @@ pub struct InstrumentsAnswer {
 
 /// Params of `accepts` and `extract`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathParams<'a> {
     /// The file.
     pub path: Cow<'a, PathRef>,
@@ -159,6 +174,7 @@ pub struct PathParams<'a> {
 
 /// Answer of `accepts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AcceptsAnswer {
     /// Whether the file is one of the plugin's own.
     pub accepts: bool,
@@ -166,6 +182,7 @@ pub struct AcceptsAnswer {
 
 /// Answer of `extract`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExtractAnswer {
     /// What the file holds.
     pub signals: Vec<Signal>,
@@ -173,6 +190,7 @@ pub struct ExtractAnswer {
 
 /// Answer of `actions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionsAnswer {
     /// What is on offer.
     pub actions: Vec<Action>,
@@ -180,6 +198,7 @@ pub struct ActionsAnswer {
 
 /// Params of `run_action`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionParams<'a> {
     /// Which one.
     pub name: Cow<'a, str>,
@@ -217,8 +236,19 @@ pub struct Head<'a> {
 /// # Errors
 /// A permanent error: the bytes are no request.
 pub fn head(request: &[u8]) -> Result<Head<'_>, PluginError> {
-    serde_json::from_slice(request)
-        .map_err(|error| PluginError::permanent(format!("the request cannot be read: {error}")))
+    let unreadable = |reason: &str| PluginError::permanent(format!("the request cannot be read: {reason}"));
+    if !is_object(request) {
+        return Err(unreadable(NO_OBJECT));
+    }
+    serde_json::from_slice(request).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// What is said of a request that [`is_object`] denies.
+pub(crate) const NO_OBJECT: &str = "it is no JSON object";
+
+/// Whether the text can be an object: a list would be read as the fields of a structure in their order.
+pub(crate) fn is_object(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 /// Reads the params of a request.
@@ -275,5 +305,6 @@ mod tests {
         assert!(error.message.contains("`extract`"), "{error}");
         assert!(error.message.contains("`path`"), "{error}");
         assert!(head(b"{\"id\":1").unwrap_err().message.contains("cannot be read"));
+        assert!(head(br#"[1,"check"]"#).unwrap_err().message.ends_with("it is no JSON object"));
     }
 }

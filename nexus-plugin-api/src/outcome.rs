@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where an instance delivers to, and what it is able to do there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Target {
     /// Canonical address plus whatever else decides where an object lands (template, notebook).
     /// A remote id counts only under the same id here.
@@ -21,6 +22,7 @@ fn default_settle_seconds() -> u64 {
 
 /// An object at the destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Remote {
     /// The destination's own id of it.
     pub id: String,
@@ -35,6 +37,7 @@ pub struct Remote {
 
 /// What [`crate::Destination::find`] saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
     /// Nothing for this session.
@@ -47,11 +50,13 @@ pub enum Found {
 
 /// How far a delivery of several steps has come; opaque to the host, which stores and returns it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Checkpoint(pub serde_json::Value);
 
 /// What one call of [`crate::Destination::deliver`] achieved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// The record is there.

@@ -9,6 +9,7 @@ use crate::{Checkpoint, PathRef, Remote, Reservation};
 
 /// An instrument, as plugins see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstrumentRef {
     /// Primary key.
     pub pid: String,
@@ -25,6 +26,7 @@ pub struct InstrumentRef {
 
 /// The record that is to be delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecordRef {
     /// The XML file.
     pub path: PathRef,
@@ -42,6 +44,7 @@ pub struct RecordRef {
 
 /// The session the record is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionFacts {
     /// As stored in `session_log`.
     pub identifier: String,
@@ -58,6 +61,7 @@ pub struct SessionFacts {
 
 /// One dataset of an activity, read back from the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DatasetRef {
     /// Name as in the record.
     pub name: String,
@@ -72,6 +76,7 @@ pub struct DatasetRef {
 
 /// One acquisition activity of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActivityRef {
     /// Number within the record, from 0.
     pub seqno: u64,
@@ -83,6 +88,7 @@ pub struct ActivityRef {
 
 /// What another destination said about this session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OtherResult {
     /// Name of that destination in the configuration.
     pub destination: String,
@@ -96,6 +102,7 @@ pub struct OtherResult {
 /// One session on its way to one destination: a pure function of the record, the session's row and
 /// the delivery rows, so that a first delivery, a continuation and a backfill look the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delivery {
     /// The record.
     pub record: RecordRef,

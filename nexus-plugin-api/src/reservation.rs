@@ -6,6 +6,7 @@ use crate::{EventTime, PluginError};
 
 /// A sample, as the user described it. Every field may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sample {
     /// Persistent identifier.
     #[serde(default)]
@@ -23,6 +24,7 @@ pub struct Sample {
 
 /// A project, as the user named it. Every field may be unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Project {
     /// Name.
     #[serde(default)]
@@ -37,6 +39,7 @@ pub struct Project {
 
 /// The booking (or the answers given at the instrument) that belongs to a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reservation {
     /// Number of the reservation (or usage event) at its source.
     #[serde(default)]
@@ -96,6 +99,7 @@ pub struct Reservation {
 
 /// The answer for one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReservationAnswer {
     /// Consent was given, and this is the booking.

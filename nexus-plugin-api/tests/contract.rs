@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::lines::Lines as InLines;
 use common::{
     KINDS, Probe, ask_everything, carriers, delivery, destination, entry, extractor, harvester, instances,
     sessions,
@@ -25,9 +26,9 @@ fn call() -> Call {
 #[test]
 fn the_manifest_is_the_same() {
     for kind in KINDS {
-        let [(_, linked), (_, table)] = carriers(kind);
-        assert_eq!(linked.manifest(), table.manifest());
-        assert_eq!(table.manifest(), Probe(kind).manifest());
+        for (carrier, plugin) in carriers(kind) {
+            assert_eq!(plugin.manifest(), Probe(kind).manifest(), "{carrier}");
+        }
     }
 }
 
@@ -168,6 +169,11 @@ fn a_manifest_that_panics_is_refused() {
     assert_eq!(linked.to_string(), expected);
     let table = host::from_entry(nexus_plugin_api::plugin_entry!(PanickingManifest)).unwrap_err();
     assert_eq!(table.to_string(), expected);
+    let Err(lines) = InLines::new(PanickingManifest) else { panic!("accepted") };
+    assert_eq!(
+        lines.to_string(),
+        "plugin program `x.py` gave no usable manifest: it panicked: no idea who I am"
+    );
 }
 
 #[test]

@@ -9,6 +9,8 @@ pub mod export;
 pub mod extract;
 pub mod init;
 pub mod instruments;
+pub mod plugin_host;
+pub mod plugins;
 pub mod record;
 pub mod run;
 pub mod sessions;
@@ -33,12 +35,14 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Adopt(args) => adopt::run(global, &args),
         Command::Status(args) => status::run(global, &args),
         Command::Sessions(args) => sessions::run(global, args),
-        Command::Extract(args) => extract::run(&args),
+        Command::Extract(args) => extract::run(global, &args),
         Command::Record(args) => record::run(global, args),
         Command::Config(args) => config::run(global, args),
         Command::Instruments(args) => instruments::run(global, args),
         Command::Users(args) => users::run(global, args),
+        Command::Plugins(args) => plugins::run(global, args),
         Command::Db(args) => db::run(global, args),
         Command::Demo(args) => demo::run(global, &args),
+        Command::PluginHost(args) => Ok(plugin_host::run(&args)),
     }
 }

@@ -1,5 +1,6 @@
 //! The body of a record: activities and their datasets.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 use std::time::SystemTime;
@@ -51,8 +52,10 @@ pub(super) fn activities(material: &Material<'_>) -> Result<Found, BuildError> {
         return Err(BuildError::Vanished { gone, of, path: (*first).clone() });
     }
     let groups = group(entries.iter().map(|entry| entry.file), material.sensitivity);
+    // What concerns all files of a reader is told once.
+    let mut seen = HashSet::new();
     for entry in &mut entries {
-        warnings.append(&mut entry.warnings);
+        warnings.extend(entry.warnings.drain(..).filter(|warning| seen.insert(warning.clone())));
     }
     let files = entries.len();
     Ok(Found { activities: grouped(material, entries, groups), warnings, files })
@@ -97,7 +100,7 @@ fn nanoseconds(time: SystemTime) -> i64 {
 fn entry<'a>(material: &Material<'_>, file: &'a FoundFile) -> Result<Entry<'a>, FileLost> {
     let read = extract::read(file, material.zone, material.readers, material.clock, material.version)?;
     let relative = file.path.strip_prefix(&material.instrument_data).unwrap_or(&file.path);
-    let Read { signals, mut warnings, scratch } = read;
+    let Read { signals, mut warnings, scratch, .. } = read;
     let drawn = beside::drawn(material, file, &signals, &mut warnings);
     // Nothing is written about a file that somebody was writing to.
     extract::unchanged(file)?;

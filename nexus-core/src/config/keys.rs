@@ -122,18 +122,21 @@ const COMMAND: Key = Key {
         "the plugin is named by `plugin` or `library`",
         "[\"python3\", \"/opt/nexus/plugins/share.py\"]",
     ),
-    about: "A plugin that is a program: the program and its arguments. A bare name is looked up in PATH; \
-            it runs in the folder of the configuration. Everybody on the machine can see the arguments of a running program: no secrets here.",
+    about: "A plugin that is a program: the program and its arguments. A bare name is looked up in the absolute folders \
+            of PATH; a name with a slash starts at the folder of the configuration, where the program also runs. A program or \
+            script that everybody may write is refused. Everybody on the machine can see the arguments of a running \
+            program: no secrets here.",
 };
 
 const SHA256: Key = Key {
     name: "sha256",
     kind: Kind::Sha256,
     absent: Absent::Means(
-        "the library is opened whatever it holds",
+        "the file is used whatever it holds",
         "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
     ),
-    about: "SHA-256 of the file that `library` names, in hexadecimal. Another file is refused.",
+    about: "SHA-256 of the plugin's file, in hexadecimal: the library, or the script of `command` (its first argument that \
+            is a file), or the program itself where there is no script. Another file is refused.",
 };
 
 const ISOLATION: Key = Key {
@@ -141,8 +144,15 @@ const ISOLATION: Key = Key {
     kind: Kind::Word(&["process", "none"]),
     absent: Absent::Means("`\"process\"`", "\"process\""),
     about: "Where the plugin that `library` names runs: `process`, in a process of its own, so that a crash costs \
-            one attempt of one session; `none`, inside nexus, which is faster and contains nothing. This version can \
-            do the second only: a library needs `isolation = \"none\"`.",
+            one attempt of one session; `none`, inside nexus, which is faster and contains nothing.",
+};
+
+const PROCESSES: Key = Key {
+    name: "processes",
+    kind: Kind::Integer { min: 1, max: 64 },
+    absent: Absent::Means("1", "2"),
+    about: "How many processes of this plugin may work at the same time. Each answers one call at a time; the second \
+            and further ones are started when they are needed.",
 };
 
 /// All tables, in the order in which they are shown.
@@ -303,6 +313,7 @@ pub const TABLES: &[TableSpec] = &[
             COMMAND,
             SHA256,
             ISOLATION,
+            PROCESSES,
             Key {
                 name: "instruments",
                 kind: Kind::Texts,
@@ -333,6 +344,35 @@ pub const TABLES: &[TableSpec] = &[
         ],
     },
     TableSpec {
+        name: "extractors",
+        about: "Who reads the instruments' files: one table per extractor, under a name of your choice. A file that \
+                none of them reads is in its record with its name and time. Keys that are not in this list belong to \
+                the plugin.",
+        plugins: true,
+        keys: &[
+            PLUGIN,
+            LIBRARY,
+            COMMAND,
+            SHA256,
+            ISOLATION,
+            PROCESSES,
+            Key {
+                name: "suffixes",
+                kind: Kind::Suffixes,
+                absent: Absent::Means("the suffixes that the plugin names itself", "[\"dm3\", \"dm4\"]"),
+                about: "The suffixes of the files it is asked about, without the dot; upper and lower case are the same. \
+                        Which files belong to a record is said in [build] alone: `exclusive` keeps only \
+                        `exclusive_suffixes`, whatever stands here.",
+            },
+            Key {
+                name: "priority",
+                kind: Kind::Integer { min: -1000, max: 1000 },
+                absent: Absent::Means("the priority that the plugin gives itself", "100"),
+                about: "Which of several extractors of one suffix is asked first: the one with the higher number.",
+            },
+        ],
+    },
+    TableSpec {
         name: "destinations",
         about: "Where records go: one table per destination, under a name of your choice, which is stored with \
                 every delivery. Keys that are not in this list belong to the plugin.",
@@ -343,6 +383,7 @@ pub const TABLES: &[TableSpec] = &[
             COMMAND,
             SHA256,
             ISOLATION,
+            PROCESSES,
             Key {
                 name: "priority",
                 kind: Kind::Integer { min: 0, max: 1000 },

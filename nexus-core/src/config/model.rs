@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Effective, PluginSettings};
-use crate::ids::{DestinationName, HarvesterName, InstrumentPid};
+use crate::ids::{DestinationName, ExtractorName, HarvesterName, InstrumentPid};
 
 /// The settings of a facility. All paths are absolute.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub history: HistoryConfig,
     /// `[harvesters.…]`, in the order of the file.
     pub harvesters: Vec<HarvesterConfig>,
+    /// `[extractors.…]`, in the order of the file.
+    pub extractors: Vec<ExtractorConfig>,
     /// `[destinations.…]`, in the order of the file.
     pub destinations: Vec<DestinationConfig>,
     pub(super) effective: Vec<Effective>,
@@ -134,12 +136,39 @@ pub enum Carrier {
         sha256: Option<String>,
         /// Where it runs.
         isolation: Isolation,
+        /// How many processes of it may work at the same time; without a meaning inside this one.
+        processes: usize,
     },
     /// A program.
     Command {
         /// The program and its arguments; never empty.
         words: Vec<String>,
+        /// What the SHA-256 of the script, or of a program without one, must be (lower-case hexadecimal).
+        sha256: Option<String>,
+        /// How many processes of it may work at the same time.
+        processes: usize,
     },
+}
+
+impl Carrier {
+    /// A program with its arguments, in one process.
+    pub fn command(words: Vec<String>) -> Self {
+        Self::Command { words, sha256: None, processes: 1 }
+    }
+
+    /// How many calls the plugin can answer at the same time, if its processes limit them.
+    pub fn at_once(&self) -> Option<usize> {
+        match self {
+            Self::Command { processes, .. }
+            | Self::Library { processes, isolation: Isolation::Process, .. } => Some(*processes),
+            Self::Library { .. } | Self::Linked { .. } => None,
+        }
+    }
+
+    /// A library, in one process of its own.
+    pub fn library(path: PathBuf) -> Self {
+        Self::Library { path, sha256: None, isolation: Isolation::Process, processes: 1 }
+    }
 }
 
 impl std::fmt::Display for Carrier {
@@ -147,7 +176,7 @@ impl std::fmt::Display for Carrier {
         match self {
             Self::Linked { plugin } => write!(f, "plugin {plugin}"),
             Self::Library { path, .. } => write!(f, "library {}", path.display()),
-            Self::Command { words } => write!(f, "command {}", words.join(" ")),
+            Self::Command { words, .. } => write!(f, "command {}", words.join(" ")),
         }
     }
 }
@@ -167,6 +196,21 @@ pub struct HarvesterConfig {
     pub aliases: Vec<String>,
     /// Another harvester that knows the reservations of its sessions.
     pub reservations_from: Option<HarvesterName>,
+    /// The plugin's own keys.
+    pub settings: PluginSettings,
+}
+
+/// Who reads files.
+#[derive(Debug, Clone)]
+pub struct ExtractorConfig {
+    /// Its name in the file.
+    pub name: ExtractorName,
+    /// Where its plugin is.
+    pub carrier: Carrier,
+    /// The suffixes it is asked about, lower case, without the dot; `None`: those of the plugin's manifest.
+    pub suffixes: Option<Vec<String>>,
+    /// Higher is asked first; `None`: that of the plugin's manifest.
+    pub priority: Option<i32>,
     /// The plugin's own keys.
     pub settings: PluginSettings,
 }

@@ -27,6 +27,14 @@ const PLUGIN_EXAMPLES: &[(&str, &str)] = &[
 ",
     ),
     (
+        "extractors",
+        "\
+# [extractors.micrographs]
+# command = [\"python3\", \"/opt/nexus/plugins/micrographs.py\"]
+# suffixes = [\"dm3\", \"dm4\"]
+",
+    ),
+    (
         "destinations",
         "\
 # [destinations.share]

@@ -129,9 +129,43 @@ fn plugins_are_read_in_the_order_of_the_file() {
     assert_eq!(log.instruments, Some(vec![InstrumentPid::from("A")]));
     let share = config.destination(&"share".into()).unwrap();
     let words = ["python3", "plugins/share.py"].map(str::to_owned).into();
-    assert_eq!(share.carrier, Carrier::Command { words });
+    assert_eq!(share.carrier, Carrier::command(words));
     assert_eq!((share.priority, share.after.as_slice()), (10, ["cdcs".into()].as_slice()));
     assert_eq!(config.destinations[0].priority, 100);
+}
+
+#[test]
+fn an_extractor_may_say_its_suffixes_and_priority() {
+    let config = good(
+        "[extractors.own]\nplugin = \"dm\"\nlevel = 2\n\
+         [extractors.other]\ncommand = [\"python3\", \"em.py\"]\nsuffixes = [\".EMD\", \"*.emi\"]\npriority = -7\n\
+         key = { env = \"KEY\" }\n",
+    );
+    let [own, other] = config.extractors.as_slice() else { panic!("{:?}", config.extractors) };
+    assert_eq!((own.name.as_str(), &own.suffixes, own.priority), ("own", &None, None));
+    assert_eq!(own.carrier, Carrier::Linked { plugin: "dm".to_owned() });
+    assert_eq!(own.settings.resolve(&json!({}), &Redactor::default()).unwrap(), json!({"level": 2}));
+    assert_eq!(other.suffixes, Some(vec!["emd".to_owned(), "emi".to_owned()]));
+    assert_eq!(other.priority, Some(-7));
+    assert_eq!(config.secrets().first().unwrap().0, "extractors.other.key");
+    assert_eq!(config.build.exclusive_suffixes.len(), 8, "no wider than before");
+    assert!(config.extractor(&"other".into()).is_some() && config.extractor(&"share".into()).is_none());
+    assert!(message("[extractors.x]\nsuffixes = [\"tif\"]").ends_with("[extractors.x] names no plugin"));
+    assert!(message("[extractors.x]\nplugin = \"dm\"\npriority = 1001").contains("from -1000 to 1000"));
+}
+
+#[test]
+fn a_program_has_its_pin_and_its_processes() {
+    let pin = "AB".repeat(32);
+    let with = |more: &str| good(&format!("[destinations.x]\ncommand = [\"x\"]\n{more}"));
+    let config = with(&format!("sha256 = \"{pin}\"\nprocesses = 3\n"));
+    let carrier = &config.destinations[0].carrier;
+    let words = vec!["x".to_owned()];
+    assert_eq!(*carrier, Carrier::Command { words, sha256: Some("ab".repeat(32)), processes: 3 });
+    assert_eq!((carrier.at_once(), with("").destinations[0].carrier.at_once()), (Some(3), Some(1)));
+    let digest = |config: &Config| config.digest_of(&config.destinations[0]).unwrap();
+    assert_eq!(digest(&with("processes = 3\n")), digest(&with("")));
+    assert_ne!(digest(&config), digest(&with("")));
 }
 
 #[test]
@@ -145,7 +179,8 @@ fn a_library_has_its_pin_and_its_isolation() {
         Carrier::Library {
             path: "/srv/facility/p/libx.so".into(),
             sha256: Some("ab".repeat(32)),
-            isolation: Isolation::None
+            isolation: Isolation::None,
+            processes: 1,
         }
     );
 }
@@ -333,6 +368,18 @@ fn a_plugin_is_named_once() {
         (
             "[destinations.a]\nplugin = \"x\"\nisolation = \"none\"\n",
             "nexus.toml:5:13: `destinations.a.isolation` is for plugins that `library` names",
+        ),
+        (
+            "[destinations.a]\nplugin = \"x\"\nprocesses = 2\n",
+            "nexus.toml:5:13: `destinations.a.processes` is for plugins that have a process of their own",
+        ),
+        (
+            "[destinations.a]\nlibrary = \"x.so\"\nisolation = \"none\"\nprocesses = 2\n",
+            "nexus.toml:6:13: `destinations.a.processes` is for plugins that have a process of their own",
+        ),
+        (
+            "[destinations.a]\ncommand = [\"x\"]\nprocesses = 0\n",
+            "nexus.toml:5:13: `destinations.a.processes` must be from 1 to 64",
         ),
     ] {
         assert_eq!(message(extra), expected);
@@ -686,7 +733,7 @@ fn the_sample_can_be_used_with_every_comment_taken_away() {
         .collect::<Vec<_>>()
         .join("\n");
     let config = read(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    assert_eq!((config.harvesters.len(), config.destinations.len()), (2, 3));
+    assert_eq!((config.harvesters.len(), config.extractors.len(), config.destinations.len()), (2, 1, 3));
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub(super) fn to_float(float: &DeFloat<'_>) -> Option<f64> {
     float.as_str().parse().ok()
 }
 
-/// Whether this may name a plugin, harvester or destination.
+/// Whether this may name a plugin, harvester, extractor or destination.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))

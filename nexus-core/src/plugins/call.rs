@@ -5,13 +5,15 @@
 //! and its instance is not called again in this run.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nexus_plugin_api::{Call, Cancel, LogLevel, PluginError};
+use nexus_plugin_api::call::LogSink;
+use nexus_plugin_api::{Call, Cancel, PluginError};
 
+use super::process::log_of;
 use crate::secret::Redactor;
 
 /// How long the calls of an instance may take.
@@ -21,13 +23,24 @@ pub struct Limits {
     pub ask: Duration,
     /// One step of a delivery.
     pub deliver: Duration,
+    /// Reading one file.
+    pub extract: Duration,
     /// After the deadline: how long a cancelled call may still take to end by itself.
     pub grace: Duration,
+    /// After the deadline: how long a plugin's process may still take to end the call by itself before it is
+    /// killed. Never more than half the grace, so that its death is seen in time.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { ask: Duration::from_mins(2), deliver: Duration::from_mins(5), grace: Duration::from_secs(2) }
+        Self {
+            ask: Duration::from_mins(2),
+            deliver: Duration::from_mins(5),
+            extract: Duration::from_mins(1),
+            grace: Duration::from_secs(4),
+            patience: Duration::from_secs(1),
+        }
     }
 }
 
@@ -39,7 +52,8 @@ pub enum CallError {
     Plugin(#[from] PluginError),
     /// It did not answer in time and was left behind.
     #[error(
-        "plugin `{plugin}` did not answer `{method}` within {limit:?} and is not asked again in this run"
+        "plugin `{plugin}` did not answer `{method}` within {limit:?}{}",
+        if *off { " and is not asked again in this run" } else { "" }
     )]
     Overdue {
         /// The instance.
@@ -48,6 +62,8 @@ pub enum CallError {
         method: &'static str,
         /// The time it was given.
         limit: Duration,
+        /// Whether it is not called again in this run.
+        off: bool,
     },
     /// An earlier call is overdue.
     #[error("plugin `{plugin}` is off for this run, because an earlier call never ended")]
@@ -74,16 +90,53 @@ pub(super) struct Caller {
     pub scratch: PathBuf,
     pub limits: Limits,
     pub redactor: Redactor,
-    off: AtomicBool,
+    /// How many calls may be under way at the same time; `None`: any number.
+    slots: Option<Slots>,
+    /// How many calls may be left behind before the instance is off: one where nobody can tell what such a
+    /// call still does, more where it can do nothing but waste time.
+    pub patience: usize,
+    left_behind: AtomicUsize,
+}
+
+/// Places for calls. Whoever finds none waits, which does not count as time of the call.
+#[derive(Debug)]
+struct Slots {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// One place; free again when dropped.
+struct Slot<'s>(&'s Slots);
+
+impl Slots {
+    fn take(&self) -> Slot<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(free, |free| *free == 0);
+        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Slot(self)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
 }
 
 impl Caller {
     pub fn new(name: String, scratch: PathBuf, limits: Limits, redactor: Redactor) -> Self {
-        Self { name, scratch, limits, redactor, off: AtomicBool::new(false) }
+        Self { name, scratch, limits, redactor, patience: 1, left_behind: AtomicUsize::new(0), slots: None }
+    }
+
+    /// The same with so many calls at the same time, if that is limited.
+    pub fn with_slots(self, calls: Option<usize>) -> Self {
+        let slots = calls.map(|calls| Slots { free: Mutex::new(calls.max(1)), freed: Condvar::new() });
+        Self { slots, ..self }
     }
 
     pub fn is_off(&self) -> bool {
-        self.off.load(Ordering::Acquire)
+        self.left_behind.load(Ordering::Acquire) >= self.patience
     }
 
     /// Runs `ask` within `limit`. A panic in it is an error that may have left something behind.
@@ -93,11 +146,23 @@ impl Caller {
         limit: Duration,
         ask: impl FnOnce(&Call) -> Result<T, PluginError> + Send + 'static,
     ) -> Result<T, CallError> {
+        self.within_using(self.scratch.clone(), method, limit, ask)
+    }
+
+    /// The same with a scratch folder of the call's own.
+    pub fn within_using<T: Send + 'static>(
+        &self,
+        scratch: PathBuf,
+        method: &'static str,
+        limit: Duration,
+        ask: impl FnOnce(&Call) -> Result<T, PluginError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let _slot = self.slots.as_ref().map(Slots::take);
         if self.is_off() {
             return Err(CallError::Off { plugin: self.name.clone() });
         }
         let cancel = Cancel::new();
-        let call = Call::new(Some(Instant::now() + limit), cancel.clone(), self.scratch.clone(), self.log());
+        let call = Call::new(Some(Instant::now() + limit), cancel.clone(), scratch, self.log());
         let (answer, answered) = mpsc::sync_channel(1);
         std::thread::Builder::new()
             .name(format!("plugin {}", self.name))
@@ -125,8 +190,9 @@ impl Caller {
                     .into())
             }
             Err(RecvTimeoutError::Timeout) => {
-                self.off.store(true, Ordering::Release);
-                Err(CallError::Overdue { plugin: self.name.clone(), method, limit })
+                self.left_behind.fetch_add(1, Ordering::AcqRel);
+                let off = self.is_off();
+                Err(CallError::Overdue { plugin: self.name.clone(), method, limit, off })
             }
         }
     }
@@ -137,18 +203,9 @@ impl Caller {
         error
     }
 
-    fn log(&self) -> nexus_plugin_api::call::LogSink {
-        let (name, redactor) = (self.name.clone(), self.redactor.clone());
-        Arc::new(move |level, message| {
-            let message = redactor.mask(message);
-            match level {
-                LogLevel::Error => tracing::error!(plugin = %name, "{message}"),
-                LogLevel::Warn => tracing::warn!(plugin = %name, "{message}"),
-                LogLevel::Info => tracing::info!(plugin = %name, "{message}"),
-                LogLevel::Debug => tracing::debug!(plugin = %name, "{message}"),
-                LogLevel::Trace => tracing::trace!(plugin = %name, "{message}"),
-            }
-        })
+    fn log(&self) -> LogSink {
+        let (log, redactor) = (log_of(&self.name), self.redactor.clone());
+        Arc::new(move |level, message| log(level, &redactor.mask(message)))
     }
 }
 
@@ -157,7 +214,7 @@ mod tests {
     use super::*;
 
     fn caller(grace: Duration) -> Caller {
-        let limits = Limits { ask: Duration::from_mins(1), deliver: Duration::from_mins(1), grace };
+        let limits = Limits { grace, ..Limits::default() };
         Caller::new("x".into(), "/nowhere".into(), limits, Redactor::default())
     }
 
@@ -193,6 +250,25 @@ mod tests {
     }
 
     #[test]
+    fn a_patient_caller_gives_up_after_several_calls_that_never_end() {
+        let mut caller = caller(Duration::ZERO);
+        caller.patience = 2;
+        let hang = |caller: &Caller| {
+            let (release, released) = mpsc::channel::<()>();
+            let outcome = caller.within("extract", Duration::ZERO, move |_| {
+                let _ = released.recv();
+                Ok(())
+            });
+            drop(release);
+            outcome.unwrap_err()
+        };
+        assert!(matches!(hang(&caller), CallError::Overdue { off: false, .. }));
+        assert_eq!(caller.within("extract", Duration::from_mins(1), |_| Ok(7)).unwrap(), 7);
+        assert!(matches!(hang(&caller), CallError::Overdue { off: true, .. }));
+        assert!(matches!(hang(&caller), CallError::Off { .. }));
+    }
+
+    #[test]
     fn a_call_that_heeds_the_cancel_flag_ends_by_itself() {
         let caller = caller(Duration::from_mins(1));
         let answer = caller.within("find", Duration::ZERO, |call| {
@@ -203,5 +279,45 @@ mod tests {
         });
         assert!(matches!(answer, Err(CallError::Plugin(_))));
         assert!(!caller.is_off());
+    }
+
+    #[test]
+    fn waiting_for_a_place_is_no_time_of_the_call() {
+        let caller = caller(Duration::ZERO).with_slots(Some(2));
+        let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (entered, begun) = mpsc::channel::<()>();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..6)
+                .map(|_| {
+                    let (under_way, most, entered, released, caller) = (
+                        Arc::clone(&under_way),
+                        Arc::clone(&most),
+                        entered.clone(),
+                        Arc::clone(&released),
+                        &caller,
+                    );
+                    scope.spawn(move || {
+                        caller.within("find", Duration::from_mins(1), move |call| {
+                            most.fetch_max(under_way.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+                            let left = call.time_left();
+                            let _ = entered.send(());
+                            let _ = released.lock().unwrap().recv();
+                            under_way.fetch_sub(1, Ordering::AcqRel);
+                            Ok(left)
+                        })
+                    })
+                })
+                .collect();
+            for _ in 0..6 {
+                begun.recv().unwrap();
+                release.send(()).unwrap();
+            }
+            for call in calls {
+                assert!(call.join().unwrap().unwrap().is_some());
+            }
+        });
+        assert_eq!(most.load(Ordering::Acquire), 2);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use nexus_plugin_api::{Instance, PluginKind};
+use nexus_plugin_api::{Instance, Manifest, PluginKind};
 
 use super::call::Caller;
-use super::{Catalogue, DestinationInstance, HarvesterInstance, OpenError, Surroundings};
+use super::names;
+use super::{Catalogue, DestinationInstance, ExtractorInstance, HarvesterInstance, OpenError, Surroundings};
 use crate::config::{self, Carrier, Config, PluginSettings};
 
 /// The instances a configuration makes.
@@ -13,6 +14,8 @@ use crate::config::{self, Carrier, Config, PluginSettings};
 pub struct Plugins {
     /// Harvesters, in the order of the file.
     pub harvesters: Vec<HarvesterInstance>,
+    /// Extractors, in the order of the file.
+    pub extractors: Vec<Arc<ExtractorInstance>>,
     /// Destinations, by falling priority, then in the order of the file.
     pub destinations: Vec<DestinationInstance>,
 }
@@ -23,20 +26,28 @@ impl Catalogue {
     /// # Errors
     /// One per table that makes no instance.
     pub fn open(&self, config: &Config, surroundings: &Surroundings) -> Result<Plugins, Vec<OpenError>> {
+        let (plugins, errors) = self.open_each(config, surroundings);
+        if errors.is_empty() { Ok(plugins) } else { Err(errors) }
+    }
+
+    /// Makes every instance that can be made, and tells why the others cannot: for whoever looks at each.
+    pub fn open_each(&self, config: &Config, surroundings: &Surroundings) -> (Plugins, Vec<OpenError>) {
         let (mut plugins, mut errors) = (Plugins::default(), Vec::new());
         let Surroundings { scratch, redactor, .. } = surroundings;
-        let caller =
-            |name: &str| Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone());
+        let caller = |name: &str, carrier: &Carrier| {
+            Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone())
+                .with_slots(carrier.at_once())
+        };
         for table in &config.harvesters {
             match self.instance(&table.carrier, &table.settings, PluginKind::Harvester, surroundings) {
                 Ok((plugin, Instance::Harvester(harvester))) => plugins.harvesters.push(HarvesterInstance {
                     name: table.name.clone(),
-                    plugin,
+                    plugin: plugin.name,
                     address: table.address.clone(),
                     aliases: table.aliases.clone(),
                     instruments: table.instruments.clone(),
                     reservations_from: table.reservations_from.clone(),
-                    caller: caller(table.name.as_str()),
+                    caller: caller(table.name.as_str(), &table.carrier),
                     harvester: Arc::from(harvester),
                 }),
                 Ok((plugin, other)) => {
@@ -45,6 +56,9 @@ impl Catalogue {
                 Err(error) => errors.push(error),
             }
         }
+        let (extractors, refused) = self.extractors(config, surroundings);
+        plugins.extractors = extractors;
+        errors.extend(refused);
         for table in &config.destinations {
             let digest = match config.digest_of(table) {
                 Ok(digest) => digest,
@@ -57,11 +71,12 @@ impl Catalogue {
                 Ok((plugin, Instance::Destination(destination))) => {
                     plugins.destinations.push(DestinationInstance {
                         name: table.name.clone(),
-                        plugin,
+                        plugin: plugin.name,
                         priority: table.priority,
                         after: table.after.clone(),
                         config_digest: digest,
-                        caller: caller(table.name.as_str()),
+                        at_once: table.carrier.at_once(),
+                        caller: caller(table.name.as_str(), &table.carrier),
                         destination: Arc::from(destination),
                     });
                 }
@@ -72,16 +87,18 @@ impl Catalogue {
             }
         }
         plugins.destinations.sort_by_key(|destination| std::cmp::Reverse(destination.priority));
-        if errors.is_empty() { Ok(plugins) } else { Err(errors) }
+        errors.extend(names::twice(config, &plugins));
+        (plugins, errors)
     }
 
-    fn instance(
+    /// The instance of one table, and the manifest of its plugin.
+    pub(super) fn instance(
         &self,
         carrier: &Carrier,
         settings: &PluginSettings,
         kind: PluginKind,
         surroundings: &Surroundings,
-    ) -> Result<(String, Instance), OpenError> {
+    ) -> Result<(Manifest, Instance), OpenError> {
         let table = settings.table().to_owned();
         let redactor = &surroundings.redactor;
         let plugin = self.load(carrier, Some(kind), &table, surroundings)?;
@@ -100,7 +117,7 @@ impl Catalogue {
         }
         let resolved = settings.resolve(&manifest.settings, redactor)?;
         match plugin.create(&resolved) {
-            Ok(instance) => Ok((manifest.name, instance)),
+            Ok(instance) => Ok((manifest, instance)),
             Err(mut error) => {
                 error.message = redactor.mask(&error.message).into_owned();
                 Err(OpenError::Refused { table, plugin: manifest.name, error })
@@ -109,11 +126,17 @@ impl Catalogue {
     }
 }
 
-fn other_kind(
+/// A plugin that makes something else than its manifest says.
+pub(super) fn other_kind(
     settings: &PluginSettings,
-    plugin: String,
+    plugin: Manifest,
     instance: &Instance,
     wanted: PluginKind,
 ) -> OpenError {
-    OpenError::OtherKind { table: settings.table().to_owned(), plugin, is: instance.kind(), wanted }
+    OpenError::OtherKind {
+        table: settings.table().to_owned(),
+        plugin: plugin.name,
+        is: instance.kind(),
+        wanted,
+    }
 }

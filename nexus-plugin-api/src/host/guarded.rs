@@ -80,8 +80,7 @@ impl<T: ?Sized> Guard<T> {
             return Err(PluginError::permanent(format!("{} is gone", self.who)));
         };
         catch(|| work(inner)).unwrap_or_else(|message| {
-            let error = PluginError::permanent(format!("{} panicked in `{method}`: {message}", self.who));
-            Err(if method.may_have_effect() { error.maybe_done() } else { error })
+            Err(method.unclear(format!("{} panicked in `{method}`: {message}", self.who)))
         })
     }
 }

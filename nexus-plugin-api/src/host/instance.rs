@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::table::{ForeignBytes, Functions, RawInstance};
-use super::{LoadError, Origin, Wire, unclear};
+use super::{LoadError, Origin, Wire};
 use crate::abi::{NEXUS_BAD_ARGUMENT, NEXUS_FAILED, NEXUS_OK, NEXUS_PANICKED, code_name};
 use crate::message::{MAX_MESSAGE, Method, ReplyError};
 use crate::{Call, Manifest, PluginError};
@@ -98,17 +98,17 @@ impl Wire for LoadedInstance {
             }
             NEXUS_PANICKED if let Some(error) = told(&out) => {
                 let message = format!("{who} panicked in `{method}`: {}", error.message);
-                return Err(unclear(method, message));
+                return Err(method.unclear(message));
             }
-            _ => return Err(unclear(method, format!("{who} failed in `{method}`: {}", why(code, &out)))),
+            _ => return Err(method.unclear(format!("{who} failed in `{method}`: {}", why(code, &out)))),
         }
         let unusable = |reason: String| {
-            unclear(method, format!("{who} answered `{method}` with something unusable: {reason}"))
+            method.unclear(format!("{who} answered `{method}` with something unusable: {reason}"))
         };
         let bytes = out.bytes().ok_or_else(|| unusable(NO_BYTES.to_owned()))?;
         // Looked at before it is copied: it may be as large as the plugin likes.
         if bytes.len() > MAX_MESSAGE {
-            return Err(unusable(ReplyError::TooLong { len: bytes.len() }.to_string()));
+            return Err(unusable(ReplyError::TooLong { len: bytes.len() }.in_full()));
         }
         Ok(bytes.to_vec())
     }

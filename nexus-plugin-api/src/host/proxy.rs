@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Wire, one_answer_each, unclear};
+use super::{Wire, one_answer_each};
 use crate::message::{
     self, AcceptsAnswer, ActionParams, ActionsAnswer, ExtractAnswer, InstrumentsAnswer, Method, PathParams,
-    Reply, ReplyError, ReservationsAnswer, ReservationsParams,
+    Reply, ReservationsAnswer, ReservationsParams,
 };
 use crate::{
     Action, ActionOutcome, Call, Cancel, CheckReport, Delivery, Destination, Extractor, Found, HarvestPage,
@@ -64,13 +64,8 @@ impl Proxy {
             Ok(Reply::Error(error)) => Err(error),
             Ok(Reply::Unsupported) => Ok(None),
             Err(error) => {
-                let reason = match error {
-                    ReplyError::NotAnAnswer(source) => {
-                        format!("it does not have the form of an answer: {source}")
-                    }
-                    other => other.to_string(),
-                };
-                Err(unclear(method, format!("{who} answered `{method}` with something unusable: {reason}")))
+                let reason = error.in_full();
+                Err(method.unclear(format!("{who} answered `{method}` with something unusable: {reason}")))
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::abi::{
     NexusPluginTable, size_of_u32,
 };
 use crate::export::PluginEntry;
+use crate::message::MAX_LOG_LINE;
 use crate::panics::catch;
 use crate::{Call, LogLevel};
 
@@ -192,9 +193,6 @@ impl Drop for ForeignBytes {
 fn lend(bytes: &[u8]) -> NexusBytes {
     NexusBytes { data: bytes.as_ptr(), len: bytes.len() }
 }
-
-/// Longest log line of a plugin that is passed on, in bytes.
-const MAX_LOG_LINE: usize = 16 << 10;
 
 /// What a plugin's log line arrives at. The context is the [`Call`] it belongs to.
 unsafe extern "C" fn log(context: *mut c_void, level: i32, message: NexusBytes) {

@@ -46,9 +46,3 @@ pub fn instance_over(who: &str, kind: PluginKind, wire: Box<dyn Wire>) -> Instan
         PluginKind::Extractor => Instance::Extractor(Box::new(proxy)),
     }
 }
-
-/// A permanent failure after which nobody can say what the call did.
-pub(super) fn unclear(method: Method, message: String) -> PluginError {
-    let error = PluginError::permanent(message);
-    if method.may_have_effect() { error.maybe_done() } else { error }
-}

@@ -18,6 +18,7 @@ use crate::{LogLevel, PathRef};
 
 /// What a request line says about its call, beside id, method and params.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Circumstances {
     /// Milliseconds left when the line was written; not there for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,6 +31,7 @@ pub struct Circumstances {
 /// Nobody wants the answer to this request any more. A plugin that does not end the call soon, with whatever
 /// reply, is killed with its process group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CancelLine {
     /// The id of the request.
     pub cancel: u64,
@@ -37,6 +39,7 @@ pub struct CancelLine {
 
 /// A line for the host's log, under the plugin's name. Never put a secret into it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogLine {
     /// The line.
     pub log: LogEntry,
@@ -44,6 +47,7 @@ pub struct LogLine {
 
 /// How serious it is, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogEntry {
     /// How serious it is.
     pub level: LogLevel,

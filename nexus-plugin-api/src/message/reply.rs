@@ -53,6 +53,16 @@ pub enum ReplyError {
     NotOne,
 }
 
+impl ReplyError {
+    /// The message with its cause.
+    pub(crate) fn in_full(&self) -> String {
+        match self {
+            Self::NotAnAnswer(source) => format!("{self}: {source}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// A reply that says it worked.
 pub fn ok_reply<T: Serialize>(id: u64, answer: &T) -> Vec<u8> {
     #[derive(Serialize)]

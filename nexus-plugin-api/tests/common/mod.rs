@@ -1,6 +1,8 @@
 //! A plugin that does what its settings tell it, and things to ask it for.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "tests; each uses a part of it")]
 
+pub mod lines;
+
 use std::sync::Mutex;
 
 use nexus_plugin_api::host::{self, Guarded};
@@ -268,16 +270,17 @@ pub fn entry(kind: PluginKind) -> PluginEntry {
 
 pub const KINDS: [PluginKind; 3] = [PluginKind::Harvester, PluginKind::Destination, PluginKind::Extractor];
 
-/// The probe as the host sees it: linked, and behind the table.
-pub fn carriers(kind: PluginKind) -> [(&'static str, Box<dyn Plugin>); 2] {
+/// The probe as the host sees it: linked, behind the table, and in lines.
+pub fn carriers(kind: PluginKind) -> [(&'static str, Box<dyn Plugin>); 3] {
     [
         ("linked", Box::new(Guarded::new(Probe(kind)).unwrap())),
         ("table", Box::new(host::from_entry(entry(kind)).unwrap())),
+        ("lines", Box::new(lines::Lines::new(Probe(kind)).unwrap())),
     ]
 }
 
 /// One instance on each carrier.
-pub fn instances(kind: PluginKind, settings: &Value) -> [(&'static str, Instance); 2] {
+pub fn instances(kind: PluginKind, settings: &Value) -> [(&'static str, Instance); 3] {
     carriers(kind).map(|(carrier, plugin)| (carrier, plugin.create(settings).unwrap()))
 }
 
