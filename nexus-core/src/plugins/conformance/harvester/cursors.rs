@@ -125,10 +125,13 @@ fn ended(bench: &Bench<'_>, event: &UsageEvent) -> Option<DateTime<Utc>> {
     event.end.map(|end| instant(bench, &event.instrument_pid, end))
 }
 
+/// An event's id, and when it ended.
+type Ended = (String, DateTime<Utc>);
+
 /// The end in the middle of those of all events, and those of them that ended.
-fn middle(bench: &mut Bench<'_>) -> Result<(DateTime<Utc>, Vec<(String, DateTime<Utc>)>), Stop> {
+fn middle(bench: &mut Bench<'_>) -> Result<(DateTime<Utc>, Vec<Ended>), Stop> {
     let harvested = with_events(bench)?;
-    let mut ends: Vec<(String, DateTime<Utc>)> = harvested
+    let mut ends: Vec<Ended> = harvested
         .events()
         .filter_map(|event| Some((event.external_id.clone(), ended(bench, event)?)))
         .collect();
