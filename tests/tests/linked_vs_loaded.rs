@@ -38,7 +38,8 @@ fn load(how: &'static str, carrier: &Carrier, linked: Option<Arc<dyn Plugin>>) -
     let program = env!("CARGO_BIN_EXE_plugin_program");
     let catalogue =
         Catalogue::new(linked.into_iter().collect()).with_plugin_host(vec![program.into(), "host".into()]);
-    let plugin = catalogue.load(carrier, None, "destinations.x", &Surroundings::default());
+    let surroundings = Surroundings { folder: "/".into(), ..Surroundings::default() };
+    let plugin = catalogue.load(carrier, None, "destinations.x", &surroundings);
     (how, plugin.unwrap_or_else(|error| panic!("{how}: {error}")))
 }
 
@@ -436,7 +437,7 @@ fn the_example_harvesters_log_and_stop_when_told() {
 fn the_example_destination_keeps_one_line_per_record() {
     let folder = tempfile::tempdir().unwrap();
     let index = folder.path().join("index.tsv");
-    let plugin = host::open(&library("nexus_example_index")).unwrap();
+    let [_, (_, plugin)] = loaded(&library("nexus_example_index"));
     let instance = made(plugin.as_ref(), &json!({"file": index}));
     let destination = destination(&instance);
     assert!(destination.check(&call()).unwrap().passed());
@@ -502,7 +503,8 @@ fn the_example_destination_in_c_keeps_a_file_per_record() {
         assert!(destination.check(&call()).unwrap().passed());
         assert_eq!(destination.target(&call()).unwrap().id, shelf.display().to_string());
         assert_eq!(destination.find(&call(), &first), Ok(Found::None), "{how}");
-        for (content, text) in [("ab", "<Experiment/>"), ("ab", "<Experiment/>"), ("ef", "<Experiment>2</Experiment>")]
+        for (content, text) in
+            [("ab", "<Experiment/>"), ("ab", "<Experiment/>"), ("ef", "<Experiment>2</Experiment>")]
         {
             let remote =
                 Remote { id: format!("{key}.xml"), url: None, content_sha256: Some(content.repeat(32)) };

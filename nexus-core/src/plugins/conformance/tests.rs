@@ -29,7 +29,7 @@ fn options(kind: PluginKind) -> (Options, tempfile::TempDir) {
     let settings = json!({"path": "{tmp}", "token": TOKEN, "retries": 2});
     options.settings = settings.as_object().unwrap().clone();
     // Hashes and JSON take their time in a debug build.
-    options.large = 512 << 10;
+    options.large = 128 << 10;
     match kind {
         PluginKind::Destination => {}
         PluginKind::Harvester => options.instruments = models::instruments(),
@@ -174,7 +174,7 @@ fn what_is_not_given_is_asked_for() {
 fn a_failure_shows_request_and_reply_cut_and_masked() {
     let (options, _folder) = options(PluginKind::Destination);
     let how = How::Exchange(|seen| match seen.method {
-        nexus_plugin_api::message::Method::Check if seen.text.len() > 400_000 => {
+        nexus_plugin_api::message::Method::Check if seen.text.len() > 100_000 => {
             seen.error(json!({"class": "permanent", "effect": "none", "message": TOKEN}))
         }
         _ => seen.pass(),
