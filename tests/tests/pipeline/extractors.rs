@@ -248,7 +248,7 @@ fn a_hostile_process_costs_each_file_its_own_metadata_at_most() {
         ("hanging", "`extract`"),
         ("babbling", "reading"),
         ("scrambling", "UTF-8"),
-        ("confusing", "id"),
+        ("confusing", "answers request"),
         ("formless", "does not have the form of an answer"),
         ("talking", "the key is "),
     ];
