@@ -7,6 +7,9 @@
     [extractors.microscopy]
     command = ["/opt/nexus/readers/bin/python", "/opt/nexus/plugins/microscopy.py"]
 
+    [build]                                   # unless file_strategy = "inclusive": these files belong to records
+    exclusive_suffixes = ["bcf", "dm3", "dm4", "emd", "mrc", "msa", "tif"]
+
 RosettaSciIO gives every file in one shape: data, axes, and the maker's own tags with a mapping from those to names and
 units that HyperSpy fixes. This file turns that shape into the signals of the protocol, and draws a preview.
 """
@@ -180,7 +183,7 @@ def short(unit):
     unit = str(unit or "")
     inner = re.search(r"[(\[](.*)[)\]]", unit)
     unit = (inner[1] if inner else unit).replace("\u00b5", "\u03bc")
-    return "eV" if unit.lower() == "ev" else unit
+    return "eV" if unit.lower() == "ev" else unit.replace(" / ", "/")
 
 
 def put(metadata, dotted, value):
@@ -337,18 +340,28 @@ def extract(params, scratch):
 METHODS = {"manifest": lambda *_: MANIFEST, "configure": configure, "check": check, "accepts": accepts, "extract": extract}
 
 
+def answer(request):
+    method, scratch = METHODS.get(request["method"]), request.get("scratch")
+    if method is None:
+        return {"unsupported": True}
+    return {"ok": method(request["params"], local(scratch) if scratch else None)}
+
+
 def main():
     # Libraries print: their output goes to standard error, and the replies have a descriptor of their own.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
     os.dup2(2, 1)
-    for request in filter(lambda line: "method" in line, map(json.loads, sys.stdin.buffer)):
-        method = METHODS.get(request["method"])
-        scratch = request.get("scratch")
+    for line in sys.stdin.buffer:
+        request = {"id": 0}
         try:
-            reply = {"ok": method(request["params"], local(scratch) if scratch else None)} if method else {"unsupported": True}
-        except (Failure, OSError, MemoryError) as error:
-            kind = "permanent" if isinstance(error, Failure) else "transient"
-            reply = {"error": {"class": kind, "effect": "none", "message": ascii(str(error))[1:-1]}}
+            request.update(json.loads(line))
+            if "method" not in request:
+                continue
+            reply = answer(request)
+        except (Failure, OSError, MemoryError, LookupError, TypeError, ValueError) as error:
+            kind = "transient" if isinstance(error, (OSError, MemoryError)) else "permanent"
+            told = str(error) if isinstance(error, (Failure, OSError)) else f"{type(error).__name__}: {error}"
+            reply = {"error": {"class": kind, "effect": "none", "message": ascii(told)[1:-1]}}
             if getattr(error, "hint", None):
                 reply["error"]["hint"] = error.hint
         print(json.dumps({"id": request["id"], **reply}, ensure_ascii=False, allow_nan=False), file=replies, flush=True)

@@ -10,7 +10,6 @@ mod facility;
 mod recover;
 mod tidy;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -42,6 +41,9 @@ use crate::writer::{WriteError, Writer};
 
 /// How long a run waits for a command that writes to the database.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sessions asked about in one job of the writer, so that others come to their turn.
+const PAGE: usize = 500;
 
 /// Which steps a run makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -382,26 +384,17 @@ impl Run<'_> {
     /// What was built when its line was written may be delivered by now.
     fn final_status(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let built = RecordStatus::BuiltNotExported.to_string();
-        let ids: Vec<SessionId> = report
-            .sessions
-            .iter()
-            .filter(|line| line.result == built)
-            .map(|line| line.session.clone())
-            .collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let done: BTreeSet<SessionId> = self.writer.run(move |tx| {
-            let mut done = BTreeSet::new();
-            for id in ids {
-                if session::status_of(tx, &id)? == Some(RecordStatus::Completed) {
-                    done.insert(id);
+        let mut lines: Vec<_> = report.sessions.iter_mut().filter(|line| line.result == built).collect();
+        for page in lines.chunks_mut(PAGE) {
+            let ids: Vec<SessionId> = page.iter().map(|line| line.session.clone()).collect();
+            let now: Vec<Option<RecordStatus>> = self.writer.run(move |tx| {
+                Ok(ids.iter().map(|id| session::status_of(tx, id)).collect::<Result<_, _>>()?)
+            })?;
+            for (line, status) in page.iter_mut().zip(now) {
+                if status == Some(RecordStatus::Completed) {
+                    line.result = RecordStatus::Completed.to_string();
                 }
             }
-            Ok(done)
-        })?;
-        for line in report.sessions.iter_mut().filter(|line| done.contains(&line.session)) {
-            line.result = RecordStatus::Completed.to_string();
         }
         Ok(())
     }

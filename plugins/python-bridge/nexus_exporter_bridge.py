@@ -449,6 +449,9 @@ class Exporter:
                 "and an exporter written for NexusLIMS cannot replace what it made",
                 'replace it there by hand, or write on_change = "export" to get a second one',
             )
+        path = local(record["path"])
+        if not os.path.isfile(path):
+            raise Failure("permanent", f"there is no record {path!a}", "it must be built again")
         context = self.context(delivery)
         try:
             result = self.instance.export(context)

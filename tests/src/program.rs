@@ -1,7 +1,7 @@
 //! A plugin that is a program, spoken to line by line: what it writes is seen as it is.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 
@@ -21,6 +21,8 @@ pub struct Program {
     last_id: u64,
     /// What it has logged so far.
     pub log: Vec<LogEntry>,
+    /// The scratch folder of the next requests.
+    pub scratch: Option<PathBuf>,
 }
 
 impl Program {
@@ -36,7 +38,7 @@ impl Program {
             let _ = std::io::Read::read_to_end(&mut stderr, &mut bytes);
             let _ = told.send(String::from_utf8_lossy(&bytes).into_owned());
         });
-        Self { child, input, output, errors, last_id: 0, log: Vec::new() }
+        Self { child, input, output, errors, last_id: 0, log: Vec::new(), scratch: None }
     }
 
     /// A script of this repository, run by `python3`.
@@ -69,7 +71,11 @@ impl Program {
     pub fn call<T: DeserializeOwned>(&mut self, method: &str, params: &Value) -> Reply<T> {
         self.last_id += 1;
         let id = self.last_id;
-        self.write(&json!({"deadline_ms": 60_000, "id": id, "method": method, "params": params}).to_string());
+        let mut request = json!({"deadline_ms": 60_000, "id": id, "method": method, "params": params});
+        if let Some(scratch) = &self.scratch {
+            request["scratch"] = json!(scratch);
+        }
+        self.write(&request.to_string());
         let line = self.line();
         read_reply(id, line.as_bytes()).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
@@ -104,6 +110,6 @@ impl Drop for Program {
 }
 
 /// A script of this repository.
-pub fn script(path: &str) -> std::path::PathBuf {
+pub fn script(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }

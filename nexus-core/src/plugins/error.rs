@@ -103,3 +103,20 @@ pub enum OpenError {
         error: StartError,
     },
 }
+
+impl OpenError {
+    /// The table, or the key whose secret cannot be had.
+    pub fn place(&self) -> &str {
+        match self {
+            Self::Unknown { table, .. }
+            | Self::OtherKind { table, .. }
+            | Self::Twice { table, .. }
+            | Self::Settings { table, .. }
+            | Self::Refused { table, .. }
+            | Self::NoSuffixes { table, .. }
+            | Self::Load { table, .. }
+            | Self::Start { table, .. } => table,
+            Self::Secret(error) => error.key(),
+        }
+    }
+}

@@ -26,6 +26,12 @@ impl Catalogue {
     /// # Errors
     /// One per table that makes no instance.
     pub fn open(&self, config: &Config, surroundings: &Surroundings) -> Result<Plugins, Vec<OpenError>> {
+        let (plugins, errors) = self.open_each(config, surroundings);
+        if errors.is_empty() { Ok(plugins) } else { Err(errors) }
+    }
+
+    /// Makes every instance that can be made, and tells why the others cannot: for whoever looks at each.
+    pub fn open_each(&self, config: &Config, surroundings: &Surroundings) -> (Plugins, Vec<OpenError>) {
         let (mut plugins, mut errors) = (Plugins::default(), Vec::new());
         let Surroundings { scratch, redactor, .. } = surroundings;
         let caller = |name: &str, carrier: &Carrier| {
@@ -82,7 +88,7 @@ impl Catalogue {
         }
         plugins.destinations.sort_by_key(|destination| std::cmp::Reverse(destination.priority));
         errors.extend(names::twice(config, &plugins));
-        if errors.is_empty() { Ok(plugins) } else { Err(errors) }
+        (plugins, errors)
     }
 
     /// The instance of one table, and the manifest of its plugin.

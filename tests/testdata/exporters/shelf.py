@@ -94,6 +94,7 @@ class ShelfDestination:
         if booking is not None:
             lines.append(f"booking {booking.experiment_title} by {booking.user_first_name}/{booking.user_last_name}")
             lines.append(f"samples {booking.sample_name} {booking.sample_elements} projects {booking.project_id}")
-            lines.append(f"booked {booking.start_time.isoformat()} on {booking.instrument.name}")
+            booked = booking.start_time.isoformat() if booking.start_time else "never"
+            lines.append(f"booked {booked} on {booking.instrument.name}")
             repr(booking)
         return "\n".join(lines) + "\n"

@@ -133,7 +133,7 @@ fn what_is_wrong_is_told_with_its_class_and_nothing_is_left() {
     let mut delivery = delivery(folder.path());
     delivery.record.path = PathRef::new(folder.path().join("gone.xml"));
     let error = deliver(&mut program, &delivery).unwrap_err();
-    assert_eq!((error.class, error.effect), (FailureClass::Transient, Effect::None));
+    assert_eq!((error.class, error.effect), (FailureClass::Permanent, Effect::None));
     assert!(error.message.contains("gone.xml"), "{error}");
     assert_eq!(names(folder.path()), Vec::<String>::new());
 

@@ -5,7 +5,7 @@ use nexus_core::config::{Config, FileStrategy};
 use nexus_core::plugins::{AnyInstance as _, CallError, ExtractorInstance, OpenError};
 use nexus_plugin_api::{CheckReport, CheckResult};
 
-use super::subject::{Table, Workplace, alone, table_called, tables};
+use super::subject::{Workplace, only, table_called, tables};
 use crate::args::Global;
 use crate::commands::config;
 use crate::exit_code::{ExitCode, Stop};
@@ -37,6 +37,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<ExitCode, Stop> {
     } else {
         args.names.iter().map(|name| table_called(&config, name)).collect::<Result<_, _>>()?
     };
+    let chosen: Vec<&str> = chosen.iter().map(|table| table.settings.table()).collect();
     let mut report = CheckReport::default();
     ask(&config, &chosen, Secrets::Tell, &mut report);
     output::checks(global, &report)
@@ -53,36 +54,27 @@ enum Secrets {
 /// Asks the instances of all tables but these whether they could work now. Secrets that cannot be read
 /// are left to the caller.
 pub fn ask_others(config: &Config, but: &[&str], report: &mut CheckReport) {
-    let mut chosen = tables(config);
-    chosen.retain(|table| !but.contains(&table.settings.table()));
-    ask(config, &chosen, Secrets::ToldElsewhere, report);
+    let names: Vec<&str> = tables(config).iter().map(|table| table.settings.table()).collect();
+    let others: Vec<&str> = names.into_iter().filter(|name| !but.contains(name)).collect();
+    ask(config, &others, Secrets::ToldElsewhere, report);
 }
 
-/// Each table by itself: what is wrong with one says nothing about the others.
-fn ask(config: &Config, chosen: &[Table<'_>], secrets: Secrets, report: &mut CheckReport) {
-    let catalogue = first_party::catalogue();
+fn ask(config: &Config, names: &[&str], secrets: Secrets, report: &mut CheckReport) {
     let workplace = match Workplace::new(config) {
         Ok(workplace) => workplace,
         Err(error) => return report.push("plugins", CheckResult::Failed, format!("{error:#}")),
     };
-    for table in chosen {
-        let name = table.settings.table();
-        match catalogue.open(&alone(config, table), workplace.surroundings()) {
-            Ok(plugins) => {
-                for extractor in &plugins.extractors {
-                    suffixes(config, extractor, report);
-                }
-                for instance in plugins.all() {
-                    own(name, instance.check(), report);
-                }
-            }
-            Err(errors) => {
-                let told =
-                    |error: &&OpenError| secrets == Secrets::Tell || !matches!(error, OpenError::Secret(_));
-                for error in errors.iter().filter(told) {
-                    report.push(name, CheckResult::Failed, chain(error));
-                }
-            }
+    let (plugins, errors) =
+        first_party::catalogue().open_each(&only(config, names), workplace.surroundings());
+    for extractor in &plugins.extractors {
+        suffixes(config, extractor, report);
+    }
+    for instance in plugins.all() {
+        own(&instance.table(), instance.check(), report);
+    }
+    for error in &errors {
+        if secrets == Secrets::Tell || !matches!(error, OpenError::Secret(_)) {
+            report.push(error.place(), CheckResult::Failed, chain(error));
         }
     }
 }

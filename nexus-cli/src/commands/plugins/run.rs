@@ -11,7 +11,7 @@ use serde_json::json;
 
 use self::users::Stored;
 use super::show::offered;
-use super::subject::{Workplace, alone, table_called};
+use super::subject::{Workplace, only, table_called};
 use crate::args::Global;
 use crate::commands::config;
 use crate::commands::run::stopped;
@@ -58,7 +58,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Stop> {
     // Before the plugins, so that they are gone when it is given back.
     let mut locked: Option<(RunLock, DatabaseLock)> = None;
     let plugins = first_party::catalogue()
-        .open(&alone(&config, &table), workplace.surroundings())
+        .open(&only(&config, &[table.settings.table()]), workplace.surroundings())
         .map_err(|errors| stopped(nexus_core::pipeline::PipelineError::Plugins(errors)))?;
     let all = plugins.all();
     let Some(instance) = all.first() else {

@@ -109,14 +109,14 @@ impl Drop for Workplace {
     }
 }
 
-/// The same settings with no plugin table but this one, so that a mistake in another does not matter.
-pub(super) fn alone(config: &Config, table: &Table<'_>) -> Config {
-    let name = table.settings.table();
-    let mut alone = config.clone();
-    alone.harvesters.retain(|other| other.settings.table() == name);
-    alone.extractors.retain(|other| other.settings.table() == name);
-    alone.destinations.retain(|other| other.settings.table() == name);
-    alone
+/// The same settings with no plugin tables but these.
+pub(super) fn only(config: &Config, names: &[&str]) -> Config {
+    let mut narrowed = config.clone();
+    let is_one = |settings: &PluginSettings| names.contains(&settings.table());
+    narrowed.harvesters.retain(|table| is_one(&table.settings));
+    narrowed.extractors.retain(|table| is_one(&table.settings));
+    narrowed.destinations.retain(|table| is_one(&table.settings));
+    narrowed
 }
 
 /// The table of an instance that a person named.

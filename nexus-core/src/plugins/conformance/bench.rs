@@ -215,7 +215,10 @@ impl<'o> Bench<'o> {
         let (answer, answered) = mpsc::sync_channel(1);
         let (wire, bytes) = (Arc::clone(line), request.to_vec());
         spawn(move || {
-            let _ = answer.send(wire.exchange(&call, method, &bytes));
+            let reply = wire.exchange(&call, method, &bytes);
+            // An instance that is dropped by its owner is gone at once.
+            drop(wire);
+            let _ = answer.send(reply);
         })?;
         let Options { limit, grace, .. } = *self.options;
         // A call that nobody wants has its grace from the beginning, any other after its deadline.

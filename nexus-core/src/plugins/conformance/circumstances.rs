@@ -59,7 +59,7 @@ fn no_deadline(bench: &mut Bench<'_>) -> Verdict {
 fn longest(bench: &mut Bench<'_>, label: &str) -> Result<(Method, Value), Stop> {
     Ok(match bench.manifest.kind {
         PluginKind::Destination => {
-            let delivery = sample::delivery_of(bench, label, sample::LARGE)?;
+            let delivery = sample::delivery_of(bench, label, bench.options.large)?;
             (Method::Deliver, sample::json(&delivery)?)
         }
         PluginKind::Harvester => {

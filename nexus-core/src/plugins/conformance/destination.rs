@@ -93,7 +93,7 @@ const CHECKS: &[Check] = &[
 /// What was delivered so far.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
-    target: Option<Target>,
+    target: Option<(Target, Option<Exchange>)>,
     first: Option<Delivered>,
 }
 
@@ -109,17 +109,21 @@ pub(super) struct Delivered {
 }
 
 fn target(bench: &mut Bench<'_>) -> Result<Target, Stop> {
-    if let Some(target) = &bench.deliveries.target {
-        return Ok(target.clone());
+    if let Some((target, exchange)) = bench.deliveries.target.clone() {
+        bench.last = exchange;
+        return Ok(target);
     }
     let target: Target = bench.get_here(Method::Target, &Nothing {})?;
-    bench.deliveries.target = Some(target.clone());
+    bench.deliveries.target = Some((target.clone(), bench.last.clone()));
     Ok(target)
 }
 
 /// Stops the check if the destination cannot be asked.
 fn must_find(bench: &mut Bench<'_>) -> Verdict {
-    if target(bench)?.can_find { Ok(()) } else { skip("its target says that it cannot find") }
+    let shown = bench.last.clone();
+    let can_find = target(bench)?.can_find;
+    bench.last = shown;
+    if can_find { Ok(()) } else { skip("its target says that it cannot find") }
 }
 
 fn target_told(bench: &mut Bench<'_>) -> Verdict {

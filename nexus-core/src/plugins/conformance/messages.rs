@@ -473,7 +473,7 @@ fn hostile(bench: &mut Bench<'_>) -> Verdict {
 
 fn large(bench: &mut Bench<'_>) -> Verdict {
     let id = bench.next_id();
-    let ballast = "0123456789abcdef".repeat(3 << 16);
+    let ballast = "0123456789abcdef".repeat(bench.options.large / 16);
     let request = format!("{{\"id\":{id},\"method\":\"check\",\"params\":{{\"ballast\":\"{ballast}\"}}}}");
     let reply: Reply<Value> = put(bench, id, Method::Check, &request)?;
     must(matches!(reply, Reply::Ok(_)), || format!("`check` is answered {}", quoted(&reply)))

@@ -25,12 +25,14 @@ pub struct Options {
     pub limit: Duration,
     /// How long a call may go on after its deadline, or after it was cancelled.
     pub grace: Duration,
+    /// Bytes of a large record or request.
+    pub large: usize,
     /// More folders in which a plugin must leave nothing, such as this program's current one.
     pub watched: Vec<PathBuf>,
 }
 
 impl Options {
-    /// Nothing but the folders; 30 seconds for a call, 2 after its deadline.
+    /// Nothing but the folders; 30 seconds for a call, 2 after its deadline, large is 4 MiB.
     pub fn new(place: Place) -> Self {
         Self {
             place,
@@ -40,6 +42,7 @@ impl Options {
             only: Vec::new(),
             limit: Duration::from_secs(30),
             grace: Duration::from_secs(2),
+            large: 4 << 20,
             watched: Vec::new(),
         }
     }

@@ -15,7 +15,8 @@ use super::{actions, circumstances, destination, end, extractor, harvester, mani
 
 /// Every check, in the order in which they are tried: what a check needs stands before it.
 pub fn checks() -> impl DoubleEndedIterator<Item = &'static Check> {
-    let first = [manifest::CHECKS, settings::CHECKS, messages::CHECKS, circumstances::CHECKS];
+    let first =
+        [manifest::CHECKS, settings::CHECKS, messages::CHECKS, settings::INSTANCES, circumstances::CHECKS];
     let groups: Vec<&'static [Check]> = first
         .into_iter()
         .chain(destination::GROUPS)

@@ -13,10 +13,7 @@ use super::bench::Bench;
 use super::check::Stop;
 use crate::record::sha256_hex;
 
-/// Bytes of a large record.
-pub(super) const LARGE: usize = 4 << 20;
-
-/// Bytes of an ordinary one.
+/// Bytes of an ordinary record.
 const USUAL: usize = 2_000;
 
 /// A delivery of a fresh session with a record of its own. `label` goes into its name.
@@ -245,6 +242,6 @@ pub(super) fn hostile_texts() -> Vec<String> {
         " ",
     ];
     let mut texts: Vec<String> = fixed.map(str::to_owned).into();
-    texts.push("long ".repeat(20_000));
+    texts.push("long ".repeat(4_000));
     texts
 }

@@ -1,12 +1,13 @@
 //! What a plugin does with its table of the configuration.
 
+use nexus_plugin_api::message::Method;
 use nexus_plugin_api::{FailureClass, PluginError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::bench::{Bench, Nothing, quoted, told};
 use super::check::{Check, Stop, Verdict, fail, must, skip};
-use nexus_plugin_api::message::Method;
+use super::messages::WORKS;
 
 /// The name of the check that every call depends on.
 pub(super) const ACCEPTED: &str = "settings.accepted";
@@ -54,18 +55,22 @@ pub(super) const CHECKS: &[Check] = &[
         &[ACCEPTED],
         secret_in_refusals,
     ),
+];
+
+/// What can be said once an instance answers.
+pub(super) const INSTANCES: &[Check] = &[
     Check::new(
         "settings.two-instances",
         "Two instances live side by side and both answer.",
         "Keep what belongs to an instance in it, not in a global variable.",
-        &[ACCEPTED],
+        &[WORKS],
         two_instances,
     ),
     Check::new(
         "settings.made-again",
         "After an instance is gone, another is made from the same settings.",
         "Give back what an instance holds (files, locks, ports) when it ends.",
-        &[ACCEPTED],
+        &[WORKS],
         made_again,
     ),
 ];

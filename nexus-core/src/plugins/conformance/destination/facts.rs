@@ -52,7 +52,7 @@ pub(super) const CHECKS: &[Check] = &[
     .of(PluginKind::Destination),
     Check::new(
         "destination.large-record",
-        "A record of 4 MiB is delivered.",
+        "A record of some megabytes is delivered.",
         "Send large records in pieces, and look at the time limits of your requests.",
         &[DELIVERS],
         large,
@@ -181,7 +181,7 @@ fn not_utf8(_bench: &mut Bench<'_>) -> Verdict {
 }
 
 fn large(bench: &mut Bench<'_>) -> Verdict {
-    let delivery = sample::delivery_of(bench, "large", sample::LARGE)?;
+    let delivery = sample::delivery_of(bench, "large", bench.options.large)?;
     let line = bench.line()?;
     carry(bench, &line, &delivery).map(drop)
 }
@@ -216,7 +216,7 @@ fn unicode(bench: &mut Bench<'_>) -> Verdict {
 fn hostile(bench: &mut Bench<'_>) -> Verdict {
     let line = bench.line()?;
     for text in sample::hostile_texts() {
-        let mut delivery = sample::delivery(bench, "hostile")?;
+        let mut delivery = sample::delivery(bench, "hostile-facts")?;
         sample::fill(&mut delivery);
         delivery.session.user = Some(text.clone());
         delivery.session.instrument.display_name.clone_from(&text);

@@ -110,13 +110,14 @@ fn lost(bench: &mut Bench<'_>) -> Verdict {
 }
 
 fn after_cancel(bench: &mut Bench<'_>) -> Verdict {
-    let delivery = sample::delivery_of(bench, "cancelled", sample::LARGE)?;
+    let delivery = sample::delivery_of(bench, "cancelled", bench.options.large)?;
     let line = bench.connect()?;
     let id = bench.next_id();
     let request =
         serde_json::json!({"id": id, "method": "deliver", "params": sample::json(&delivery)?}).to_string();
     let terms = Terms::CancelledAfter(Duration::from_millis(2));
     let _ = bench.exchange(&line, terms, Method::Deliver, request.as_bytes())?;
+    drop(line);
     let line = bench.connect()?;
     let mut next = delivery.clone();
     // As the host does it: ask first.

@@ -69,7 +69,10 @@ def deliver(call, delivery):
     """
     record, note = places(delivery)
     wanted = delivery["record"]
-    content = Path(local(wanted["path"])).read_bytes()
+    try:
+        content = Path(local(wanted["path"])).read_bytes()
+    except OSError as error:
+        raise Failure(f"the record cannot be read: {error}")
     if call.should_stop():
         raise Failure("given up before anything was written", "transient")
     said = {"key": wanted["key"], "content_sha256": wanted["content_sha256"], "file_sha256": wanted["file_sha256"]}

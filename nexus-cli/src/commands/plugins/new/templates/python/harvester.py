@@ -4,7 +4,7 @@
 As it stands it reads a diary: a CSV file in which every use of an instrument is a row.
 
     id,instrument,user,start,end,title,consent
-    17,TITAN,ada,2024-03-05T09:10:00,2024-03-05T11:00:00,Grain boundaries,yes
+    17,TITAN,ada,2024-03-05T09:10:00-07:00,2024-03-05T11:00:00-07:00,Grain boundaries,yes
 
 An empty end means that the instrument is in use. Replace the reading by your own: `harvest`, `reservations` and
 `check` are all that a harvester is asked. Standard library only.
@@ -53,6 +53,8 @@ def harvest(call, request):
     The diary is short, so all of it is told each time: nexus knows which events it has. A source with a long
     past returns a cursor for every instrument, gets it back with the next request, and tells what came since.
     """
+    if request.get("page") is not None:
+        raise Failure(f"there is no page `{request['page']}`: the diary is told at once")
     wanted = [query["instrument"]["pid"] for query in request["instruments"]]
     events, rejected, elsewhere = [], [], collections.Counter()
     for line, row in rows():
@@ -63,14 +65,15 @@ def harvest(call, request):
         except ValueError as error:
             rejected.append({"place": f"line {line}", "reason": str(error)})
             continue
-        if event["instrument_pid"] in wanted:
-            events.append(event)
-        else:
+        if event["instrument_pid"] not in wanted:
             elsewhere[event["instrument_pid"]] += 1
+        elif is_asked_for(event, request):
+            events.append(event)
+    covered = {"covered_from": request.get("from"), "covered_to": request.get("until")}
     return {
         "events": events,
-        # complete: an event that nexus knows and that is not told now is gone.
-        "instruments": [{"instrument_pid": pid, "complete": True} for pid in wanted],
+        # complete: an event of this time that nexus knows and that is not told now is gone.
+        "instruments": [{"instrument_pid": pid, "complete": True, **covered} for pid in wanted],
         "outside": [{"tool": tool, "count": count} for tool, count in elsewhere.items()],
         "rejected": rejected,
     }
@@ -117,10 +120,25 @@ def event_of(row):
         "session_identifier": f"my-plugin:{row['id']}",
         "instrument_pid": row["instrument"],
         "user": row["user"] or None,
-        # A time without an offset is meant in the instrument's zone.
-        "start": datetime.fromisoformat(row["start"]).isoformat(),
-        "end": datetime.fromisoformat(row["end"]).isoformat() if row["end"] else None,
+        "start": moment(row["start"]).isoformat(),
+        "end": moment(row["end"]).isoformat() if row["end"] else None,
     }
+
+
+def moment(text):
+    time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if time.tzinfo is None:
+        # nexus would take it for a time in the instrument's zone; `is_asked_for` could not compare it.
+        raise ValueError(f"`{text}` has no offset: write 2024-03-05T09:10:00-07:00")
+    return time
+
+
+def is_asked_for(event, request):
+    """A use that goes on is always told, one that nexus knows as going on too, and else the asked-for time counts."""
+    if event["end"] is None or event["external_id"] in request.get("open", []):
+        return True
+    end, start, until = moment(event["end"]), request.get("from"), request.get("until")
+    return (start is None or end >= moment(start)) and (until is None or end < moment(until))
 
 
 def reservation_of(row):

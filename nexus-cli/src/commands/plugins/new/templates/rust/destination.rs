@@ -95,8 +95,10 @@ impl Destination for Share {
     fn deliver(&self, call: &Call, delivery: &Delivery) -> Result<Step, PluginError> {
         let (place, note) = self.places(delivery)?;
         let record = &delivery.record;
-        let content = fs::read(&record.path)
-            .map_err(|error| failed("read", record.path.as_path(), &error))?;
+        let content = fs::read(&record.path).map_err(|error| {
+            let path = record.path.as_path().display();
+            PluginError::permanent(format!("the record `{path}` cannot be read: {error}"))
+        })?;
         if call.should_stop() {
             return Err(PluginError::transient(
                 "given up before anything was written",

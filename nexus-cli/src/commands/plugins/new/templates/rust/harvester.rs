@@ -3,7 +3,7 @@
 //! As it stands it reads a diary: a file in which every use of an instrument is a line of JSON.
 //!
 //! ```json
-//! {"id": "17", "instrument": "TITAN", "user": "ada", "start": "2024-03-05T09:10:00", "end": "2024-03-05T11:00:00", "title": "Grain boundaries", "consent": "yes"}
+//! {"id": "17", "instrument": "TITAN", "user": "ada", "start": "2024-03-05T09:10:00-07:00", "end": "2024-03-05T11:00:00-07:00", "title": "Grain boundaries", "consent": "yes"}
 //! ```
 //!
 //! Without an end the instrument is in use. Replace the reading by your own: `harvest`, `reservations` and
@@ -57,7 +57,6 @@ struct Row {
     id: String,
     instrument: String,
     user: Option<String>,
-    /// A time without an offset is meant in the instrument's zone.
     start: EventTime,
     end: Option<EventTime>,
     title: Option<String>,
@@ -72,6 +71,10 @@ impl Harvester for Diary {
     /// long past returns a cursor for every instrument, gets it back with the next request, and tells what
     /// came since.
     fn harvest(&self, call: &Call, request: &HarvestRequest) -> Result<HarvestPage, PluginError> {
+        if let Some(page) = &request.page {
+            let message = format!("there is no page `{page}`: the diary is told at once");
+            return Err(PluginError::permanent(message));
+        }
         let mut page = HarvestPage::default();
         let mut elsewhere: BTreeMap<String, u64> = BTreeMap::new();
         let wanted = |pid: &str| {
@@ -85,7 +88,11 @@ impl Harvester for Diary {
                 return Err(PluginError::transient("given up while reading the diary"));
             }
             match row {
-                Ok(row) if wanted(&row.instrument) => page.events.push(UsageEvent {
+                Ok(row) if !wanted(&row.instrument) => {
+                    *elsewhere.entry(row.instrument).or_default() += 1;
+                }
+                Ok(row) if !is_asked_for(&row, request) => {}
+                Ok(row) => page.events.push(UsageEvent {
                     // Stored for ever: the same use must never come under another name.
                     session_identifier: format!("my-plugin:{}", row.id),
                     external_id: row.id,
@@ -95,7 +102,6 @@ impl Harvester for Diary {
                     end: row.end,
                     cancelled: false,
                 }),
-                Ok(row) => *elsewhere.entry(row.instrument).or_default() += 1,
                 Err(rejected) => page.rejected.push(rejected),
             }
         }
@@ -109,10 +115,10 @@ impl Harvester for Diary {
             .map(|query| InstrumentProgress {
                 instrument_pid: query.instrument.pid.clone(),
                 cursor: None,
-                // An event that nexus knows and that is not told now is gone.
+                // An event of this time that nexus knows and that is not told now is gone.
                 complete: true,
-                covered_from: None,
-                covered_to: None,
+                covered_from: request.from,
+                covered_to: request.until,
             })
             .collect();
         call.log(
@@ -167,6 +173,29 @@ impl Harvester for Diary {
     }
 }
 
+/// A use that goes on is always told, one that nexus knows as going on too, and else the asked-for time
+/// counts.
+fn is_asked_for(row: &Row, request: &HarvestRequest) -> bool {
+    let Some(EventTime::Offset(end)) = row.end else {
+        return true;
+    };
+    request.open.contains(&row.id)
+        || request.from.is_none_or(|from| end >= from)
+            && request.until.is_none_or(|until| end < until)
+}
+
+fn read(line: &[u8]) -> Result<Row, String> {
+    let row: Row = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    // nexus would take such a time for one in the instrument's zone; `is_asked_for` could not compare it.
+    let local = |time: &EventTime| matches!(time, EventTime::Local(_));
+    match [Some(row.start), row.end].into_iter().flatten().find(local) {
+        Some(time) => Err(format!(
+            "`{time}` has no offset: write 2024-03-05T09:10:00-07:00"
+        )),
+        None => Ok(row),
+    }
+}
+
 impl Diary {
     fn rows(&self) -> Result<Vec<Result<Row, RejectedRow>>, PluginError> {
         let bytes = std::fs::read(&self.file).map_err(|error| {
@@ -177,14 +206,14 @@ impl Diary {
             .with_hint("is the share mounted?")
         })?;
         let lines = bytes.split(|byte| *byte == b'\n').zip(1..);
-        let rows = lines
-            .filter(|(line, _)| !line.trim_ascii().is_empty())
-            .map(|(line, number)| {
-                serde_json::from_slice(line).map_err(|error| RejectedRow {
-                    place: format!("line {number}"),
-                    reason: error.to_string(),
-                })
-            });
+        let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
+        let rows = lines.map(|(line, number)| {
+            let rejected = |reason| RejectedRow {
+                place: format!("line {number}"),
+                reason,
+            };
+            read(line).map_err(rejected)
+        });
         Ok(rows.collect())
     }
 }

@@ -11,10 +11,10 @@ use nexus_plugin_api::{
 };
 use serde_json::{Value, json};
 
-const LINES: &str = r#"{"id": "1", "instrument": "TITAN", "user": "ada", "start": "2024-03-05T09:10:00", "end": "2024-03-05T11:00:00", "consent": "yes"}
-{"id": "2", "instrument": "TITAN", "start": "2024-03-05T12:00:00"}
+const LINES: &str = r#"{"id": "1", "instrument": "TITAN", "user": "ada", "start": "2024-03-05T09:10:00-07:00", "end": "2024-03-05T11:00:00-07:00", "consent": "yes"}
+{"id": "2", "instrument": "TITAN", "start": "2024-03-05T12:00:00-07:00"}
 
-{"id": "3", "instrument": "LASER", "start": "2024-03-05T12:00:00"}
+{"id": "3", "instrument": "LASER", "start": "2024-03-05T12:00:00-07:00"}
 {"id": "4", "instrument": "TITAN", "start": "yesterday"}
 "#;
 
@@ -62,6 +62,26 @@ fn uses_become_events() {
         ("LASER", 1)
     );
     assert_eq!(page.rejected[0].place, "line 5");
+}
+
+#[test]
+fn the_asked_for_time_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("diary");
+    std::fs::write(&file, LINES).unwrap();
+    let told = |until: &str, open: &[&str]| {
+        let request =
+            json!({"instruments": [{"instrument": titan()}], "until": until, "open": open});
+        let request: HarvestRequest = serde_json::from_value(request).unwrap();
+        diary(&file)
+            .harvest(&call(), &request)
+            .unwrap()
+            .events
+            .len()
+    };
+    assert_eq!(told("2024-03-05T18:00:00Z", &[]), 1);
+    assert_eq!(told("2024-03-05T18:00:00Z", &["1"]), 2);
+    assert_eq!(told("2024-03-05T18:00:01Z", &[]), 2);
 }
 
 #[test]
