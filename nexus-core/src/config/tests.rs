@@ -147,6 +147,14 @@ fn an_extractor_may_say_its_suffixes_and_priority() {
     assert_eq!(own.settings.resolve(&json!({}), &Redactor::default()).unwrap(), json!({"level": 2}));
     assert_eq!(other.suffixes, Some(vec!["emd".to_owned(), "emi".to_owned()]));
     assert_eq!(other.priority, Some(-7));
+    let processes = |extra: &str| match &good(extra).extractors[0].carrier {
+        Carrier::Command { processes, .. } | Carrier::Library { processes, .. } => *processes,
+        Carrier::Linked { .. } => 0,
+    };
+    let table = "[extractors.x]\ncommand = [\"x\"]\n";
+    assert_eq!(processes(&format!("[build]\nthreads = 7\n{table}")), 7, "as many as threads");
+    assert_eq!(processes(&format!("[build]\nthreads = 7\n{table}processes = 2\n")), 2);
+    assert!(processes(table) >= 1);
     assert_eq!(config.secrets().first().unwrap().0, "extractors.other.key");
     assert_eq!(config.build.exclusive_suffixes.len(), 8, "no wider than before");
     assert!(config.extractor(&"other".into()).is_some() && config.extractor(&"share".into()).is_none());
