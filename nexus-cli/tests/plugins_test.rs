@@ -36,7 +36,10 @@ fn a_linked_plugin_passes_and_leaves_nothing() {
     let text = out(&output);
     assert_eq!(output.status.code(), Some(0), "{text}{}", err(&output));
     assert!(text.contains("ok       destination.deliver-twice-makes-one"), "{text}");
-    assert!(text.contains("skipped  destination.steps-resumed (the manifest does not claim `steps`)"), "{text}");
+    assert!(
+        text.contains("skipped  destination.steps-resumed (the manifest does not claim `steps`)"),
+        "{text}"
+    );
     assert!(text.contains(" 0 failed, "), "{text}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -47,7 +50,8 @@ fn what_was_not_given_is_asked_for() {
     let output = nexus(folder.path(), &["--linked", "folder", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     let report = json(&output);
-    let target = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "destination.target");
+    let target =
+        report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "destination.target");
     assert_eq!(target.unwrap()["status"], "skipped");
     assert_eq!(target.unwrap()["reason"], "needs `--setting path=…`");
 }
@@ -70,7 +74,10 @@ fn a_wrong_command_line_is_told() {
         (&["--linked", "folder", "--only", "destnation"][..], "no group `destnation`"),
         (&["--linked", "folder", "--setting", "path"], "has no `=`"),
         (&["--linked", "folder", "--in-process"], "is for a library"),
-        (&["--linked", "folder", "--setting", "previews=maybe", "--setting", "path=x"], "takes a JSON boolean"),
+        (
+            &["--linked", "folder", "--setting", "previews=maybe", "--setting", "path=x"],
+            "takes a JSON boolean",
+        ),
         (&["no-such.so"], "no-such.so"),
         (&["."], "which plugin"),
     ] {

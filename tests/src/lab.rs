@@ -140,6 +140,11 @@ impl Lab {
         writeln!(self.destinations, "[extractors.{name}]\nplugin = \"scripted-reader\"\n{more}").unwrap();
     }
 
+    /// Adds an extractor of any carrier.
+    pub fn extractor_of(&mut self, name: &str, lines: &str) {
+        writeln!(self.destinations, "[extractors.{name}]\n{lines}").unwrap();
+    }
+
     /// Changes a piece of the destinations' settings.
     pub fn reconfigure(&mut self, from: &str, to: &str) {
         assert!(self.destinations.contains(from), "`{from}` is in none of:\n{}", self.destinations);

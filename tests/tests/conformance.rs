@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use nexus_core::config::{Carrier, Isolation};
 use nexus_core::plugins::conformance::{Options, Outcome, Place, Report, Status, run};
-use nexus_plugin_api::host::{self, Guarded, Wired};
-use nexus_plugin_api::{InstrumentRef, Plugin as _};
+use nexus_core::plugins::{Catalogue, Surroundings};
+use nexus_plugin_api::host::{Guarded, Wired};
+use nexus_plugin_api::{InstrumentRef, Plugin};
 use nexus_plugin_folder::Folder;
 use nexus_plugin_logbook::Logbook;
 use serde_json::{Value, json};
@@ -20,8 +22,46 @@ fn library(name: &str) -> PathBuf {
     exe.parent().unwrap().join(file)
 }
 
-fn loaded(name: &str) -> Arc<dyn Wired> {
-    Arc::new(host::open(&library(name)).unwrap())
+/// A plugin by a carrier, and the carrier's name.
+type Carried = (&'static str, Arc<dyn Wired>);
+
+fn load(how: &'static str, carrier: &Carrier, linked: Option<Arc<dyn Plugin>>, place: &Place) -> Carried {
+    let program = env!("CARGO_BIN_EXE_plugin_program");
+    let linked = linked.into_iter().collect();
+    let catalogue = Catalogue::new(linked).with_plugin_host(vec![program.into(), "host".into()]);
+    let surroundings =
+        Surroundings { scratch: place.scratch(), folder: place.folder(), ..Surroundings::default() };
+    let plugin = catalogue.load(carrier, None, "plugin", &surroundings);
+    (how, plugin.unwrap_or_else(|error| panic!("{how}: {error}")))
+}
+
+fn in_library(path: &Path, isolation: Isolation) -> Carrier {
+    Carrier::Library { path: path.to_owned(), sha256: None, isolation, processes: 1 }
+}
+
+/// The same trial on both carriers of a library.
+fn both(path: &Path, trial: impl Fn() -> Trial) -> Vec<Report> {
+    let of = |(how, isolation)| {
+        let trial = trial();
+        let (how, plugin) = load(how, &in_library(path, isolation), None, &trial.options.place);
+        trial.of(how, plugin)
+    };
+    [("library", Isolation::None), ("library in a process", Isolation::Process)].map(of).into()
+}
+
+/// The same trial of a first-party plugin on every carrier; the kit sees no difference.
+fn everywhere(plugin: impl Plugin + Clone + 'static, name: &str, trial: impl Fn() -> Trial) {
+    let program = Carrier::command(vec![env!("CARGO_BIN_EXE_plugin_program").to_owned(), name.to_owned()]);
+    let linked = Carrier::Linked { plugin: name.to_owned() };
+    let mut reports = both(&library(&format!("nexus_{name}")), &trial);
+    for (how, carrier) in [("linked", linked), ("program", program)] {
+        let trial = trial();
+        let (how, plugin) = load(how, &carrier, Some(Arc::new(plugin.clone())), &trial.options.place);
+        reports.push(trial.of(how, plugin));
+    }
+    for report in &reports {
+        assert_eq!(outline(report), outline(&reports[0]));
+    }
 }
 
 /// What a plugin is given, in a folder of its own.
@@ -56,11 +96,11 @@ impl Trial {
         trial
     }
 
-    fn of(&self, plugin: Arc<dyn Wired>) -> Report {
+    fn of(&self, how: &str, plugin: Arc<dyn Wired>) -> Report {
         let report = run(plugin, &self.options);
         let failures: Vec<_> = report.failures().collect();
-        assert!(failures.is_empty(), "{failures:#?}");
-        assert!(report.passed() >= 60, "{} passed: {report:#?}", report.passed());
+        assert!(failures.is_empty(), "{how}: {failures:#?}");
+        assert!(report.passed() >= 60, "{how}: {} passed: {report:#?}", report.passed());
         report
     }
 }
@@ -87,53 +127,66 @@ const TALLY: &str = "# id\tinstrument\tuser\tstart\tend\tconsent\n\
 
 #[test]
 fn the_folder_conforms_on_every_carrier() {
-    let settings = json!({"path": "{tmp}"});
-    let linked = Trial::new(&settings).of(Arc::new(Guarded::new(Folder).unwrap()));
-    let library = Trial::new(&settings).of(loaded("nexus_folder"));
-    assert_eq!(outline(&linked), outline(&library));
+    everywhere(Folder, "folder", || Trial::new(&json!({"path": "{tmp}"})));
 }
 
 #[test]
 fn the_folder_with_previews_conforms() {
     let settings = json!({"path": "{tmp}", "previews": true, "layout": "{instrument}/{user}/{key}.xml"});
-    Trial::new(&settings).of(Arc::new(Guarded::new(Folder).unwrap()));
+    Trial::new(&settings).of("linked", Arc::new(Guarded::new(Folder).unwrap()));
 }
 
 #[test]
 fn the_logbook_conforms_on_every_carrier() {
-    let trial = || Trial::with_log("path", "usage.csv", LOG);
-    let linked = trial().of(Arc::new(Guarded::new(Logbook).unwrap()));
-    let library = trial().of(loaded("nexus_logbook"));
-    assert_eq!(outline(&linked), outline(&library));
+    everywhere(Logbook, "logbook", || Trial::with_log("path", "usage.csv", LOG));
 }
 
 #[test]
-fn the_index_conforms() {
-    Trial::new(&json!({"file": "{tmp}/index.txt"})).of(loaded("nexus_example_index"));
+fn the_examples_in_rust_conform() {
+    both(&library("nexus_example_index"), || Trial::new(&json!({"file": "{tmp}/index.txt"})));
+    both(&library("nexus_example_tally"), || Trial::with_log("file", "tally.txt", TALLY));
 }
 
 #[test]
-fn the_tally_conforms_in_rust_and_in_c() {
-    let trial = || Trial::with_log("file", "tally.txt", TALLY);
-    let rust = trial().of(loaded("nexus_example_tally"));
+fn the_examples_in_c_conform() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("libtally.so");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let built = Command::new("cc")
-        .args(["-std=c11", "-O1", "-fPIC", "-shared", "-I"])
+    let Some(tally) = in_c(&folder.path().join("libtally.so"), "tally-harvester-c/tally.c") else { return };
+    both(&tally, || Trial::with_log("file", "tally.txt", TALLY));
+    let Some(shelf) = in_c(&folder.path().join("libshelf.so"), "shelf-destination-c/shelf.c") else { return };
+    both(&shelf, || Trial::new(&json!({"folder": "{tmp}"})));
+}
+
+fn in_c(library: &Path, source: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let done = Command::new("cc")
+        .args(["-std=c11", "-O2", "-fPIC", "-shared", "-I"])
         .arg(root.join("nexus-plugin-api/include"))
         .arg("-o")
-        .arg(&file)
-        .arg(root.join("examples/tally-harvester-c/tally.c"))
-        .status()
-        .unwrap();
-    assert!(built.success());
-    let c = trial().of(Arc::new(host::open(&file).unwrap()));
-    assert_eq!(rust.passed(), c.passed());
+        .arg(library)
+        .arg(root.join("examples").join(source))
+        .output();
+    match done {
+        Ok(done) => {
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            Some(library.to_owned())
+        }
+        Err(error) => {
+            eprintln!("SKIPPED: {source} is not built, there is no C compiler `cc` ({error})");
+            None
+        }
+    }
 }
 
 #[test]
-fn the_manifests_of_both_carriers_are_one() {
-    assert_eq!(Folder.manifest(), loaded("nexus_folder").manifest());
-    assert_eq!(Logbook.manifest(), loaded("nexus_logbook").manifest());
+fn the_example_in_python_conforms() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no `python3`");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/python-destination/share.py");
+    let script = script.canonicalize().unwrap().to_string_lossy().into_owned();
+    let trial = Trial::new(&json!({"folder": "{tmp}"}));
+    let carrier = Carrier::command(vec!["python3".to_owned(), script]);
+    let (how, plugin) = load("program", &carrier, None, &trial.options.place);
+    trial.of(how, plugin);
 }
