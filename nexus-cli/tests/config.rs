@@ -87,6 +87,8 @@ fn a_check_that_fails_is_named_and_the_others_go_on() {
         [
             "storage.instrument_data: cannot read the folder `[DIR]/instruments`: No such file or directory (os error 2)",
             "destinations.cdcs.token: `destinations.cdcs.token`: the environment variable `TEST_CDCS_TOKEN` is not set",
+            "harvesters.log: log readable: usage log `[DIR]/log.csv` cannot be read: No such file or directory (os error \
+             2); check `path`; is the share mounted?",
         ]
     );
     let plain = sandbox.nexus(["config", "check"]).code(3);

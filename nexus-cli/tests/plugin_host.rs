@@ -122,9 +122,11 @@ fn library(name: &str) -> PathBuf {
     std::env::current_exe().unwrap().with_file_name(file)
 }
 
-fn delivery(name: &str) -> Value {
+fn delivery(sandbox: &Sandbox, name: &str) -> Value {
+    let record = sandbox.path(&format!("{name}.xml"));
+    std::fs::write(&record, "<a/>").unwrap();
     json!({
-        "record": {"path": format!("/records/{name}.xml"), "key": name, "name": name, "content_sha256": "ab",
+        "record": {"path": record, "key": name, "name": name, "content_sha256": "ab",
                    "file_sha256": "cd", "size": 9},
         "session": {"identifier": "1", "start": "2024-03-05T09:10:00-07:00", "end": "2024-03-05T09:11:00-07:00",
                     "instrument": {"pid": "TEM", "display_name": "TEM", "api_url": "x", "timezone": "UTC"}},
@@ -141,9 +143,9 @@ fn a_library_in_rust_is_served() {
     assert_eq!(host.ask("configure", &json!({"settings": {}}))["error"]["message"], "`file` is missing");
     assert_eq!(host.ask("configure", &json!({"settings": {"file": index}}))["ok"], json!({}));
     assert_eq!(host.ask("target", &json!({}))["ok"]["can_find"], true);
-    assert_eq!(host.ask("find", &delivery("a"))["ok"], "none");
-    assert_eq!(host.ask("deliver", &delivery("a"))["ok"]["done"]["id"], "a");
-    assert_eq!(host.ask("find", &delivery("a"))["ok"]["one"]["content_sha256"], "ab");
+    assert_eq!(host.ask("find", &delivery(&sandbox, "a"))["ok"], "none");
+    assert_eq!(host.ask("deliver", &delivery(&sandbox, "a"))["ok"]["done"]["id"], "a");
+    assert_eq!(host.ask("find", &delivery(&sandbox, "a"))["ok"]["one"]["content_sha256"], "ab");
     assert_eq!(host.ask("dance", &json!({}))["unsupported"], true);
     let end = host.end();
     assert!(end.status.success() && end.rest.is_empty() && end.log.is_empty(), "{end:?}");

@@ -34,6 +34,7 @@ pub use rehearse::{PlannedActivity, PlannedSession};
 pub use reservations::Answer;
 pub use skip::{SKIPPED, Skipped, skip};
 
+use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::durable::{self, DurableError};
 use crate::export::{Bell, Routes};
@@ -393,19 +394,4 @@ fn line(session: &Session, result: String, detail: &str) -> SessionResult {
 
 fn lock(report: &Mutex<BuildReport>) -> MutexGuard<'_, BuildReport> {
     report.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An error with everything behind it, on one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.ends_with(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
 }

@@ -12,6 +12,7 @@ pub mod activity;
 pub mod adopt;
 pub mod build;
 pub mod builder;
+mod causes;
 pub mod clock;
 pub mod config;
 pub mod cursor;

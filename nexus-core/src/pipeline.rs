@@ -20,7 +20,8 @@ pub use crate::build::{Choice, PlannedActivity, PlannedSession};
 pub use crate::stop::StopFlag;
 pub use facility::{Facility, PipelineError, folders, routes};
 
-use crate::build::{Builder, with_causes};
+use crate::build::Builder;
+use crate::causes::with_causes;
 use crate::db::{Access, Database};
 use crate::durable;
 use crate::export::{Bell, Exporter, Moment, Tally};

@@ -64,16 +64,15 @@ fn a_plugin_that_there_is_not_or_that_cannot_be_run() {
     let cases = [
         ("plugin = \"fodler\"", "there is no destination plugin `fodler`; there are: folder"),
         ("plugin = \"logbook\"", "plugin `logbook` is a harvester, not a destination"),
-        (
-            "command = [\"python3\", \"share.py\"]",
-            "this version of nexus cannot run a plugin that is a program (`command`)",
-        ),
+        ("command = [\"./share\"]", "there is no program `[DIR]/./share`"),
         (
             "library = \"libshare.so\"",
-            "this version of nexus cannot run a library in a process of its own: to load it into this one, where a \
-             crash of the plugin is a crash of the run, write isolation = \"none\"",
+            "plugin library `[DIR]/libshare.so` cannot be read: No such file or directory (os error 2)",
         ),
-        ("library = \"none.so\"\nisolation = \"none\"", "plugin library `[DIR]/none.so` cannot be read"),
+        (
+            "library = \"none.so\"\nisolation = \"none\"",
+            "plugin library `[DIR]/none.so` cannot be read: No such file or directory (os error 2)",
+        ),
         (
             "plugin = \"folder\"\nlayout = \"{year}\"",
             "plugin `folder` refuses its settings: settings of the folder: `layout` is `{year}`; its file name must \

@@ -99,7 +99,7 @@ impl Files {
         }
         let tree = match walked.forest.tree(root) {
             Ok(tree) => tree,
-            Err(error) => return Ok(Answer::Away(super::with_causes(error))),
+            Err(error) => return Ok(Answer::Away(crate::causes::with_causes(error))),
         };
         let window = window(session);
         if tree.count(window) == 0 {

@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::plan::Plan;
-use super::{Builder, Told, with_causes};
+use super::{Builder, Told};
 use crate::builder::{self, BuildError, BuiltRecord, Material, SampleIds};
+use crate::causes::with_causes;
 use crate::durable::{self, DurableError};
 use crate::session::Session;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use nexus_plugin_api::{PathRef, Signal};
 
 use super::Material;
+use crate::causes::with_causes;
 use crate::extract::FileLost;
 use crate::preview;
 use crate::side_file::{self, Outcome, Place, SideFileError};
@@ -25,7 +26,7 @@ pub(super) fn drawn(
         return None;
     }
     preview::preview_of(&file.path).unwrap_or_else(|error| {
-        warnings.push(told(&error));
+        warnings.push(with_causes(&error));
         None
     })
 }
@@ -44,7 +45,7 @@ pub(super) fn write(
     let place = match Place::new(&material.data, relative, index, count) {
         Ok(place) => place,
         Err(error) => {
-            warnings.push(told(&error));
+            warnings.push(with_causes(&error));
             return Ok(None);
         }
     };
@@ -52,7 +53,7 @@ pub(super) fn write(
         Ok(_) => Ok(()),
         Err(error) if error.is_disk_full() => Err(FileLost::DiskFull(Box::new(error))),
         Err(error) => {
-            warnings.push(told(&error));
+            warnings.push(with_causes(&error));
             Ok(())
         }
     };
@@ -67,8 +68,4 @@ pub(super) fn write(
     let preview = place.preview();
     let below = preview.strip_prefix(&material.data).unwrap_or(&preview);
     Ok(preview.is_file().then(|| super::datasets::rooted(below)))
-}
-
-fn told(error: &dyn std::error::Error) -> String {
-    crate::build::with_causes(error)
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::adopt;
-use crate::build::{Choice, with_causes};
+use crate::build::Choice;
+use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::config::{Config, DestinationConfig, ExportStrategy, FileStrategy};
 use crate::db::{Access, Database, DbError};

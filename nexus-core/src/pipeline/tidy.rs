@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::{Facility, PAGE, PipelineError};
-use crate::build::with_causes;
+use crate::causes::with_causes;
 use crate::delivery::{State, table};
 use crate::durable;
 use crate::report::RunReport;

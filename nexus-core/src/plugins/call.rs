@@ -287,8 +287,11 @@ mod tests {
                     })
                 })
                 .collect();
-            for _ in 0..6 {
+            // Two are under way at once, since none is released before both have begun.
+            for _ in 0..2 {
                 begun.recv().unwrap();
+            }
+            for _ in 0..6 {
                 release.send(()).unwrap();
             }
             for call in calls {

@@ -4,6 +4,7 @@ use nexus_plugin_api::host::LoadError;
 use nexus_plugin_api::{PluginError, PluginKind};
 
 use super::process::StartError;
+use crate::causes::with_causes;
 use crate::config::{Problem, SecretError};
 
 /// A table of the configuration that makes no instance.
@@ -87,7 +88,7 @@ pub enum OpenError {
         plugin: String,
     },
     /// The library cannot be loaded.
-    #[error("[{table}]: {error}")]
+    #[error("[{table}]: {}", with_causes(error))]
     Load {
         /// The table.
         table: String,
@@ -95,7 +96,7 @@ pub enum OpenError {
         error: LoadError,
     },
     /// The program cannot be used, or a file is not the one that was pinned.
-    #[error("[{table}]: {error}")]
+    #[error("[{table}]: {}", with_causes(error))]
     Start {
         /// The table.
         table: String,

@@ -29,6 +29,7 @@ use super::Surroundings;
 use super::call::Limits;
 use super::files::{FileError, Program, check_pin};
 use super::groups::Groups;
+use crate::causes::with_causes;
 use crate::secret::Redactor;
 use child::Process;
 use pool::{Pool, PoolWire};
@@ -240,20 +241,6 @@ fn who(name: &str, launch: &Launch) -> String {
 
 fn unusable_manifest(launch: &Launch, reason: &str) -> StartError {
     StartError::Load(LoadError::Manifest { origin: launch.origin.clone(), reason: reason.to_owned() })
-}
-
-/// An error with its causes, in one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let part = error.to_string();
-        if !text.ends_with(&part) {
-            text = format!("{text}: {part}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn with_hint(error: &PluginError) -> String {
