@@ -16,7 +16,8 @@ use crate::message::{
     PathParams, ReservationsAnswer, ReservationsParams,
 };
 use crate::{
-    ActionOutcome, CheckReport, Delivery, Found, HarvestPage, HarvestRequest, Manifest, PluginError, Step, Target,
+    ActionOutcome, CheckReport, Delivery, Found, HarvestPage, HarvestRequest, Manifest, PluginError, Step,
+    Target,
 };
 
 /// The schema of one message.
@@ -50,7 +51,9 @@ pub fn documents() -> Vec<Document> {
 pub fn params(method: Method) -> Option<Document> {
     let name = format!("{method}.params");
     Some(match method {
-        Method::Manifest | Method::Check | Method::Instruments | Method::Target | Method::Actions => return None,
+        Method::Manifest | Method::Check | Method::Instruments | Method::Target | Method::Actions => {
+            return None;
+        }
         Method::Configure => sent::<ConfigureParams<'_>>(&name),
         Method::Harvest => sent::<HarvestRequest>(&name),
         Method::Reservations => sent::<ReservationsParams<'_>>(&name),

@@ -13,8 +13,8 @@ use nexus_plugin_api::message::{
 };
 use nexus_plugin_api::schema::{self, Document};
 use nexus_plugin_api::{
-    ActionOutcome, CheckReport, Delivery, Found, HarvestPage, HarvestRequest, Manifest, MetaMap, PathRef, Step,
-    Target,
+    ActionOutcome, CheckReport, Delivery, Found, HarvestPage, HarvestRequest, Manifest, MetaMap, PathRef,
+    Step, Target,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,7 +72,10 @@ fn must_fit(name: &str, value: &Value) {
 
 fn same(name: &str, example: &Value, read: &impl Serialize) {
     let written = serde_json::to_value(read).unwrap();
-    assert!(kept(example, &written), "{name}: the page says\n{example:#}\nread and written it is\n{written:#}");
+    assert!(
+        kept(example, &written),
+        "{name}: the page says\n{example:#}\nread and written it is\n{written:#}"
+    );
     if schema_of(name).is_some() {
         must_fit(name, example);
         must_fit(name, &written);

@@ -129,7 +129,8 @@ proptest! {
 #[test]
 fn choices_fit_in_each_of_their_forms() {
     let remote = Remote { id: "1".into(), url: None, content_sha256: Some("ab".into()) };
-    for found in [Found::None, Found::One(remote.clone()), Found::Many(vec![remote.clone(), remote.clone()])] {
+    for found in [Found::None, Found::One(remote.clone()), Found::Many(vec![remote.clone(), remote.clone()])]
+    {
         fits("find.answer", &found).unwrap();
     }
     let more = Step::More(nexus_plugin_api::Checkpoint(json!({"part": 2})));
@@ -169,7 +170,10 @@ fn what_the_host_refuses_does_not_fit() {
         ("accepts.params", json!({})),
         ("extract.answer", json!({"signals": [{"dataset_type": "Image"}]})),
         ("extract.answer", json!({"signals": [{"dataset_type": "Image", "metadata": {"Stage": {"X": 1}}}]})),
-        ("extract.answer", json!({"signals": [{"dataset_type": "Image", "metadata": {"X": {"unit": "nm"}}}]})),
+        (
+            "extract.answer",
+            json!({"signals": [{"dataset_type": "Image", "metadata": {"X": {"unit": "nm"}}}]}),
+        ),
         ("extract.answer", json!({"signals": [{"dataset_type": "Image", "metadata": {"X": [{"map": {}}]}}]})),
         ("log", json!({"log": {"level": "loud", "message": "a"}})),
         ("harvest.answer", json!({"events": [{"external_id": "1"}]})),

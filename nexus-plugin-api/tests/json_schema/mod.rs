@@ -20,25 +20,34 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
         match word.as_str() {
             "$schema" | "$defs" | "title" | "description" | "default" | "examples" | "format" => {}
             "$ref" => check(root, resolve(root, wanted), value, at, found),
-            "type" => require(is_of(wanted, value), found, || format!("{at}: {value} is not of type {wanted}")),
+            "type" => {
+                require(is_of(wanted, value), found, || format!("{at}: {value} is not of type {wanted}"))
+            }
             "const" => require(value == wanted, found, || format!("{at}: {value} is not {wanted}")),
             "enum" => require(wanted.as_array().unwrap().contains(value), found, || {
                 format!("{at}: {value} is none of {wanted}")
             }),
             "minimum" => {
-                require(value.as_f64().is_none_or(|number| number >= wanted.as_f64().unwrap()), found, || {
-                    format!("{at}: {value} is below {wanted}")
-                });
+                require(
+                    value.as_f64().is_none_or(|number| number >= wanted.as_f64().unwrap()),
+                    found,
+                    || format!("{at}: {value} is below {wanted}"),
+                );
             }
             "maximum" => {
-                require(value.as_f64().is_none_or(|number| number <= wanted.as_f64().unwrap()), found, || {
-                    format!("{at}: {value} is above {wanted}")
-                });
+                require(
+                    value.as_f64().is_none_or(|number| number <= wanted.as_f64().unwrap()),
+                    found,
+                    || format!("{at}: {value} is above {wanted}"),
+                );
             }
             "pattern" => {
                 assert_eq!(wanted, "^([0-9a-fA-F]{2})*$", "the only pattern this knows");
-                let hex = |text: &str| text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-                require(value.as_str().is_none_or(hex), found, || format!("{at}: {value} is not hexadecimal"));
+                let hex =
+                    |text: &str| text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+                require(value.as_str().is_none_or(hex), found, || {
+                    format!("{at}: {value} is not hexadecimal")
+                });
             }
             "required" => {
                 for name in wanted.as_array().unwrap().iter().map(|name| name.as_str().unwrap()) {

@@ -9,7 +9,7 @@ mod lenient;
 
 use serde_json::{Map, Value};
 
-pub use details::{Details, details};
+pub use details::details;
 
 /// The answers of one place: an object with something in it.
 #[derive(Debug, Clone, Copy)]

@@ -111,8 +111,7 @@ impl Client {
             .build();
         let failed = |error| ClientError::of_transport(without_query(url), error);
         let mut response = request.call().map_err(failed)?;
-        let body =
-            response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().map_err(failed)?;
+        let body = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().map_err(failed)?;
         let (status, size, took) = (response.status(), body.len(), began.elapsed());
         call.log(LogLevel::Debug, &format!("GET {url}: {status}, {size} bytes, {took:.2?}"));
         let headers = response.headers().clone();
@@ -130,11 +129,8 @@ impl Client {
             return serde_json::from_slice(&answer.body)
                 .map_err(|error| ClientError::Garbage { url, why: error.to_string() });
         }
-        let body: Value = if is_json {
-            serde_json::from_slice(&answer.body).unwrap_or_default()
-        } else {
-            Value::Null
-        };
+        let body: Value =
+            if is_json { serde_json::from_slice(&answer.body).unwrap_or_default() } else { Value::Null };
         let wait = answer.header(header::RETRY_AFTER).and_then(|text| retry::wanted(text, self.pause.now()));
         Err(ClientError::of_status(url, answer.status.as_u16(), &body, wait))
     }
@@ -152,6 +148,3 @@ fn without_query(url: &Url) -> String {
     url.set_query(None);
     url.to_string()
 }
-
-#[cfg(test)]
-mod tests;

@@ -128,7 +128,8 @@ fn duration(key: &str, text: Option<&str>, default: &str) -> Result<Duration, Pl
 }
 
 fn since(text: &str) -> Result<DateTime<Utc>, PluginError> {
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(NaiveTime::MIN).and_utc());
+    let date =
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(NaiveTime::MIN).and_utc());
     date.ok().or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())).ok_or_else(|| {
         wrong(&format!("`since` is `{text}`; it takes a date (2026-01-31) or a time with its offset"))
     })
@@ -235,7 +236,8 @@ mod tests {
     #[test]
     fn what_nexuslims_was_given_is_enough() {
         let settings =
-            with(&[("timezone", json!("America/Denver")), ("time_format", json!("%Y-%m-%dT%H:%M:%S%z"))]).unwrap();
+            with(&[("timezone", json!("America/Denver")), ("time_format", json!("%Y-%m-%dT%H:%M:%S%z"))])
+                .unwrap();
         assert_eq!(settings.overlap, TimeDelta::days(7));
         assert!(!settings.others_bookings && !settings.user_ids);
     }
@@ -250,7 +252,10 @@ mod tests {
         assert!(message("timeout", &json!("0 s")).contains("`timeout`"));
         assert!(message("since", &json!("last year")).contains("last year"));
         assert!(message("tokn", &json!("x")).contains("tokn"));
-        assert!(message("proxy", &json!("http://u:secret@p:1/")).contains("HTTPS_PROXY") || !message("proxy", &json!("http://u:secret@p:1/")).contains("secret"));
+        assert!(
+            message("proxy", &json!("http://u:secret@p:1/")).contains("HTTPS_PROXY")
+                || !message("proxy", &json!("http://u:secret@p:1/")).contains("secret")
+        );
         for token in ["", " ", "two words", "tök"] {
             let said = message("token", &json!(token));
             assert!(said.contains("`token`") && (token.trim().is_empty() || !said.contains(token)), "{said}");

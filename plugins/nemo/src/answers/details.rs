@@ -42,12 +42,11 @@ fn text(what: &str, input: Option<&Value>, warnings: &mut Vec<String>) -> Option
             return None;
         }
     };
-    let clean: String = text.chars().filter(|c| is_printable(*c)).collect();
-    if clean.len() != text.len() {
-        warnings.push(format!("{what} held characters that a record cannot carry; they were left out"));
+    if !text.chars().all(is_printable) {
+        warnings.push(format!("{what} holds characters that a record cannot carry; they are shown as \u{FFFD}"));
     }
-    let clean = clean.trim();
-    (!clean.is_empty()).then(|| clean.to_owned())
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// The characters that XML 1.0 can carry.

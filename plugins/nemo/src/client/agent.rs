@@ -18,7 +18,9 @@ pub fn agent(settings: &Settings) -> Result<Agent, PluginError> {
         Some(path) => {
             let shown = path.display();
             let pem = std::fs::read(path).map_err(|error| {
-                PluginError::permanent(format!("settings of nemo: failed to read `ca_bundle` {shown}: {error}"))
+                PluginError::permanent(format!(
+                    "settings of nemo: failed to read `ca_bundle` {shown}: {error}"
+                ))
             })?;
             let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
                 .filter_map(|item| match item {

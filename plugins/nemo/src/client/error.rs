@@ -105,6 +105,12 @@ pub enum ClientError {
         /// What came.
         content_type: String,
     },
+    /// JSON of another shape than a list has.
+    #[error("the answer of {url} is neither a list nor a page of one")]
+    NoList {
+        /// What was asked.
+        url: String,
+    },
     /// It says JSON and is none.
     #[error("the answer of {url} cannot be read: {why}")]
     Garbage {
@@ -134,7 +140,9 @@ impl ClientError {
         match error {
             ureq::Error::Timeout(_) => Self::Slow { url, why },
             ureq::Error::BodyExceedsLimit(_) => Self::Garbage { url, why },
-            ureq::Error::Pem(_) | ureq::Error::Rustls(_) | ureq::Error::Tls(_) => Self::Untrusted { url, why },
+            ureq::Error::Pem(_) | ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
+                Self::Untrusted { url, why }
+            }
             _ if lower.contains("certificate") => Self::Untrusted { url, why },
             _ => Self::Unreachable { url, why },
         }
@@ -171,7 +179,11 @@ impl ClientError {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Slow { .. } | Self::Pause { .. } | Self::Unavailable { .. } | Self::Garbage { .. }
+            Self::Unreachable { .. }
+                | Self::Slow { .. }
+                | Self::Pause { .. }
+                | Self::Unavailable { .. }
+                | Self::Garbage { .. }
         )
     }
 
@@ -189,7 +201,7 @@ impl ClientError {
                 "give the account the rights to view usage events, reservations, tools and users \
                  (NEMO.view_usageevent, view_reservation, view_tool, view_user)"
             }
-            Self::NotFound { .. } | Self::NotJson { .. } => {
+            Self::NotFound { .. } | Self::NotJson { .. } | Self::NoList { .. } => {
                 "`address` must be the root of the API, with its slash: https://nemo.example.org/api/"
             }
             Self::Elsewhere { .. } => {

@@ -106,9 +106,11 @@ fn read(url: &Url, answer: Value) -> Result<Page, ClientError> {
         Value::Array(rows) => Ok(Page { rows, count: None, next: None }),
         Value::Object(mut page) => match page.remove("results") {
             Some(Value::Array(rows)) => {
-                let count = page.get("count").and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok());
+                let count =
+                    page.get("count").and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok());
                 let next = page.get("next").and_then(Value::as_str);
-                let next = next.and_then(|next| url.join(next).ok()?.query().map(|query| Query(query.to_owned())));
+                let next =
+                    next.and_then(|next| url.join(next).ok()?.query().map(|query| Query(query.to_owned())));
                 Ok(Page { rows, count, next })
             }
             _ => Err(no_list(url)),
@@ -118,5 +120,5 @@ fn read(url: &Url, answer: Value) -> Result<Page, ClientError> {
 }
 
 fn no_list(url: &Url) -> ClientError {
-    ClientError::Garbage { url: without_query(url), why: "it is neither a list nor a page of one".to_owned() }
+    ClientError::NoList { url: without_query(url) }
 }
