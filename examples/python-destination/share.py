@@ -1,8 +1,6 @@
-#!/usr/bin/env python3
 """A destination for nexus: every record becomes an XML file in a folder. Standard library only."""
 import hashlib, json, os, re, sys
 from pathlib import Path
-
 MANIFEST = {"name": "share", "version": "1.0.0", "kind": "destination", "protocol": "1.0",
             "summary": "Copies each record into a folder.", "capabilities": ["find", "update"],
             "settings": {"type": "object", "required": ["folder"], "properties": {
@@ -13,8 +11,11 @@ def place_of(delivery):  # The key in the name makes the file this session's, an
     name, key = (re.sub(r"[^\w.-]", "_", delivery["record"][word], flags=re.ASCII) for word in ("name", "key"))
     return Path(settings["folder"], f"{name[:120]}.{key}.xml")
 
-def local(path):  # A path that is not UTF-8 comes as {"bytes": "<hex>"}.
-    return os.fsdecode(bytes.fromhex(path["bytes"])) if isinstance(path, dict) else path
+def bytes_of(path):  # A path that is not UTF-8 comes as {"bytes": "<hex>"}.
+    path = os.fsdecode(bytes.fromhex(path["bytes"])) if isinstance(path, dict) else path
+    if not os.path.isfile(path):
+        raise ValueError(f"there is no record {path!a}")
+    return Path(path).read_bytes()
 
 def write(place, data):  # Whoever looks sees the old file or the new one, never half of one.
     part = place.with_name(f".{place.name}.part")
@@ -29,18 +30,17 @@ def target(_):
     return {"id": Path(settings["folder"]).as_uri(), "can_find": True}
 
 def find(delivery):  # The hash is told only of a record that is complete.
-    record, note = place_of(delivery), place_of(delivery).with_suffix(".json")
-    if not record.exists():
+    place, note = place_of(delivery), place_of(delivery).with_suffix(".json")
+    if not place.exists():
         return "none"
     said = json.loads(note.read_bytes()) if note.exists() else {}
-    whole = said.get("file_sha256") == hashlib.sha256(record.read_bytes()).hexdigest()
-    hash = said.get("content_sha256") if whole else None
-    return {"one": {"id": record.name, "url": record.as_uri(), "content_sha256": hash}}
+    whole = said.get("file_sha256") == hashlib.sha256(place.read_bytes()).hexdigest()
+    content = said["content_sha256"] if whole else None
+    return {"one": {"id": place.name, "url": place.as_uri(), "content_sha256": content}}
 
 def deliver(delivery):  # The note first, the record last: until then nothing has been delivered.
-    data = Path(local(delivery["record"]["path"])).read_bytes()
-    note = {word: delivery["record"][word] for word in ("content_sha256", "file_sha256")}
-    write(place_of(delivery).with_suffix(".json"), json.dumps(note).encode())
+    data = bytes_of(delivery["record"]["path"])
+    write(place_of(delivery).with_suffix(".json"), json.dumps(delivery["record"]).encode())
     write(place_of(delivery), data)
     return {"done": find(delivery)["one"]}
 
@@ -54,7 +54,7 @@ for request in filter(lambda line: "method" in line, map(json.loads, sys.stdin.b
     method = METHODS.get(request["method"])
     try:
         reply = {"ok": method(request["params"])} if method else {"unsupported": True}
-    except OSError as error:  # The disk, the share, the rights. Nothing was delivered: its last step is the rename.
-        kind = "auth" if isinstance(error, PermissionError) else "transient"
-        reply = {"error": {"class": kind, "effect": "none", "message": f"cannot use the folder: {error}"}}
+    except Exception as error:  # Nothing was delivered: the last step is the rename.
+        kind = {PermissionError: "auth"}.get(type(error), "transient" if isinstance(error, OSError) else "permanent")
+        reply = {"error": {"class": kind, "effect": "none", "message": f"{type(error).__name__}: {error}"}}
     print(json.dumps({"id": request["id"], **reply}), flush=True)

@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::ProgressBar;
+use nexus_plugin_api::{CheckReport, CheckResult};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Global;
-use crate::exit_code::Stop;
+use crate::exit_code::{ExitCode, Stop};
 
 /// Width of a table that is not written to a terminal.
 const PIPE_WIDTH: u16 = 120;
@@ -138,4 +139,42 @@ where
         table.add_row(row);
     }
     line(table.to_string());
+}
+
+/// Prints what was checked, and gives the code to exit with.
+pub fn checks(global: &Global, report: &CheckReport) -> Result<ExitCode, Stop> {
+    let failed = count(report, CheckResult::Failed);
+    if global.json {
+        json(report)?;
+    } else {
+        let rows = report
+            .items
+            .iter()
+            .map(|item| vec![item.name.clone(), word(item.result).to_owned(), item.detail.clone()]);
+        table(&["check", "result", "detail"], rows);
+        line(summary(failed, count(report, CheckResult::Warning)));
+    }
+    Ok(if failed == 0 { ExitCode::Done } else { ExitCode::Configuration })
+}
+
+fn count(report: &CheckReport, result: CheckResult) -> usize {
+    report.items.iter().filter(|item| item.result == result).count()
+}
+
+fn word(result: CheckResult) -> &'static str {
+    match result {
+        CheckResult::Ok => "ok",
+        CheckResult::Warning => "warning",
+        CheckResult::Failed => "failed",
+    }
+}
+
+fn summary(failed: usize, warnings: usize) -> String {
+    let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    match (failed, warnings) {
+        (0, 0) => "everything is in order".to_owned(),
+        (0, warnings) => number(warnings, "warning"),
+        (failed, 0) => format!("{} failed", number(failed, "check")),
+        (failed, warnings) => format!("{} failed, {}", number(failed, "check"), number(warnings, "warning")),
+    }
 }

@@ -167,7 +167,7 @@ impl Builder<'_> {
         notices.tell(&mut report.needs_person, &mut report.warnings);
         let troubles = std::mem::take(&mut report.troubles).into_iter();
         report.needs_person.extend(
-            troubles.map(|(reason, (count, detail))| format!("{reason} ({count} sessions wait): {detail}")),
+            troubles.map(|(reason, (count, detail))| format!("{reason} ({}): {detail}", waiting(count))),
         );
         done.map(|()| report)
     }
@@ -363,6 +363,11 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// How many sessions wait, in words.
+fn waiting(count: u64) -> String {
+    if count == 1 { "1 session waits".to_owned() } else { format!("{count} sessions wait") }
 }
 
 /// How many sessions to plan together when so many may still be built. A small limit is no reason to ask for

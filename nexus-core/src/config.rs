@@ -208,16 +208,17 @@ impl Config {
 }
 
 fn carrier(table: &Checked) -> Carrier {
+    let sha256 = as_text(table.get("sha256")).map(str::to_owned);
+    let processes = as_integer::<usize>(table.get("processes")).max(1);
     if let Some(words @ [_, ..]) = table.get("command").and_then(texts) {
-        return Carrier::Command { words: words.to_vec() };
+        return Carrier::Command { words: words.to_vec(), sha256, processes };
     }
     if let Some(path) = as_path(table.get("library")) {
-        let sha256 = as_text(table.get("sha256")).map(str::to_owned);
         let isolation = match as_text(table.get("isolation")) {
             Some("none") => Isolation::None,
             _ => Isolation::Process,
         };
-        return Carrier::Library { path, sha256, isolation };
+        return Carrier::Library { path, sha256, isolation, processes };
     }
     Carrier::Linked { plugin: as_text(table.get("plugin")).unwrap_or_default().to_owned() }
 }

@@ -8,6 +8,7 @@
 //! Thousands of small files that can be made again are written by [`write_atomic_unsynced`] and made
 //! durable together by [`sync_filesystem`]: a sync of each would cost milliseconds.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -248,17 +249,38 @@ pub fn rename_durable(from: &Path, to: &Path) -> Result<(), DurableError> {
     sync_both(from, to)
 }
 
-/// Moves a file, also to another file system: there it is copied, synced and named before the old one goes.
-/// At every moment at least one of the two names holds the whole content.
-pub fn move_durable(from: &Path, to: &Path) -> Result<(), DurableError> {
-    match fs::rename(from, to) {
-        Ok(()) => sync_both(from, to),
+/// Moves files, also to another file system: there each is copied, synced and named before the old one goes.
+/// Answers what could not be moved.
+///
+/// Every folder is synced once, at the end, those that were moved into first: after a power cut a file may have
+/// its old name, its new one or both, and each of them holds the whole content.
+pub fn move_all_durable(moves: impl IntoIterator<Item = (PathBuf, PathBuf)>) -> Vec<DurableError> {
+    let mut failed = Vec::new();
+    let (mut left, mut entered) = (BTreeSet::new(), BTreeSet::new());
+    for (from, to) in moves {
+        match move_unsynced(&from, &to) {
+            Ok(()) => {
+                left.insert(folder_of(&from));
+                entered.insert(folder_of(&to));
+            }
+            Err(error) => failed.push(error),
+        }
+    }
+    let synced: Result<(), DurableError> =
+        entered.iter().chain(left.difference(&entered)).try_for_each(|folder| sync_dir(folder));
+    failed.extend(synced.err());
+    failed
+}
+
+fn move_unsynced(from: &Path, to: &Path) -> Result<(), DurableError> {
+    let moved = match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             copy_durable(from, to)?;
-            remove(from)
+            fs::remove_file(from)
         }
-        Err(error) => Err(DurableError::new("move", from, error)),
-    }
+        other => other,
+    };
+    moved.map_err(|error| DurableError::new("move", from, error))
 }
 
 /// Copies a file, atomically and durably, replacing what had the name. Permissions are copied too.

@@ -31,7 +31,7 @@ use crate::report::ExportCounts;
 use crate::stop::StopFlag;
 use crate::writer::{WriteError, Writer};
 
-/// Workers of a destination that can tell what it holds.
+/// Workers of a destination that can tell what it holds, unless it has processes of its own: then one for each.
 const WORKERS: usize = 4;
 /// Deliveries claimed at once from such a destination; what is not begun when it pauses is put back.
 const PAGE: usize = 8;
@@ -121,7 +121,7 @@ impl Exporter<'_> {
             tally: Mutex::default(),
             failures_in_a_row: AtomicU32::new(0),
         };
-        let workers = if desk.target.can_find { WORKERS } else { 1 };
+        let workers = if desk.target.can_find { destination.at_once.unwrap_or(WORKERS) } else { 1 };
         let ended = std::thread::scope(|scope| {
             let others: Vec<_> = (1..workers).map(|_| scope.spawn(|| desk.serve())).collect();
             let mut ended = desk.serve();

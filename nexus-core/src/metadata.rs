@@ -8,7 +8,7 @@ mod values;
 
 pub use flatten::{Flat, flatten};
 pub use split::split;
-pub use units::short_symbol;
+pub use units::{long_name, short_symbol};
 pub use values::{float_text, text_and_unit};
 
 #[cfg(test)]

@@ -7,8 +7,31 @@ use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
+use crate::delivery::{Delivery, table};
+use crate::event::{self, Event};
 use crate::ids::SessionId;
-use crate::timestamp::Timestamp;
+use crate::meta;
+use crate::own_table::OwnTableError;
+use crate::run::Run;
+use crate::timestamp::{Timestamp, UtcTime};
+use crate::upload_log::{UploadLog, UploadLogError};
+
+/// What was asked cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum OverviewError {
+    /// Of the shared tables, or by a count.
+    #[error("failed to read the database")]
+    Database(#[from] rusqlite::Error),
+    /// Of runs, events and the heartbeat.
+    #[error(transparent)]
+    Own(#[from] OwnTableError),
+    /// Of deliveries.
+    #[error(transparent)]
+    Delivery(#[from] table::DeliveryError),
+    /// Of uploads.
+    #[error(transparent)]
+    Upload(#[from] UploadLogError),
+}
 
 /// How many sessions and deliveries stand where.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -108,7 +131,7 @@ pub struct UploadLine {
     pub destination: String,
     /// Whether it worked.
     pub success: bool,
-    /// When, as stored.
+    /// When; empty if what is stored is no time.
     pub timestamp: String,
     /// Remote id.
     pub record_id: Option<String>,
@@ -163,7 +186,7 @@ const LINE: &str = "
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn overview(conn: &Connection) -> rusqlite::Result<Overview> {
+pub fn overview(conn: &Connection) -> Result<Overview, OverviewError> {
     let mut out = Overview::default();
     grouped(
         conn,
@@ -189,23 +212,13 @@ pub fn overview(conn: &Connection) -> rusqlite::Result<Overview> {
         let (destination, state, count) = row?;
         out.deliveries.entry(destination).or_default().insert(state, count);
     }
-    out.last_run = conn
-        .query_row(
-            "SELECT id, started_at, ended_at, exit_code FROM nexus_run ORDER BY id DESC LIMIT 1",
-            [],
-            |row| {
-                Ok(LastRun {
-                    id: row.get(0)?,
-                    started_at: row.get(1)?,
-                    ended_at: row.get(2)?,
-                    exit_code: row.get(3)?,
-                })
-            },
-        )
-        .optional()?;
-    out.last_heartbeat = conn
-        .query_row("SELECT value FROM nexus_meta WHERE key = 'heartbeat'", [], |row| row.get(0))
-        .optional()?;
+    out.last_run = Run::last(conn)?.map(|run| LastRun {
+        id: run.id.0,
+        started_at: run.started_at.to_string(),
+        ended_at: run.ended_at.map(|ended| ended.to_string()),
+        exit_code: run.exit_code.map(i64::from),
+    });
+    out.last_heartbeat = meta::last_heartbeat(conn)?.map(|at| at.to_string());
     Ok(out)
 }
 
@@ -296,7 +309,7 @@ type Facts = (Option<i64>, Option<String>, Option<String>, bool);
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn story(conn: &Connection, id: &SessionId) -> rusqlite::Result<Option<SessionStory>> {
+pub fn story(conn: &Connection, id: &SessionId) -> Result<Option<SessionStory>, OverviewError> {
     let stored = conn
         .query_row(
             &format!("{LINE} AND s.session_identifier = ?1 ORDER BY s.id_session_log LIMIT 1"),
@@ -326,55 +339,42 @@ pub fn story(conn: &Connection, id: &SessionId) -> rusqlite::Result<Option<Sessi
         built_at,
         content_sha256,
         rebuild_requested,
-        deliveries: all(
-            conn,
-            "SELECT destination, state, attempt, remote_id, remote_url, failure_class, failure_text, not_before, origin
-               FROM nexus_delivery WHERE session_identifier = ?1 ORDER BY destination",
-            id,
-            |row| {
-                Ok(DeliveryLine {
-                    destination: row.get(0)?,
-                    state: row.get(1)?,
-                    attempt: row.get(2)?,
-                    remote_id: row.get(3)?,
-                    remote_url: row.get(4)?,
-                    failure_class: row.get(5)?,
-                    failure_text: row.get(6)?,
-                    not_before: row.get(7)?,
-                    origin: row.get(8)?,
-                })
-            },
-        )?,
-        uploads: all(
-            conn,
-            "SELECT destination_name, success, timestamp, record_id, error_message
-               FROM upload_log WHERE session_identifier = ?1 ORDER BY id",
-            id,
-            |row| {
-                Ok(UploadLine {
-                    destination: row.get(0)?,
-                    success: row.get(1)?,
-                    timestamp: row.get(2)?,
-                    record_id: row.get(3)?,
-                    error_message: row.get(4)?,
-                })
-            },
-        )?,
-        events: all(
-            conn,
-            "SELECT at, kind, detail FROM nexus_event WHERE session_identifier = ?1 ORDER BY id",
-            id,
-            |row| Ok(EventLine { at: row.get(0)?, kind: row.get(1)?, detail: row.get(2)? }),
-        )?,
+        deliveries: table::of_session(conn, id)?.into_iter().map(DeliveryLine::from).collect(),
+        uploads: UploadLog::of_session(conn, id)?.rows.into_iter().map(UploadLine::from).collect(),
+        events: event::of_session(conn, id)?.into_iter().map(EventLine::from).collect(),
     }))
 }
 
-fn all<T>(
-    conn: &Connection,
-    sql: &str,
-    id: &SessionId,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    let mut statement = conn.prepare(sql)?;
-    statement.query_map([id], read)?.collect()
+impl From<Delivery> for DeliveryLine {
+    fn from(row: Delivery) -> Self {
+        Self {
+            destination: row.destination.to_string(),
+            state: row.state.to_string(),
+            attempt: row.attempt.into(),
+            remote_id: row.remote_id,
+            remote_url: row.remote_url,
+            failure_class: row.failure_class.map(|class| class.to_string()),
+            failure_text: row.failure_text,
+            not_before: row.not_before.map(|at| UtcTime::new(at).to_string()),
+            origin: row.origin.to_string(),
+        }
+    }
+}
+
+impl From<UploadLog> for UploadLine {
+    fn from(row: UploadLog) -> Self {
+        Self {
+            destination: row.destination.to_string(),
+            success: row.success,
+            timestamp: row.timestamp.map(|at| at.to_string()).unwrap_or_default(),
+            record_id: row.record_id,
+            error_message: row.error_message,
+        }
+    }
+}
+
+impl From<Event> for EventLine {
+    fn from(event: Event) -> Self {
+        Self { at: event.at.to_string(), kind: event.note.kind, detail: event.note.detail }
+    }
 }

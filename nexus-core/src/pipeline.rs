@@ -10,7 +10,6 @@ mod facility;
 mod recover;
 mod tidy;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -32,7 +31,7 @@ use crate::instrument::{Instruments, instrument_ref};
 use crate::journal::Journal;
 use crate::lock::{DatabaseLock, RunLock};
 use crate::meta;
-use crate::plugins::{HarvesterInstance, harvester_of};
+use crate::plugins::{Groups, HarvesterInstance, Reaped, harvester_of};
 use crate::reconcile;
 use crate::report::{HarvestCounts, Progress, RunReport};
 use crate::session::{self, RecordStatus};
@@ -42,6 +41,9 @@ use crate::writer::{WriteError, Writer};
 
 /// How long a run waits for a command that writes to the database.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sessions asked about in one job of the writer, so that others come to their turn.
+const PAGE: usize = 500;
 
 /// Which steps a run makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     let config = &facility.config;
     facility.check_storage()?;
     let _run_lock = RunLock::try_acquire(&config.storage.data)?;
+    let at_work = AtWork::begin(&facility.groups);
+    let orphans = at_work.0.reap();
     let _database_lock = DatabaseLock::acquire(&config.database.path, LOCK_PATIENCE)?;
     facility.require_known()?;
     let mut database = Database::open(&config.database.path, Access::Write)?;
@@ -76,7 +80,7 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     let journal = Journal::open(database.read(), facility.clock.as_ref()).map_err(WriteError::from)?;
     let writer = Writer::start(database);
     let run = Run { facility, writer: &writer, instruments: &instruments, journal: Arc::new(journal) };
-    let report = run.steps(steps);
+    let report = run.steps(steps, &orphans);
     // What was answered is committed; a failure to close loses nothing.
     drop(writer);
     report
@@ -122,6 +126,23 @@ pub fn rehearse(
     Ok(report)
 }
 
+/// Plugins may have processes as long as this lives: it goes before the run lock does, however the run ends, so
+/// that nobody is at work on a destination when another run asks it.
+struct AtWork<'a>(&'a Groups);
+
+impl<'a> AtWork<'a> {
+    fn begin(groups: &'a Groups) -> Self {
+        groups.open();
+        Self(groups)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 struct Run<'a> {
     facility: &'a Facility,
     writer: &'a Writer,
@@ -130,8 +151,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn steps(&self, steps: Steps) -> Result<RunReport, PipelineError> {
+    fn steps(&self, steps: Steps, orphans: &[Reaped]) -> Result<RunReport, PipelineError> {
         let mut report = RunReport::default();
+        report.warnings.extend(orphans.iter().map(Reaped::to_string));
         tidy::sweep(self.facility, &mut report);
         self.recover(&mut report)?;
         if steps.harvest {
@@ -362,26 +384,17 @@ impl Run<'_> {
     /// What was built when its line was written may be delivered by now.
     fn final_status(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let built = RecordStatus::BuiltNotExported.to_string();
-        let ids: Vec<SessionId> = report
-            .sessions
-            .iter()
-            .filter(|line| line.result == built)
-            .map(|line| line.session.clone())
-            .collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let done: BTreeSet<SessionId> = self.writer.run(move |tx| {
-            let mut done = BTreeSet::new();
-            for id in ids {
-                if session::status_of(tx, &id)? == Some(RecordStatus::Completed) {
-                    done.insert(id);
+        let mut lines: Vec<_> = report.sessions.iter_mut().filter(|line| line.result == built).collect();
+        for page in lines.chunks_mut(PAGE) {
+            let ids: Vec<SessionId> = page.iter().map(|line| line.session.clone()).collect();
+            let now: Vec<Option<RecordStatus>> = self.writer.run(move |tx| {
+                Ok(ids.iter().map(|id| session::status_of(tx, id)).collect::<Result<_, _>>()?)
+            })?;
+            for (line, status) in page.iter_mut().zip(now) {
+                if status == Some(RecordStatus::Completed) {
+                    line.result = RecordStatus::Completed.to_string();
                 }
             }
-            Ok(done)
-        })?;
-        for line in report.sessions.iter_mut().filter(|line| done.contains(&line.session)) {
-            line.result = RecordStatus::Completed.to_string();
         }
         Ok(())
     }

@@ -2,24 +2,35 @@
 //! are called.
 //!
 //! ```text
-//! catalogue (linked plugins)  ┐
-//! shared libraries            ┴→ instance per [harvesters.x], [extractors.x], [destinations.x] → called within a deadline
+//! catalogue (linked plugins)       ┐
+//! shared libraries in this process ┼→ instance per [harvesters.x], [extractors.x], [destinations.x] → called within a deadline
+//! programs, libraries in their own ┘
 //! ```
 
+mod any;
 mod call;
 mod catalogue;
+pub mod conformance;
 mod destination;
 mod error;
 mod extractor;
+mod files;
+mod groups;
 mod harvester;
 mod instances;
 mod matching;
+mod names;
+mod process;
 
+pub use any::AnyInstance;
 pub use call::{CallError, Limits};
 pub use catalogue::{Catalogue, Surroundings};
 pub use destination::DestinationInstance;
 pub use error::OpenError;
 pub use extractor::ExtractorInstance;
+pub use files::{FileError, Program};
+pub use groups::{Groups, Reaped};
 pub use harvester::HarvesterInstance;
 pub use instances::Plugins;
 pub use matching::{NoHarvester, harvester_of};
+pub use process::{Launch, ProcessPlugin, StartError};

@@ -110,6 +110,12 @@ pub fn preview_of(file: &Path) -> Result<Option<Vec<u8>>, PreviewError> {
     within(file, LARGEST_DECODED)
 }
 
+/// A picture in a PNG file, whatever the file is called, made small enough for a preview.
+pub fn shrunk(png: &Path) -> Result<Vec<u8>, PreviewError> {
+    let opened = File::open(png).map_err(|source| PreviewError::Read { path: png.to_owned(), source })?;
+    drawn(png, opened, "png", LARGEST_DECODED)
+}
+
 /// `largest`: bytes of pixels that are decoded at most.
 fn within(file: &Path, largest: u64) -> Result<Option<Vec<u8>>, PreviewError> {
     let Some(suffix) = suffix(file).filter(|_| is_drawn_for(file)) else { return Ok(None) };
@@ -131,15 +137,17 @@ fn within(file: &Path, largest: u64) -> Result<Option<Vec<u8>>, PreviewError> {
             limit: LARGEST_FILE,
         });
     }
+    drawn(file, opened, suffix, largest).map(Some)
+}
+
+fn drawn(file: &Path, opened: File, suffix: &str, largest: u64) -> Result<Vec<u8>, PreviewError> {
     // The decoders are fuzzed, not proved: a panic in one is a picture that it cannot decode. All that it
     // touched is dropped with it, so nothing half-changed is ever seen.
-    let drawn = catch_unwind(AssertUnwindSafe(|| picture::draw(opened, suffix, largest)));
-    let png = match drawn {
-        Ok(Ok(png)) => png,
-        Ok(Err(refusal)) => return Err(refusal.about(file)),
-        Err(_) => return Err(Refusal::Undecodable("the decoder crashed".to_owned()).about(file)),
-    };
-    Ok(Some(png))
+    match catch_unwind(AssertUnwindSafe(|| picture::draw(opened, suffix, largest))) {
+        Ok(Ok(png)) => Ok(png),
+        Ok(Err(refusal)) => Err(refusal.about(file)),
+        Err(_) => Err(Refusal::Undecodable("the decoder crashed".to_owned()).about(file)),
+    }
 }
 
 fn suffix(file: &Path) -> Option<&str> {

@@ -216,11 +216,13 @@ pub struct KnownEvent {
     pub is_open: bool,
 }
 
-/// The events of one instrument that a harvester brought, to be held against a complete answer.
-pub fn known_events(
+/// The events of one instrument that a harvester brought and that are missing from a complete answer, which
+/// `holds` an event of this id or not.
+pub fn missing_events(
     connection: &Connection,
     harvester: &HarvesterName,
     instrument: &InstrumentPid,
+    holds: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<KnownEvent>, SessionStateError> {
     connection
         .prepare_cached(
@@ -229,15 +231,16 @@ pub fn known_events(
               WHERE harvester = ?1 AND instrument_pid = ?2 AND external_id IS NOT NULL",
         )
         .and_then(|mut statement| {
-            let rows = statement.query_map(params![harvester, instrument], |row| {
-                Ok(KnownEvent {
-                    session: row.get(0)?,
-                    external_id: row.get(1)?,
-                    is_gone: row.get(2)?,
-                    is_open: row.get(3)?,
-                })
-            })?;
-            rows.collect()
+            let mut rows = statement.query(params![harvester, instrument])?;
+            let mut missing = Vec::new();
+            while let Some(row) = rows.next()? {
+                let external_id: String = row.get(1)?;
+                if !holds(&external_id) {
+                    let (session, is_gone, is_open) = (row.get(0)?, row.get(2)?, row.get(3)?);
+                    missing.push(KnownEvent { session, external_id, is_gone, is_open });
+                }
+            }
+            Ok(missing)
         })
         .map_err(failed(format!("read the events of harvester `{harvester}` on instrument `{instrument}`")))
 }

@@ -23,14 +23,13 @@ use std::path::{Component, Path, PathBuf};
 use nexus_plugin_api::Signal;
 
 use crate::durable::{self, DurableError};
+use crate::preview;
 
 mod json;
 #[cfg(test)]
 mod tests;
-mod units;
 
 pub use json::metadata_json;
-pub use units::long_unit;
 
 /// The most bytes that the name of a file can have on the file systems in use.
 const LONGEST_NAME: usize = 255;
@@ -161,8 +160,17 @@ pub fn write_preview(place: &Place, png: &[u8]) -> Result<Outcome, SideFileError
     write(place, &place.preview(), png, 0, |old| old == png)
 }
 
-/// Writes a signal's preview that an extractor drew into a file of its scratch folder.
+/// Writes a signal's preview that an extractor drew into a file of its scratch folder; one of more than
+/// [`preview::EDGE`] pixels is made smaller.
 pub fn copy_preview(place: &Place, drawn: &Path) -> Result<Outcome, SideFileError> {
+    write_preview(place, &drawn_preview(drawn)?)
+}
+
+/// The preview that an extractor drew, as the bytes of a PNG file that is small enough.
+///
+/// # Errors
+/// The file cannot be read, or is no picture that a preview could be.
+pub fn drawn_preview(drawn: &Path) -> Result<Vec<u8>, SideFileError> {
     let unreadable = |source| SideFileError::Unreadable { path: drawn.to_owned(), source };
     let not = |why| SideFileError::NotAPreview { path: drawn.to_owned(), why };
     let metadata = fs::metadata(drawn).map_err(unreadable)?;
@@ -180,7 +188,20 @@ pub fn copy_preview(place: &Place, drawn: &Path) -> Result<Outcome, SideFileErro
     if !png.starts_with(PNG_SIGNATURE) {
         return Err(not("no PNG file"));
     }
-    write_preview(place, &png)
+    let Some(edge) = longest_edge(&png) else { return Err(not("a damaged PNG file")) };
+    if edge <= preview::EDGE {
+        return Ok(png);
+    }
+    preview::shrunk(drawn).map_err(|_| not("a damaged PNG file, or one of far too many pixels"))
+}
+
+/// In pixels, as the header of a PNG file says it: length and name of the first block, width, height.
+fn longest_edge(png: &[u8]) -> Option<u32> {
+    let header = png.strip_prefix(PNG_SIGNATURE)?.strip_prefix(b"\0\0\0\x0dIHDR")?;
+    let (width, rest) = header.split_first_chunk::<4>()?;
+    let (height, _) = rest.split_first_chunk::<4>()?;
+    let edges = [u32::from_be_bytes(*width), u32::from_be_bytes(*height)];
+    edges.iter().all(|edge| *edge > 0).then(|| edges.into_iter().max()).flatten()
 }
 
 fn write(

@@ -47,7 +47,8 @@
  *              class    when to try again; "rate_limited" may add "until": an ISO 8601 time in UTC
  *              effect   "maybe" if the other side may have acted although the call failed
  *   manifest   {"name": "...", "version": "...", "kind": "harvester" | "destination" | "extractor",
- *               "protocol": "1.0", "summary": "...", "settings": {JSON Schema}}
+ *               "protocol": "1.0", "summary": "...", "settings": {JSON Schema}, "capabilities": [WORD]}
+ *              an extractor adds "suffixes": ["tif"] and "priority": 0
  *
  *   every kind    check -> {"items": [{"name", "result": "ok" | "warning" | "failed", "detail"}]}
  *                 actions, run_action    (may answer "unsupported")
@@ -56,7 +57,7 @@
  *   extractor     accepts, extract
  *
  *   Ignore fields you do not know; answer "unsupported" to methods you do not know. Answer a request that
- *   you cannot read with an error whose id is 0.
+ *   you cannot read with an error whose id is 0. docs/plugin-protocol.md has every field.
  */
 #ifndef NEXUS_PLUGIN_H
 #define NEXUS_PLUGIN_H

@@ -25,6 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{LoadError, Origin};
+pub use file::{inspect, world_writable};
 pub use guarded::Guarded;
 pub use wire::{Wire, Wired, instance_over};
 
@@ -47,7 +48,7 @@ pub struct LoadedPlugin {
 /// # Errors
 /// [`LoadError`], which names the file and what both sides expected.
 pub fn open(path: &Path) -> Result<LoadedPlugin, LoadError> {
-    let path = file::inspect(path)?;
+    let path = inspect(path)?;
     let entry = table::load(&path)?;
     adopt(entry, Origin::File(path))
 }

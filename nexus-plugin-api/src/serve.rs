@@ -14,6 +14,7 @@
 //! [`Call::log`](crate::Call::log) or to standard error.
 
 mod desk;
+mod ending;
 mod input;
 mod output;
 #[cfg(feature = "host")]

@@ -1,6 +1,7 @@
 //! A facility inside the test's own process: scripted plugins, files with times, a clock that is moved by hand.
 
 pub mod destination;
+pub mod extractor;
 pub mod harvester;
 pub mod meddler;
 mod trap;
@@ -32,6 +33,7 @@ use rusqlite::types::Value;
 use tempfile::TempDir;
 
 pub use destination::{Fault, FindFault, ScriptedDestination, Server};
+pub use extractor::ScriptedExtractor;
 pub use harvester::ScriptedHarvester;
 pub use meddler::Meddler;
 
@@ -52,6 +54,8 @@ pub struct Lab {
     pub harvester: ScriptedHarvester,
     /// Where its records go.
     pub servers: ScriptedDestination,
+    /// Who reads its files, where a table names it ([`extractor`](Self::extractor)).
+    pub extractor: ScriptedExtractor,
     /// How long a plugin's call may take.
     pub limits: Limits,
     destinations: String,
@@ -93,6 +97,7 @@ impl Lab {
             servers: ScriptedDestination::new(Arc::clone(&clock)),
             clock,
             harvester: ScriptedHarvester::default(),
+            extractor: ScriptedExtractor::default(),
             limits: Limits::default(),
             destinations: String::new(),
             storage: String::new(),
@@ -124,6 +129,11 @@ impl Lab {
     /// Adds a destination of any kind.
     pub fn table(&mut self, name: &str, lines: &str) {
         writeln!(self.destinations, "[destinations.{name}]\n{lines}").unwrap();
+    }
+
+    /// Adds the scripted extractor under this name, with more lines for its table.
+    pub fn extractor(&mut self, name: &str, more: &str) {
+        writeln!(self.destinations, "[extractors.{name}]\nplugin = \"scripted-reader\"\n{more}").unwrap();
     }
 
     /// Changes a piece of the destinations' settings.
@@ -207,13 +217,14 @@ impl Lab {
         let catalogue = Catalogue::new(vec![
             Arc::new(self.harvester.clone()),
             Arc::new(self.servers.clone()),
+            Arc::new(self.extractor.clone()),
             Arc::new(nexus_plugin_folder::Folder),
         ])
         .with_limits(self.limits);
         let clock = Arc::new(trap::Clock(Arc::clone(&self.clock)));
         let mut facility = Facility::open(&self.config(), &catalogue, clock, StopFlag::default())?;
-        facility.readers =
-            Readers::new(facility.folders.scratch()).with("trap", &["txt"], 0, Arc::new(trap::Reader));
+        let readers = std::mem::replace(&mut facility.readers, Readers::new(facility.folders.scratch()));
+        facility.readers = readers.with("trap", &["txt"], i32::MAX, Arc::new(trap::Reader));
         Ok(facility)
     }
 
@@ -378,5 +389,11 @@ pub fn left_overs(root: &Path) -> Vec<PathBuf> {
 
 /// Deadlines that a test can wait for, long enough for a machine with much to do.
 pub fn short_limits() -> Limits {
-    Limits { ask: Duration::from_mins(1), deliver: Duration::from_secs(2), grace: Duration::from_millis(50) }
+    Limits {
+        ask: Duration::from_mins(1),
+        deliver: Duration::from_secs(2),
+        extract: Duration::from_secs(2),
+        grace: Duration::from_millis(50),
+        ..Limits::default()
+    }
 }

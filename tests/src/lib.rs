@@ -18,3 +18,4 @@ pub mod lab;
 pub mod nexus_bin;
 pub mod peer;
 pub mod privilege;
+pub mod program;

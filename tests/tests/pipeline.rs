@@ -12,6 +12,8 @@ mod choice;
 mod crashing;
 #[path = "pipeline/disk_full.rs"]
 mod disk_full;
+#[path = "pipeline/extractors.rs"]
+mod extractors;
 #[path = "pipeline/finding.rs"]
 mod finding;
 #[path = "pipeline/foreign.rs"]

@@ -7,6 +7,12 @@
 mod backlog;
 #[path = "real_peer/db.rs"]
 mod db;
+#[path = "python/delivery.rs"]
+mod delivery;
+#[path = "real_peer/exporters.rs"]
+mod exporters;
+#[path = "real_peer/extractor.rs"]
+mod extractor;
 #[path = "real_peer/facility.rs"]
 mod facility;
 #[path = "real_peer/lock.rs"]

@@ -14,8 +14,7 @@ use nexus_core::extract::{self, FileLost, Read, ReadBy, Readers};
 use nexus_core::ids::ExtractorName;
 use nexus_core::plugins::{ExtractorInstance, Surroundings};
 use nexus_core::preview;
-use nexus_core::secret::Redactor;
-use nexus_core::side_file::metadata_json;
+use nexus_core::side_file::{drawn_preview, metadata_json};
 use nexus_core::walk::FoundFile;
 use nexus_core::zone;
 use serde_json::{Value, json};
@@ -90,11 +89,7 @@ fn readers(global: &Global, args: &ExtractArgs, scratch: &Path) -> Result<Reader
         Some(_) => stop,
         None => stop.with_hint(hint),
     })?;
-    let surroundings = Surroundings {
-        scratch: scratch.to_owned(),
-        folder: config.folder.clone(),
-        redactor: Redactor::default(),
-    };
+    let surroundings = Surroundings::of(&config, scratch.to_owned());
     let (mut extractors, errors) = first_party::catalogue().extractors(&config, &surroundings);
     if let Some(name) = &args.extractor {
         let wanted = ExtractorName::from(name.as_str());
@@ -166,10 +161,7 @@ fn who(by: &ReadBy) -> String {
 /// The picture that the reader drew of the first signal, else the one that is drawn for its suffix.
 fn draw(file: &FoundFile, read: &Read) -> Result<Vec<u8>, Stop> {
     if let Some(drawn) = read.signals.first().and_then(|signal| signal.preview.as_ref()) {
-        let path = drawn.as_path();
-        return fs::read(path)
-            .map_err(|error| Error::new(error).context(format!("failed to read `{}`", path.display())))
-            .or_stop(ExitCode::Failed);
+        return drawn_preview(drawn.as_path()).or_stop(ExitCode::Failed);
     }
     preview::preview_of(&file.path).or_stop(ExitCode::Failed)?.ok_or_else(|| {
         let suffix = file.path.extension().and_then(OsStr::to_str).unwrap_or_default();

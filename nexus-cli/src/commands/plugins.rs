@@ -1,8 +1,12 @@
 //! `nexus plugins`: one file per verb.
 
+pub mod check;
 mod list;
+mod new;
+mod run;
 mod show;
 mod subject;
+mod test;
 
 use clap::{Args, Subcommand};
 
@@ -30,6 +34,14 @@ enum Verb {
     List(list::ListArgs),
     /// Show what a plugin says about itself: settings, capabilities, actions.
     Show(show::ShowArgs),
+    /// Ask the plugins of the configuration whether they could work now.
+    Check(check::CheckArgs),
+    /// Run an action that a plugin offers, such as pushing a template or enrolling a user.
+    Run(run::RunArgs),
+    /// Make the project of a new plugin, which builds and passes its tests at once.
+    New(new::NewArgs),
+    /// Try a plugin: the conformance kit.
+    Test(test::TestArgs),
 }
 
 /// Runs `nexus plugins`.
@@ -37,5 +49,9 @@ pub fn run(global: &Global, args: PluginsArgs) -> Result<ExitCode, Stop> {
     match args.verb {
         Verb::List(verb) => list::run(global, &verb),
         Verb::Show(verb) => show::run(global, &verb),
+        Verb::Check(verb) => check::run(global, &verb),
+        Verb::Run(verb) => run::run(global, &verb),
+        Verb::New(verb) => new::run(global, &verb),
+        Verb::Test(verb) => test::run(global, &verb),
     }
 }

@@ -79,7 +79,7 @@ fn storage_that_is_away_settles_nothing() {
     let report = facility.run(4);
     assert_eq!(report["build"]["waiting"], json!({ "storage cannot be read": 1 }));
     let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
-    assert!(told.contains("/instruments/tem`") && told.ends_with("(1 sessions wait)"), "{told}");
+    assert!(told.contains("/instruments/tem`") && told.ends_with("(1 session waits)"), "{told}");
     assert_eq!(facility.status(ID), "TO_BE_BUILT");
 
     // It is there and holds nothing, as an empty mount point does.
@@ -88,7 +88,7 @@ fn storage_that_is_away_settles_nothing() {
     assert_eq!(report["build"]["waiting"], json!({ "storage looks empty": 1 }));
     let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
     assert!(
-        told.ends_with("/instruments/tem` holds no file at all: is the storage mounted? (1 sessions wait)"),
+        told.ends_with("/instruments/tem` holds no file at all: is the storage mounted? (1 session waits)"),
         "{told}"
     );
     assert_eq!(facility.status(ID), "TO_BE_BUILT");
@@ -126,7 +126,7 @@ fn a_log_that_cannot_be_read_settles_nothing() {
     let report = facility.run(4);
     let told = needs_person(&report).join("\n");
     assert!(told.contains("harvester `log` did not finish: ") && told.contains("/usage.csv`"), "{told}");
-    assert!(told.ends_with("(1 sessions wait)"), "{told}");
+    assert!(told.ends_with("(1 session waits)"), "{told}");
     assert_eq!(line(&report, ID)["result"], "WAITING");
     assert_eq!(facility.statuses(), before);
 

@@ -80,6 +80,8 @@ pub(super) fn read(builder: &Builder<'_>) -> Result<Backlog, WriteError> {
         let in_hand: BTreeSet<SessionId> =
             session_state::unfinished(tx)?.into_iter().map(|unfinished| unfinished.session).collect();
         let mut missing = choice.sessions.clone();
+        let sorted = rebuilds.sessions.is_empty();
+        backlog.others.reserve_exact(found.sessions.len() + rebuilds.sessions.len());
         let first = found.sessions.into_iter().map(|session| Entry { session, rebuild: false });
         let again = rebuilds.sessions.into_iter().map(|session| Entry { session, rebuild: true });
         for entry in first.chain(again) {
@@ -93,7 +95,8 @@ pub(super) fn read(builder: &Builder<'_>) -> Result<Backlog, WriteError> {
                 backlog.others.push(entry);
             }
         }
-        for list in [&mut backlog.suspects, &mut backlog.others] {
+        // Those to be built for the first time come in this order.
+        for list in [&mut backlog.suspects, &mut backlog.others].into_iter().filter(|_| !sorted) {
             list.sort_by_cached_key(|entry| (entry.session.ended_at(), entry.session.identifier.clone()));
         }
         for id in missing {

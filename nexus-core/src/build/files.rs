@@ -119,16 +119,18 @@ impl Files {
         Ok(Answer::Some(Slice { forest: Arc::clone(&walked.forest), root, window }))
     }
 
-    fn walk(&self, builder: &Builder<'_>, notices: &mut Notices) -> Result<Walked, WriteError> {
+    fn walk(&mut self, builder: &Builder<'_>, notices: &mut Notices) -> Result<Walked, WriteError> {
         let refused = self.changed_storage(builder)?;
-        // A folder that is refused keeps its place, and nothing in it is wanted.
+        // A folder that is refused keeps its place, and nothing in it is wanted. There is one walk only, so the
+        // windows, of which every session has one, are given away.
         let roots: Vec<Root> = self
             .roots
-            .iter()
+            .iter_mut()
             .enumerate()
-            .map(|(at, root)| Root {
-                path: root.path.clone(),
-                windows: if refused.contains_key(&at) { Vec::new() } else { root.windows.clone() },
+            .map(|(at, root)| {
+                let windows = std::mem::take(&mut root.windows);
+                let refused = refused.contains_key(&at);
+                Root { path: root.path.clone(), windows: if refused { Vec::new() } else { windows } }
             })
             .collect();
         let forest = walk::walk(

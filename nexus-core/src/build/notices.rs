@@ -47,7 +47,7 @@ impl Notices {
     pub fn tell(self, needs_person: &mut Vec<String>, warnings: &mut Vec<String>) {
         needs_person.extend(self.said);
         needs_person.extend(
-            self.waiting.into_iter().map(|(detail, count)| format!("{detail} ({count} sessions wait)")),
+            self.waiting.into_iter().map(|(detail, count)| format!("{detail} ({})", super::waiting(count))),
         );
         warnings.extend(self.known);
         if self.problems > PROBLEMS_NAMED {

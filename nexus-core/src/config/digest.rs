@@ -24,12 +24,14 @@ pub(super) fn of(
 fn carrier(carrier: &Carrier) -> Json {
     match carrier {
         Carrier::Linked { plugin } => json!({ "plugin": plugin }),
-        Carrier::Library { path, sha256, isolation } => json!({
+        // How many of them there are changes nothing that a destination answers.
+        Carrier::Library { path, sha256, isolation, processes: _ } => json!({
             "library": path.to_string_lossy(),
             "sha256": sha256,
             "isolated": *isolation == Isolation::Process,
         }),
-        Carrier::Command { words } => json!({ "command": words }),
+        Carrier::Command { words, sha256: None, processes: _ } => json!({ "command": words }),
+        Carrier::Command { words, sha256, processes: _ } => json!({ "command": words, "sha256": sha256 }),
     }
 }
 

@@ -122,18 +122,21 @@ const COMMAND: Key = Key {
         "the plugin is named by `plugin` or `library`",
         "[\"python3\", \"/opt/nexus/plugins/share.py\"]",
     ),
-    about: "A plugin that is a program: the program and its arguments. A bare name is looked up in PATH; \
-            it runs in the folder of the configuration. Everybody on the machine can see the arguments of a running program: no secrets here.",
+    about: "A plugin that is a program: the program and its arguments. A bare name is looked up in the absolute folders \
+            of PATH; a name with a slash starts at the folder of the configuration, where the program also runs. A program or \
+            script that everybody may write is refused. Everybody on the machine can see the arguments of a running \
+            program: no secrets here.",
 };
 
 const SHA256: Key = Key {
     name: "sha256",
     kind: Kind::Sha256,
     absent: Absent::Means(
-        "the library is opened whatever it holds",
+        "the file is used whatever it holds",
         "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
     ),
-    about: "SHA-256 of the file that `library` names, in hexadecimal. Another file is refused.",
+    about: "SHA-256 of the plugin's file, in hexadecimal: the library, or the script of `command` (its first argument that \
+            is a file), or the program itself where there is no script. Another file is refused.",
 };
 
 const ISOLATION: Key = Key {
@@ -141,8 +144,15 @@ const ISOLATION: Key = Key {
     kind: Kind::Word(&["process", "none"]),
     absent: Absent::Means("`\"process\"`", "\"process\""),
     about: "Where the plugin that `library` names runs: `process`, in a process of its own, so that a crash costs \
-            one attempt of one session; `none`, inside nexus, which is faster and contains nothing. This version can \
-            do the second only: a library needs `isolation = \"none\"`.",
+            one attempt of one session; `none`, inside nexus, which is faster and contains nothing.",
+};
+
+const PROCESSES: Key = Key {
+    name: "processes",
+    kind: Kind::Integer { min: 1, max: 64 },
+    absent: Absent::Means("1", "2"),
+    about: "How many processes of this plugin may work at the same time. Each answers one call at a time; the second \
+            and further ones are started when they are needed.",
 };
 
 /// All tables, in the order in which they are shown.
@@ -303,6 +313,7 @@ pub const TABLES: &[TableSpec] = &[
             COMMAND,
             SHA256,
             ISOLATION,
+            PROCESSES,
             Key {
                 name: "instruments",
                 kind: Kind::Texts,
@@ -345,6 +356,7 @@ pub const TABLES: &[TableSpec] = &[
             COMMAND,
             SHA256,
             ISOLATION,
+            PROCESSES,
             Key {
                 name: "suffixes",
                 kind: Kind::Suffixes,
@@ -372,6 +384,7 @@ pub const TABLES: &[TableSpec] = &[
             COMMAND,
             SHA256,
             ISOLATION,
+            PROCESSES,
             Key {
                 name: "priority",
                 kind: Kind::Integer { min: 0, max: 1000 },

@@ -136,12 +136,39 @@ pub enum Carrier {
         sha256: Option<String>,
         /// Where it runs.
         isolation: Isolation,
+        /// How many processes of it may work at the same time; without a meaning inside this one.
+        processes: usize,
     },
     /// A program.
     Command {
         /// The program and its arguments; never empty.
         words: Vec<String>,
+        /// What the SHA-256 of the script, or of a program without one, must be (lower-case hexadecimal).
+        sha256: Option<String>,
+        /// How many processes of it may work at the same time.
+        processes: usize,
     },
+}
+
+impl Carrier {
+    /// A program with its arguments, in one process.
+    pub fn command(words: Vec<String>) -> Self {
+        Self::Command { words, sha256: None, processes: 1 }
+    }
+
+    /// How many calls the plugin can answer at the same time, if its processes limit them.
+    pub fn at_once(&self) -> Option<usize> {
+        match self {
+            Self::Command { processes, .. }
+            | Self::Library { processes, isolation: Isolation::Process, .. } => Some(*processes),
+            Self::Library { .. } | Self::Linked { .. } => None,
+        }
+    }
+
+    /// A library, in one process of its own.
+    pub fn library(path: PathBuf) -> Self {
+        Self::Library { path, sha256: None, isolation: Isolation::Process, processes: 1 }
+    }
 }
 
 impl std::fmt::Display for Carrier {
@@ -149,7 +176,7 @@ impl std::fmt::Display for Carrier {
         match self {
             Self::Linked { plugin } => write!(f, "plugin {plugin}"),
             Self::Library { path, .. } => write!(f, "library {}", path.display()),
-            Self::Command { words } => write!(f, "command {}", words.join(" ")),
+            Self::Command { words, .. } => write!(f, "command {}", words.join(" ")),
         }
     }
 }

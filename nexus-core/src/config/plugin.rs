@@ -118,6 +118,19 @@ pub enum SecretError {
     },
 }
 
+impl SecretError {
+    /// The key, such as `destinations.cdcs.token`.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Unset { key, .. }
+            | Self::Empty { key, .. }
+            | Self::NotText { key, .. }
+            | Self::TooLarge { key, .. }
+            | Self::Unreadable { key, .. } => key,
+        }
+    }
+}
+
 /// Looks an environment variable up; tests bring their own.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<std::ffi::OsString>;
 

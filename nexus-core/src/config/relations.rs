@@ -64,7 +64,7 @@ impl Relations<'_> {
         }
     }
 
-    /// Exactly one of the three names the plugin, and what belongs to libraries stands with a library.
+    /// Exactly one of the three names the plugin, and what belongs to one of them stands with it.
     fn carrier(&mut self, table: &Checked) {
         let given: Vec<_> = CARRIERS.into_iter().filter(|key| table.span(key).is_some()).collect();
         match given.as_slice() {
@@ -83,12 +83,19 @@ impl Relations<'_> {
                 self.report(table.span(second), message, Some("keep one of them".to_owned()));
             }
         }
-        if !given.is_empty() && table.span("library").is_none() {
-            for key in ["sha256", "isolation"] {
-                if let Some(span) = table.span(key) {
-                    let message = format!("`{}.{key}` is for plugins that `library` names", table.path);
-                    self.report(Some(span), message, None);
-                }
+        if given.is_empty() {
+            return;
+        }
+        let is = |key: &str| table.span(key).is_some();
+        let shared = matches!(table.get("isolation"), Some(Value::Text(word)) if word == "none");
+        for (key, fits, what) in [
+            ("isolation", is("library"), "that `library` names"),
+            ("sha256", is("library") || is("command"), "that `library` or `command` names"),
+            ("processes", (is("library") && !shared) || is("command"), "that have a process of their own"),
+        ] {
+            if let Some(span) = table.span(key).filter(|_| !fits) {
+                let message = format!("`{}.{key}` is for plugins {what}", table.path);
+                self.report(Some(span), message, None);
             }
         }
     }

@@ -129,7 +129,7 @@ fn plugins_are_read_in_the_order_of_the_file() {
     assert_eq!(log.instruments, Some(vec![InstrumentPid::from("A")]));
     let share = config.destination(&"share".into()).unwrap();
     let words = ["python3", "plugins/share.py"].map(str::to_owned).into();
-    assert_eq!(share.carrier, Carrier::Command { words });
+    assert_eq!(share.carrier, Carrier::command(words));
     assert_eq!((share.priority, share.after.as_slice()), (10, ["cdcs".into()].as_slice()));
     assert_eq!(config.destinations[0].priority, 100);
 }
@@ -165,7 +165,8 @@ fn a_library_has_its_pin_and_its_isolation() {
         Carrier::Library {
             path: "/srv/facility/p/libx.so".into(),
             sha256: Some("ab".repeat(32)),
-            isolation: Isolation::None
+            isolation: Isolation::None,
+            processes: 1,
         }
     );
 }

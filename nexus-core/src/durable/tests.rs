@@ -115,11 +115,28 @@ fn a_move_replaces_and_keeps_the_content() {
     create_dir_all_durable(&folder.path().join("below")).unwrap();
     write_atomic(&from, b"new").unwrap();
     write_atomic(&to, b"old").unwrap();
-    move_durable(&from, &to).unwrap();
+    assert!(move_all_durable([(from.clone(), to.clone())]).is_empty());
     assert!(!from.exists());
     assert_eq!(fs::read(&to).unwrap(), b"new");
     rename_durable(&to, &from).unwrap();
     assert_eq!(fs::read(&from).unwrap(), b"new");
+}
+
+#[test]
+fn one_file_that_cannot_be_moved_keeps_no_other_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = folder.path().join("below");
+    create_dir_all_durable(&below).unwrap();
+    let names = ["a", "gone", "b"].map(|name| (folder.path().join(name), below.join(name)));
+    for at in [0, 2] {
+        write_atomic(&names[at].0, b"content").unwrap();
+    }
+    let failed = move_all_durable(names.clone());
+    assert!(matches!(&failed[..], [DurableError::Missing { path, .. }] if *path == names[1].0), "{failed:?}");
+    for at in [0, 2] {
+        assert!(!names[at].0.exists());
+        assert_eq!(fs::read(&names[at].1).unwrap(), b"content");
+    }
 }
 
 #[test]
@@ -131,7 +148,7 @@ fn a_move_to_another_file_system_copies() {
     };
     let (from, to) = (folder.path().join("a"), other.path().join("b"));
     write_atomic(&from, b"content").unwrap();
-    move_durable(&from, &to).unwrap();
+    assert!(move_all_durable([(from.clone(), to.clone())]).is_empty());
     assert!(!from.exists());
     assert_eq!(fs::read(&to).unwrap(), b"content");
     assert_eq!(names(other.path()), ["b"]);

@@ -228,9 +228,10 @@ pub(super) struct Vanished {
 /// before as well.
 pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<u64, WriteError> {
     let mut gone = 0;
-    for known in session_state::known_events(tx, &check.harvester, &check.instrument)? {
+    let seen = |external_id: &str| check.seen.contains(external_id);
+    for known in session_state::missing_events(tx, &check.harvester, &check.instrument, &seen)? {
         let id = &known.session;
-        if check.seen.contains(&known.external_id) || !within(tx, id, check)? {
+        if !within(tx, id, check)? {
             continue;
         }
         if !known.is_gone {

@@ -170,6 +170,36 @@ fn units_become_short_symbols() {
 }
 
 #[test]
+fn units_have_long_names() {
+    for (short, long) in [
+        ("kV", "kilovolt"),
+        ("nm", "nanometer"),
+        ("\u{3bc}A", "microampere"),
+        ("\u{b5}A", "microampere"),
+        ("us", "microsecond"),
+        ("mtorr", "millitorr"),
+        ("mbar", "millibar"),
+        ("hPa", "hectopascal"),
+        ("min", "minute"),
+        ("keV", "kiloelectron_volt"),
+        ("°C", "degree_Celsius"),
+        ("1 / nm", "1 / nanometer"),
+        ("Å ** 2", "angstrom ** 2"),
+        ("eV / count", "electron_volt / count"),
+        ("", "dimensionless"),
+        ("furlong", "furlong"),
+        ("k", "k"),
+        ("  ", "dimensionless"),
+        ("px", "pixel"),
+        ("kg", "kilogram"),
+        ("cd", "candela"),
+        ("kilovolts", "kilovolt"),
+    ] {
+        assert_eq!(long_name(short), long, "{short}");
+    }
+}
+
+#[test]
 fn equal_is_what_python_calls_equal() {
     use MetaValue::{Boolean, Float, Integer, List, Null};
     let two_53 = 9_007_199_254_740_992.0;

@@ -55,6 +55,7 @@ const BASES: &[Base] = &[
     si("H", "henry", &[]),
     si("g", "gram", &["gramme"]),
     si("mol", "mole", &[]),
+    si("cd", "candela", &[]),
     si("sr", "steradian", &[]),
     Base { dimension: "pascal", exponent: 5, ..si("bar", "bar", &[]) },
     Base { dimension: "liter", ..si("l", "liter", &["litre", "L"]) },
@@ -62,7 +63,7 @@ const BASES: &[Base] = &[
     plain("°C", "degree_Celsius", &["degC", "celsius", "\u{2103}"], "celsius", 1, 0),
     plain("deg", "degree", &["°", "arcdegree"], "degree", 1, 0),
     plain("%", "percent", &[], "", 1, -2),
-    plain("pixel", "pixel", &[], "pixel", 1, 0),
+    plain("pixel", "pixel", &["px"], "pixel", 1, 0),
     plain("count", "count", &[], "", 1, 0),
     plain("min", "minute", &[], "second", 60, 0),
     plain("h", "hour", &["hr"], "second", 3600, 0),
@@ -190,8 +191,16 @@ pub fn short_symbol(unit: &str) -> String {
     parse(unit).map_or_else(|| unit.replace('\u{B5}', "\u{3BC}"), |unit| unit.written(Simple::symbol))
 }
 
-/// The long name of a unit given by its short symbol.
-pub(super) fn long_name(unit: &str) -> String {
+/// The long name of a unit that is given by symbol or by name; what is not known stays as it is. Without any
+/// unit it is `dimensionless`.
+///
+/// ```
+/// use nexus_core::metadata::long_name;
+/// assert_eq!(long_name("kV"), "kilovolt");
+/// assert_eq!(long_name("eV/count"), "electron_volt / count");
+/// assert_eq!(long_name("furlong"), "furlong");
+/// ```
+pub fn long_name(unit: &str) -> String {
     match parse(unit) {
         Some(unit) if unit.0.is_empty() => "dimensionless".to_owned(),
         Some(unit) => unit.written(Simple::name),

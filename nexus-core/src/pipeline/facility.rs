@@ -17,9 +17,8 @@ use crate::extract::Readers;
 use crate::folders::Folders;
 use crate::instrument::InstrumentError;
 use crate::lock::LockError;
-use crate::plugins::{Catalogue, Limits, OpenError, Plugins, Surroundings};
+use crate::plugins::{Catalogue, Groups, Limits, OpenError, Plugins, Surroundings};
 use crate::report::Progress;
-use crate::secret::Redactor;
 use crate::stop::StopFlag;
 use crate::unsynced;
 use crate::validate::{self, RecordValidator, SchemaError};
@@ -101,6 +100,7 @@ pub struct Facility {
     pub choice: Choice,
     /// Whether an instrument's storage that is not the one of the last run is taken as it is.
     pub accept_storage: bool,
+    pub(super) groups: Arc<Groups>,
     pub(super) routes: Routes,
     pub(super) selection: Selection,
     pub(super) pool: rayon::ThreadPool,
@@ -162,11 +162,7 @@ impl Facility {
         stop: StopFlag,
     ) -> Result<Self, PipelineError> {
         let folders = folders(config);
-        let surroundings = Surroundings {
-            scratch: folders.scratch(),
-            folder: config.folder.clone(),
-            redactor: Redactor::default(),
-        };
+        let surroundings = Surroundings::of(config, folders.scratch());
         let mut plugins = catalogue.open(config, &surroundings).map_err(PipelineError::Plugins)?;
         let routes = routes(config);
         for destination in &mut plugins.destinations {
@@ -190,6 +186,7 @@ impl Facility {
             .iter()
             .fold(Readers::new(folders.scratch()), |readers, one| readers.with_extractor(Arc::clone(one)));
         Ok(Self {
+            groups: surroundings.groups,
             routes,
             config: config.clone(),
             plugins,

@@ -1,14 +1,18 @@
 //! Record files in their places: what is delivered everywhere moves to `uploaded/`.
 //!
 //! The move comes after the commit. Stopped in between, the next run finds the file where it was and moves it
-//! then; nothing depends on which of the two folders a record is in.
+//! then; nothing depends on which of the two folders a record is in. So all are moved in one go, and their folders
+//! synced once.
 
-use super::{Facility, PipelineError};
+use std::path::PathBuf;
+
+use super::{Facility, PAGE, PipelineError};
+use crate::build::with_causes;
 use crate::delivery::{State, table};
 use crate::durable;
 use crate::report::RunReport;
 use crate::session_state::SessionState;
-use crate::writer::Writer;
+use crate::writer::{WriteError, Writer};
 
 /// Removes what an earlier run left half-written.
 pub(super) fn sweep(facility: &Facility, report: &mut RunReport) {
@@ -29,12 +33,35 @@ pub(super) fn put_away(
     report: &mut RunReport,
 ) -> Result<(), PipelineError> {
     let folders = &facility.folders;
-    let names = fresh_records(facility);
-    if names.is_empty() {
+    let mut done: Vec<(PathBuf, PathBuf)> = Vec::new();
+    let mut fresh = fresh_records(facility).into_iter();
+    loop {
+        let page: Vec<String> = fresh.by_ref().take(PAGE).collect();
+        if page.is_empty() {
+            break;
+        }
+        let through = delivered(facility, writer, page)?.into_iter();
+        done.extend(through.map(|name| (folders.fresh_record(&name), folders.uploaded_record(&name))));
+    }
+    if done.is_empty() {
         return Ok(());
     }
+    let failed = match durable::create_dir_all_durable(&folders.uploaded()) {
+        Ok(()) => durable::move_all_durable(done),
+        Err(error) => vec![error],
+    };
+    let others = failed.len().saturating_sub(1);
+    report.needs_person.extend(failed.first().map(|error| match others {
+        0 => with_causes(error),
+        _ => format!("{} (and {others} more like it)", with_causes(error)),
+    }));
+    Ok(())
+}
+
+/// Those of the records that nobody needs any more.
+fn delivered(facility: &Facility, writer: &Writer, names: Vec<String>) -> Result<Vec<String>, WriteError> {
     let routes = facility.routes.clone();
-    let done = writer.run(move |tx| {
+    writer.run(move |tx| {
         let mut done = Vec::new();
         for name in names {
             let Some(id) = SessionState::of_record(tx, &name)?.map(|state| state.session) else { continue };
@@ -47,16 +74,7 @@ pub(super) fn put_away(
             }
         }
         Ok(done)
-    })?;
-    for name in done {
-        let moved = durable::create_dir_all_durable(&folders.uploaded()).and_then(|()| {
-            durable::move_durable(&folders.fresh_record(&name), &folders.uploaded_record(&name))
-        });
-        if let Err(error) = moved {
-            report.needs_person.push(error.to_string());
-        }
-    }
-    Ok(())
+    })
 }
 
 /// Whether a delivery may still need the record file.

@@ -5,13 +5,15 @@
 //! and its instance is not called again in this run.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nexus_plugin_api::{Call, Cancel, LogLevel, PluginError};
+use nexus_plugin_api::call::LogSink;
+use nexus_plugin_api::{Call, Cancel, PluginError};
 
+use super::process::log_of;
 use crate::secret::Redactor;
 
 /// How long the calls of an instance may take.
@@ -25,6 +27,9 @@ pub struct Limits {
     pub extract: Duration,
     /// After the deadline: how long a cancelled call may still take to end by itself.
     pub grace: Duration,
+    /// After the deadline: how long a plugin's process may still take to end the call by itself before it is
+    /// killed. Never more than half the grace, so that its death is seen in time.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
@@ -33,7 +38,8 @@ impl Default for Limits {
             ask: Duration::from_mins(2),
             deliver: Duration::from_mins(5),
             extract: Duration::from_mins(1),
-            grace: Duration::from_secs(2),
+            grace: Duration::from_secs(4),
+            patience: Duration::from_secs(1),
         }
     }
 }
@@ -84,15 +90,49 @@ pub(super) struct Caller {
     pub scratch: PathBuf,
     pub limits: Limits,
     pub redactor: Redactor,
+    /// How many calls may be under way at the same time; `None`: any number.
+    slots: Option<Slots>,
     /// How many calls may be left behind before the instance is off: one where nobody can tell what such a
     /// call still does, more where it can do nothing but waste time.
     pub patience: usize,
     left_behind: AtomicUsize,
 }
 
+/// Places for calls. Whoever finds none waits, which does not count as time of the call.
+#[derive(Debug)]
+struct Slots {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// One place; free again when dropped.
+struct Slot<'s>(&'s Slots);
+
+impl Slots {
+    fn take(&self) -> Slot<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(free, |free| *free == 0);
+        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Slot(self)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}
+
 impl Caller {
     pub fn new(name: String, scratch: PathBuf, limits: Limits, redactor: Redactor) -> Self {
-        Self { name, scratch, limits, redactor, patience: 1, left_behind: AtomicUsize::new(0) }
+        Self { name, scratch, limits, redactor, patience: 1, left_behind: AtomicUsize::new(0), slots: None }
+    }
+
+    /// The same with so many calls at the same time, if that is limited.
+    pub fn with_slots(self, calls: Option<usize>) -> Self {
+        let slots = calls.map(|calls| Slots { free: Mutex::new(calls.max(1)), freed: Condvar::new() });
+        Self { slots, ..self }
     }
 
     pub fn is_off(&self) -> bool {
@@ -117,6 +157,7 @@ impl Caller {
         limit: Duration,
         ask: impl FnOnce(&Call) -> Result<T, PluginError> + Send + 'static,
     ) -> Result<T, CallError> {
+        let _slot = self.slots.as_ref().map(Slots::take);
         if self.is_off() {
             return Err(CallError::Off { plugin: self.name.clone() });
         }
@@ -162,18 +203,9 @@ impl Caller {
         error
     }
 
-    fn log(&self) -> nexus_plugin_api::call::LogSink {
-        let (name, redactor) = (self.name.clone(), self.redactor.clone());
-        Arc::new(move |level, message| {
-            let message = redactor.mask(message);
-            match level {
-                LogLevel::Error => tracing::error!(plugin = %name, "{message}"),
-                LogLevel::Warn => tracing::warn!(plugin = %name, "{message}"),
-                LogLevel::Info => tracing::info!(plugin = %name, "{message}"),
-                LogLevel::Debug => tracing::debug!(plugin = %name, "{message}"),
-                LogLevel::Trace => tracing::trace!(plugin = %name, "{message}"),
-            }
-        })
+    fn log(&self) -> LogSink {
+        let (log, redactor) = (log_of(&self.name), self.redactor.clone());
+        Arc::new(move |level, message| log(level, &redactor.mask(message)))
     }
 }
 

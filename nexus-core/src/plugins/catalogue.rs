@@ -9,9 +9,14 @@ use nexus_plugin_api::{Manifest, Plugin, PluginKind};
 
 use super::OpenError;
 use super::call::Limits;
-use crate::config::{Carrier, Isolation};
-use crate::record::sha256_hex;
+use super::files::{FileError, check_pin};
+use super::groups::Groups;
+use super::process::{Launch, ProcessPlugin, StartError};
+use crate::config::{Carrier, Config, Isolation, SecretSource};
 use crate::secret::Redactor;
+
+/// Below the data folder: the notes of plugins' process groups.
+const GROUPS_FOLDER: &str = ".plugins";
 
 /// The plugins linked into a program, and how it runs others.
 #[derive(Clone, Default)]
@@ -19,7 +24,6 @@ pub struct Catalogue {
     linked: Vec<Arc<dyn Plugin>>,
     pub(super) limits: Limits,
     /// The program that runs a library in a process of its own, and its first arguments.
-    #[allow(dead_code, reason = "until the process carrier is there")]
     plugin_host: Vec<OsString>,
 }
 
@@ -32,6 +36,28 @@ pub struct Surroundings {
     pub folder: PathBuf,
     /// What must never be shown; also of what a plugin writes to its log.
     pub redactor: Redactor,
+    /// Variables of the environment that plugins do not inherit.
+    pub without: Vec<String>,
+    /// Where their process groups are noted.
+    pub groups: Arc<Groups>,
+}
+
+impl Surroundings {
+    /// The surroundings of a configuration: its folder, the variables that it names as secrets, and the notes of
+    /// process groups in its data folder.
+    pub fn of(config: &Config, scratch: PathBuf) -> Self {
+        let variable = |(_, source): (String, &SecretSource)| match source {
+            SecretSource::Env(name) => Some(name.clone()),
+            SecretSource::File(_) | SecretSource::Value(_) => None,
+        };
+        Self {
+            scratch,
+            folder: config.folder.clone(),
+            redactor: Redactor::default(),
+            without: config.secrets().into_iter().filter_map(variable).collect(),
+            groups: Arc::new(Groups::at(config.storage.data.join(GROUPS_FOLDER))),
+        }
+    }
 }
 
 impl Catalogue {
@@ -67,7 +93,7 @@ impl Catalogue {
         carrier: &Carrier,
         kind: Option<PluginKind>,
         table: &str,
-        _surroundings: &Surroundings,
+        surroundings: &Surroundings,
     ) -> Result<Arc<dyn Wired>, OpenError> {
         let table = table.to_owned();
         match carrier {
@@ -84,16 +110,18 @@ impl Catalogue {
                     Err(error) => Err(OpenError::Load { table, error }),
                 }
             }
-            Carrier::Library { isolation: Isolation::Process, .. } => Err(OpenError::Carrier {
-                table,
-                what: "a library in a process of its own: to load it into this one, where a crash of the plugin is a \
-                       crash of the run, write isolation = \"none\"",
-            }),
-            Carrier::Library { path, sha256, isolation: Isolation::None } => {
+            Carrier::Library { path, sha256, isolation: Isolation::Process, processes } => {
+                let name = short(&table);
+                let host = &self.plugin_host;
+                let launch = Launch::library(name, host, path, surroundings, self.limits);
+                start(&table, launch, sha256.as_deref(), *processes)
+            }
+            Carrier::Library { path, sha256, isolation: Isolation::None, .. } => {
                 library(table, path, sha256.as_deref())
             }
-            Carrier::Command { .. } => {
-                Err(OpenError::Carrier { table, what: "a plugin that is a program (`command`)" })
+            Carrier::Command { words, sha256, processes } => {
+                let launch = Launch::command(short(&table), words, surroundings, self.limits);
+                start(&table, launch, sha256.as_deref(), *processes)
             }
         }
     }
@@ -114,17 +142,32 @@ impl Catalogue {
     }
 }
 
+/// What the log calls the plugin of a table: `destinations.cdcs` is `cdcs`.
+fn short(table: &str) -> &str {
+    match table.split_once('.') {
+        Some(("harvesters" | "destinations" | "extractors", name)) => name,
+        _ => table,
+    }
+}
+
+fn start(
+    table: &str,
+    launch: Result<Launch, FileError>,
+    pin: Option<&str>,
+    processes: usize,
+) -> Result<Arc<dyn Wired>, OpenError> {
+    let started = launch
+        .map_err(StartError::from)
+        .and_then(|launch| ProcessPlugin::start(launch.with_pin(pin).with_processes(processes)));
+    match started {
+        Ok(plugin) => Ok(Arc::new(plugin)),
+        Err(error) => Err(OpenError::Start { table: table.to_owned(), error }),
+    }
+}
+
 fn library(table: String, path: &Path, pin: Option<&str>) -> Result<Arc<dyn Wired>, OpenError> {
-    if let Some(wanted) = pin {
-        let bytes = std::fs::read(path).map_err(|source| OpenError::Unreadable {
-            table: table.clone(),
-            path: path.to_owned(),
-            source,
-        })?;
-        let found = sha256_hex(&bytes);
-        if found != wanted {
-            return Err(OpenError::Pin { table, path: path.to_owned(), found, wanted: wanted.to_owned() });
-        }
+    if let Err(error) = check_pin(path, pin) {
+        return Err(OpenError::Start { table, error: error.into() });
     }
     match host::open(path) {
         Ok(plugin) => Ok(Arc::new(plugin)),

@@ -19,6 +19,8 @@ pub struct DestinationInstance {
     pub after: Vec<DestinationName>,
     /// Digest of its settings: a change wakes deliveries that wait for one.
     pub config_digest: String,
+    /// How many deliveries it can take at the same time, if that is limited.
+    pub at_once: Option<usize>,
     pub(super) caller: Caller,
     pub(super) destination: Arc<dyn Destination>,
 }

@@ -1,10 +1,9 @@
 //! Why a table of the configuration makes no plugin instance.
 
-use std::path::PathBuf;
-
 use nexus_plugin_api::host::LoadError;
 use nexus_plugin_api::{PluginError, PluginKind};
 
+use super::process::StartError;
 use crate::config::{Problem, SecretError};
 
 /// A table of the configuration that makes no instance.
@@ -33,6 +32,25 @@ pub enum OpenError {
         is: PluginKind,
         /// The kind the table is for.
         wanted: PluginKind,
+    },
+    /// Another file's plugin of this kind has the same name.
+    #[error(
+        "[{table}]: {kind} plugin `{plugin}` is {place}, and in [{other_table}] it is {other}: two plugins of one name \
+         cannot be told apart; give one of them another name in its manifest"
+    )]
+    Twice {
+        /// The table.
+        table: String,
+        /// The kind of both.
+        kind: PluginKind,
+        /// The name of both.
+        plugin: String,
+        /// Where this one is.
+        place: String,
+        /// Where the other one is.
+        other: String,
+        /// The table of the other one.
+        other_table: String,
     },
     /// Its settings are not as its schema wants them.
     #[error(
@@ -76,34 +94,29 @@ pub enum OpenError {
         /// Why.
         error: LoadError,
     },
-    /// The library cannot be read.
-    #[error("[{table}]: `{}` cannot be read", path.display())]
-    Unreadable {
+    /// The program cannot be used, or a file is not the one that was pinned.
+    #[error("[{table}]: {error}")]
+    Start {
         /// The table.
         table: String,
-        /// The library.
-        path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        error: StartError,
     },
-    /// The library is not the one that was pinned.
-    #[error("[{table}]: `{}` has SHA-256 {found}, not the pinned {wanted}", path.display())]
-    Pin {
-        /// The table.
-        table: String,
-        /// The library.
-        path: PathBuf,
-        /// Its digest.
-        found: String,
-        /// The digest of the configuration.
-        wanted: String,
-    },
-    /// This version cannot run the plugin that way.
-    #[error("[{table}]: this version of nexus cannot run {what}")]
-    Carrier {
-        /// The table.
-        table: String,
-        /// What it cannot run, and what to write instead.
-        what: &'static str,
-    },
+}
+
+impl OpenError {
+    /// The table, or the key whose secret cannot be had.
+    pub fn place(&self) -> &str {
+        match self {
+            Self::Unknown { table, .. }
+            | Self::OtherKind { table, .. }
+            | Self::Twice { table, .. }
+            | Self::Settings { table, .. }
+            | Self::Refused { table, .. }
+            | Self::NoSuffixes { table, .. }
+            | Self::Load { table, .. }
+            | Self::Start { table, .. } => table,
+            Self::Secret(error) => error.key(),
+        }
+    }
 }

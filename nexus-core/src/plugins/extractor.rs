@@ -116,7 +116,8 @@ impl Catalogue {
             return Err(OpenError::NoSuffixes { table, plugin: manifest.name });
         }
         let Surroundings { scratch, redactor, .. } = surroundings;
-        let mut caller = Caller::new(table.name.to_string(), scratch.clone(), self.limits, redactor.clone());
+        let mut caller = Caller::new(table.name.to_string(), scratch.clone(), self.limits, redactor.clone())
+            .with_slots(table.carrier.at_once());
         caller.patience = PATIENCE;
         Ok(ExtractorInstance {
             name: table.name.clone(),

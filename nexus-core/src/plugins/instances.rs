@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nexus_plugin_api::{Instance, Manifest, PluginKind};
 
 use super::call::Caller;
+use super::names;
 use super::{Catalogue, DestinationInstance, ExtractorInstance, HarvesterInstance, OpenError, Surroundings};
 use crate::config::{self, Carrier, Config, PluginSettings};
 
@@ -25,10 +26,18 @@ impl Catalogue {
     /// # Errors
     /// One per table that makes no instance.
     pub fn open(&self, config: &Config, surroundings: &Surroundings) -> Result<Plugins, Vec<OpenError>> {
+        let (plugins, errors) = self.open_each(config, surroundings);
+        if errors.is_empty() { Ok(plugins) } else { Err(errors) }
+    }
+
+    /// Makes every instance that can be made, and tells why the others cannot: for whoever looks at each.
+    pub fn open_each(&self, config: &Config, surroundings: &Surroundings) -> (Plugins, Vec<OpenError>) {
         let (mut plugins, mut errors) = (Plugins::default(), Vec::new());
         let Surroundings { scratch, redactor, .. } = surroundings;
-        let caller =
-            |name: &str| Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone());
+        let caller = |name: &str, carrier: &Carrier| {
+            Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone())
+                .with_slots(carrier.at_once())
+        };
         for table in &config.harvesters {
             match self.instance(&table.carrier, &table.settings, PluginKind::Harvester, surroundings) {
                 Ok((plugin, Instance::Harvester(harvester))) => plugins.harvesters.push(HarvesterInstance {
@@ -38,7 +47,7 @@ impl Catalogue {
                     aliases: table.aliases.clone(),
                     instruments: table.instruments.clone(),
                     reservations_from: table.reservations_from.clone(),
-                    caller: caller(table.name.as_str()),
+                    caller: caller(table.name.as_str(), &table.carrier),
                     harvester: Arc::from(harvester),
                 }),
                 Ok((plugin, other)) => {
@@ -66,7 +75,8 @@ impl Catalogue {
                         priority: table.priority,
                         after: table.after.clone(),
                         config_digest: digest,
-                        caller: caller(table.name.as_str()),
+                        at_once: table.carrier.at_once(),
+                        caller: caller(table.name.as_str(), &table.carrier),
                         destination: Arc::from(destination),
                     });
                 }
@@ -77,7 +87,8 @@ impl Catalogue {
             }
         }
         plugins.destinations.sort_by_key(|destination| std::cmp::Reverse(destination.priority));
-        if errors.is_empty() { Ok(plugins) } else { Err(errors) }
+        errors.extend(names::twice(config, &plugins));
+        (plugins, errors)
     }
 
     /// The instance of one table, and the manifest of its plugin.

@@ -1,6 +1,7 @@
 //! START and END rows become sessions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -96,12 +97,13 @@ pub enum WhyBroken {
     },
 }
 
-/// A START or END row, its time not yet read.
+/// A START or END row, its time not yet read. There are two for every session of a backlog: what they share is
+/// held once.
 #[derive(Debug, Clone)]
 struct Half {
     row: i64,
-    instrument: InstrumentPid,
-    user: Option<String>,
+    instrument: Rc<InstrumentPid>,
+    user: Option<Rc<str>>,
     time: Result<Timestamp, String>,
 }
 
@@ -111,7 +113,7 @@ struct Halves {
     start: Option<Half>,
     end: Option<Half>,
     /// The identifier itself is no text, so that nothing could be asked or written under it.
-    odd: Option<UnreadableRow>,
+    odd: Option<Box<UnreadableRow>>,
 }
 
 /// The sessions that are TO_BE_BUILT, START and END paired by session identifier.
@@ -127,22 +129,25 @@ pub fn sessions_to_build(
         .map_err(SessionError::database("read the sessions that are TO_BE_BUILT"))?;
     let mut found = ToBuild::default();
     for (identifier, halves) in candidates {
-        let instrument = halves.instrument();
+        let its_instrument = halves.instrument();
         let other = read_other_status(connection, &identifier)
             .map_err(SessionError::database(format!("read the rows of session `{identifier}`")))?;
         match pair(&identifier, halves, other, instruments) {
             Ok(session) => found.sessions.push(session),
-            Err(why) => found.broken.push(BrokenSession { identifier, instrument, why }),
+            Err(why) => {
+                let instrument = its_instrument.map_or_else(|| "".into(), |pid| (*pid).clone());
+                found.broken.push(BrokenSession { identifier, instrument, why });
+            }
         }
     }
-    found.sessions.sort_by_cached_key(|session| (session.ended_at(), session.identifier.clone()));
+    // They come by identifier, and the sort is stable.
+    found.sessions.sort_by_cached_key(Session::ended_at);
     Ok(found)
 }
 
 impl Halves {
-    fn instrument(&self) -> InstrumentPid {
-        let half = self.start.as_ref().or(self.end.as_ref());
-        half.map_or_else(|| InstrumentPid::from(""), |half| half.instrument.clone())
+    fn instrument(&self) -> Option<Rc<InstrumentPid>> {
+        self.start.as_ref().or(self.end.as_ref()).map(|half| Rc::clone(&half.instrument))
     }
 }
 
@@ -153,7 +158,7 @@ fn pair(
     instruments: &Instruments,
 ) -> Result<Session, WhyBroken> {
     if let Some(odd) = halves.odd {
-        return Err(WhyBroken::Unreadable(odd));
+        return Err(WhyBroken::Unreadable(*odd));
     }
     if identifier.as_str().trim().is_empty() {
         let row = |half: &Option<Half>| half.as_ref().map_or(0, |half| half.row);
@@ -165,14 +170,14 @@ fn pair(
     let start = halves.start.ok_or(WhyBroken::Missing(EventType::Start))?;
     let end = halves.end.ok_or(WhyBroken::Missing(EventType::End))?;
     if start.instrument != end.instrument {
-        return Err(WhyBroken::TwoInstruments { start: start.instrument, end: end.instrument });
+        let [start, end] = [start, end].map(|half| half.instrument.as_ref().clone());
+        return Err(WhyBroken::TwoInstruments { start, end });
     }
-    let instrument = instruments
-        .get(&start.instrument)
-        .ok_or_else(|| WhyBroken::UnknownInstrument(start.instrument.clone()))?;
+    let pid = start.instrument.as_ref();
+    let instrument = instruments.get(pid).ok_or_else(|| WhyBroken::UnknownInstrument(pid.clone()))?;
     let zone = instrument
         .timezone()
-        .map_err(|zone| WhyBroken::UnknownZone { instrument: start.instrument.clone(), zone })?;
+        .map_err(|zone| WhyBroken::UnknownZone { instrument: pid.clone(), zone })?;
     let time = |half: &Half| {
         half.time.clone().map_err(|why| {
             WhyBroken::Unreadable(UnreadableRow { table: "session_log", row: half.row, session: None, why })
@@ -184,7 +189,7 @@ fn pair(
         zone,
         start: time(&start)?,
         end: time(&end)?,
-        user: start.user.or(end.user),
+        user: start.user.or(end.user).map(|user| (*user).to_owned()),
     };
     if session.ended_at() < session.started_at() {
         return Err(WhyBroken::EndsBeforeStart {
@@ -208,22 +213,29 @@ pub(super) const CANDIDATES: &str =
 fn read_candidates(connection: &Connection) -> rusqlite::Result<BTreeMap<SessionId, Halves>> {
     let mut statement = connection.prepare_cached(CANDIDATES)?;
     let mut found = BTreeMap::<SessionId, Halves>::new();
+    let (mut instruments, mut users) = (BTreeSet::<Rc<InstrumentPid>>::new(), BTreeSet::<Rc<str>>::new());
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let identifier = SessionId::new(lossy(row, 1)?);
         let half = Half {
             row: row.get(0)?,
-            instrument: InstrumentPid::new(lossy(row, 2)?),
+            instrument: one_of(&mut instruments, Rc::new(InstrumentPid::new(lossy(row, 2)?))),
             time: match row.get(3) {
                 Ok(time) => Ok(time),
                 Err(error) => Err(value_problem(&error).ok_or(error)?),
             },
-            user: row.get_ref(4)?.as_bytes_or_null().ok().flatten().map(text),
+            user: row
+                .get_ref(4)?
+                .as_bytes_or_null()
+                .ok()
+                .flatten()
+                .map(|user| one_of(&mut users, Rc::from(text(user)))),
         };
         let halves = found.entry(identifier).or_default();
         if let Err(error) = row.get::<_, SessionId>(1) {
             let why = value_problem(&error).ok_or(error)?;
-            halves.odd = Some(UnreadableRow { table: "session_log", row: half.row, session: None, why });
+            let odd = UnreadableRow { table: "session_log", row: half.row, session: None, why };
+            halves.odd = Some(Box::new(odd));
         }
         let (slot, event) = if row.get(5)? {
             (&mut halves.start, EventType::Start)
@@ -240,6 +252,15 @@ fn read_candidates(connection: &Connection) -> rusqlite::Result<BTreeMap<Session
         }
     }
     Ok(found)
+}
+
+/// The one that is known already, if any.
+fn one_of<T: Ord + ?Sized>(known: &mut BTreeSet<Rc<T>>, new: Rc<T>) -> Rc<T> {
+    if let Some(known) = known.get(&new) {
+        return Rc::clone(known);
+    }
+    known.insert(Rc::clone(&new));
+    new
 }
 
 /// The last START or END row of a session that is not TO_BE_BUILT. One look-up for each session to be built:

@@ -8,8 +8,7 @@ use std::ops::Range;
 
 use nexus_plugin_api::{MetaMap, MetaNode, MetaValue, Signal};
 
-use super::units::long_unit;
-use crate::metadata::float_text;
+use crate::metadata::{float_text, long_name};
 
 /// Where the moment of extraction stands: this map, this key.
 const EXTRACTION: &str = "NexusLIMS Extraction";
@@ -19,7 +18,7 @@ const DATE: &str = "Date";
 ///
 /// The dataset type and the warnings are written where the metadata does not name them itself: the type
 /// first, the warnings last. Of two equal keys of a map the last value counts. A quantity becomes a map of
-/// `value` and `unit`, with the [long name](long_unit) of the unit. JSON has no infinite numbers: they
+/// `value` and `unit`, with the [long name](long_name) of the unit. JSON has no infinite numbers: they
 /// become the texts `NaN`, `Infinity` and `-Infinity`.
 pub fn metadata_json(signal: &Signal) -> String {
     with_date(signal).0
@@ -142,7 +141,7 @@ impl Writer {
         self.text.push(',');
         self.line(depth + 1);
         self.text.push_str("\"unit\": ");
-        self.string(&long_unit(unit));
+        self.string(&long_name(unit));
         self.line(depth);
         self.text.push('}');
     }

@@ -110,32 +110,6 @@ fn numbers_that_json_lacks_become_text() {
 }
 
 #[test]
-fn units_have_long_names() {
-    for (short, long) in [
-        ("kV", "kilovolt"),
-        ("nm", "nanometer"),
-        ("\u{3bc}A", "microampere"),
-        ("\u{b5}A", "microampere"),
-        ("us", "microsecond"),
-        ("mtorr", "millitorr"),
-        ("mbar", "millibar"),
-        ("hPa", "hectopascal"),
-        ("min", "minute"),
-        ("keV", "kiloelectron_volt"),
-        ("°C", "degree_Celsius"),
-        ("1 / nm", "1 / nanometer"),
-        ("Å ** 2", "angstrom ** 2"),
-        ("eV / count", "electron_volt / count"),
-        ("", "dimensionless"),
-        ("furlong", "furlong"),
-        ("k", "k"),
-        ("  ", "  "),
-    ] {
-        assert_eq!(long_unit(short), long, "{short}");
-    }
-}
-
-#[test]
 fn places_are_where_the_format_puts_them() {
     let data = Path::new("/mnt/nexus");
     let one = Place::new(data, Path::new("SEM/a b/x.tif"), 0, 1).unwrap();
@@ -250,11 +224,41 @@ fn a_drawn_preview_is_copied_if_it_is_one() {
     assert!(matches!(copy_preview(&place, scratch.path()), Err(SideFileError::NotAPreview { .. })));
 
     let mut png = PNG_SIGNATURE.to_vec();
-    png.extend(b"...");
+    png.extend(b"\0\0\0\x0dIHDR\0\0\x01\xf4\0\0\0");
+    fs::write(&drawn, &png).unwrap();
+    assert!(matches!(copy_preview(&place, &drawn), Err(SideFileError::NotAPreview { .. })), "cut off");
+    png.extend(b"\x02...");
     fs::write(&drawn, &png).unwrap();
     assert_eq!(copy_preview(&place, &drawn).unwrap(), Outcome::Written);
     assert_eq!(fs::read(data.path().join("a.dm3_signal1.thumb.png")).unwrap(), png);
     File::options().write(true).open(&drawn).unwrap().set_len(LARGEST_DRAWN + 1).unwrap();
+    assert!(matches!(copy_preview(&place, &drawn), Err(SideFileError::NotAPreview { .. })));
+}
+
+/// What is in a picture file of this size.
+fn png(width: u32, height: u32) -> Vec<u8> {
+    let pixels = vec![7; (width * height) as usize];
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    bytes
+}
+
+#[test]
+fn a_drawn_preview_of_many_pixels_is_made_smaller() {
+    let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let place = Place::new(data.path(), Path::new("a.dm3"), 0, 1).unwrap();
+    let drawn = scratch.path().join("without_suffix");
+    fs::write(&drawn, png(500, 20)).unwrap();
+    copy_preview(&place, &drawn).unwrap();
+    assert_eq!(fs::read(place.preview()).unwrap(), png(500, 20), "as it was drawn");
+    fs::write(&drawn, png(1000, 20)).unwrap();
+    copy_preview(&place, &drawn).unwrap();
+    assert_eq!(longest_edge(&fs::read(place.preview()).unwrap()), Some(500));
+    let mut bomb = png(1, 1);
+    bomb[16..24].fill(0x7f);
+    fs::write(&drawn, bomb).unwrap();
     assert!(matches!(copy_preview(&place, &drawn), Err(SideFileError::NotAPreview { .. })));
 }
 

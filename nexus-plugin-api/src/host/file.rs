@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::LoadError;
 
-/// Checks that the file may be trusted and can be loaded here; returns its real path.
-pub(super) fn inspect(path: &Path) -> Result<PathBuf, LoadError> {
+/// Checks that the file may be trusted and can be loaded here; returns its real path. None of its code runs.
+///
+/// # Errors
+/// [`LoadError`], which names the file.
+pub fn inspect(path: &Path) -> Result<PathBuf, LoadError> {
     if !path.is_absolute() {
         return Err(LoadError::NotAbsolute { file: path.to_owned() });
     }
@@ -17,7 +20,7 @@ pub(super) fn inspect(path: &Path) -> Result<PathBuf, LoadError> {
     if !metadata.is_file() {
         return Err(LoadError::NotAFile { file });
     }
-    if let Some(place) = world_writable(&file, &metadata).map_err(unreadable)? {
+    if let Some(place) = world_writable(&file).map_err(unreadable)? {
         return Err(LoadError::WorldWritable { file, place });
     }
 
@@ -29,13 +32,16 @@ pub(super) fn inspect(path: &Path) -> Result<PathBuf, LoadError> {
 
 /// What everybody may write: the file itself, or the folder it could be swapped in. A sticky folder
 /// (`/tmp`) is no danger: only the owner of a file there can replace it.
+///
+/// # Errors
+/// The system does not tell.
 #[cfg(unix)]
-fn world_writable(file: &Path, metadata: &fs::Metadata) -> Result<Option<PathBuf>, std::io::Error> {
+pub fn world_writable(file: &Path) -> Result<Option<PathBuf>, std::io::Error> {
     use std::os::unix::fs::PermissionsExt;
     const OTHERS_WRITE: u32 = 0o002;
     const STICKY: u32 = 0o1000;
 
-    if metadata.permissions().mode() & OTHERS_WRITE != 0 {
+    if fs::metadata(file)?.permissions().mode() & OTHERS_WRITE != 0 {
         return Ok(Some(file.to_owned()));
     }
     let Some(folder) = file.parent() else { return Ok(None) };
@@ -43,9 +49,13 @@ fn world_writable(file: &Path, metadata: &fs::Metadata) -> Result<Option<PathBuf
     Ok((mode & OTHERS_WRITE != 0 && mode & STICKY == 0).then(|| folder.to_owned()))
 }
 
+/// What everybody may write; here nobody can tell.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps, reason = "one signature on every system")]
-fn world_writable(_file: &Path, _metadata: &fs::Metadata) -> Result<Option<PathBuf>, std::io::Error> {
+pub fn world_writable(_file: &Path) -> Result<Option<PathBuf>, std::io::Error> {
     Ok(None)
 }
 

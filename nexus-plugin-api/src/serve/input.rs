@@ -5,17 +5,14 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::ending::{self, Ending};
 use crate::message::{MAX_MESSAGE, NO_OBJECT, is_object};
 use crate::{Cancel, PathRef, PluginError};
-
-/// How long the program may go on once its input has ended.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// How many requests are read ahead. A host sends one at a time; a person may pipe in a file of them.
 const READ_AHEAD: usize = 64;
@@ -36,7 +33,7 @@ pub(super) struct Request {
 pub(super) enum AtEnd {
     /// What runs is cancelled, and may take its time.
     Stay,
-    /// What runs is cancelled, and the program ends after [`GRACE`].
+    /// What runs is cancelled, and the program ends soon after.
     EndProgram,
 }
 
@@ -46,29 +43,30 @@ type Next = Result<Request, PluginError>;
 pub(super) struct Incoming {
     requests: Receiver<Next>,
     unanswered: Arc<Unanswered>,
-    /// Dropped with this value, which tells the reading thread that no call runs any more.
-    _answering: SyncSender<()>,
+    ending: Arc<Ending>,
 }
 
 impl Incoming {
-    /// Starts the reading thread.
+    /// Starts the reading thread; returns when it runs.
     ///
     /// # Errors
     /// The system gives no thread.
     pub(super) fn start(reader: impl Read + Send + 'static, at_end: AtEnd) -> io::Result<Self> {
         let (send, requests) = mpsc::sync_channel(READ_AHEAD);
-        let (answering, answered) = mpsc::sync_channel(0);
-        let unanswered = Arc::new(Unanswered::default());
-        let known = Arc::clone(&unanswered);
-        thread::Builder::new().name("requests".to_owned()).spawn(move || {
-            Reading { lines: BufReader::with_capacity(64 << 10, reader), send, unanswered: known.clone() }
-                .run();
-            known.cancel_all();
+        let incoming = Self { requests, unanswered: Arc::default(), ending: Arc::default() };
+        let (unanswered, ending) = (Arc::clone(&incoming.unanswered), Arc::clone(&incoming.ending));
+        if at_end == AtEnd::EndProgram {
+            ending.start_last_resort()?;
+        }
+        ending::start("requests", move || {
+            let lines = BufReader::with_capacity(64 << 10, reader);
+            Reading { lines, send, unanswered: Arc::clone(&unanswered) }.run();
+            unanswered.cancel_all();
             if at_end == AtEnd::EndProgram {
-                end_program(&answered);
+                ending.end_program();
             }
         })?;
-        Ok(Self { requests, unanswered, _answering: answering })
+        Ok(incoming)
     }
 
     /// The next request, or why a line is none; `None` when the input has ended.
@@ -82,16 +80,9 @@ impl Incoming {
     }
 }
 
-/// Ends the program, if it does not do so by itself in time. Its own destructors may hang as well: then it
-/// is ended without them.
-fn end_program(answered: &Receiver<()>) {
-    let last_resort = thread::Builder::new().name("last resort".to_owned()).spawn(|| {
-        thread::sleep(2 * GRACE);
-        std::process::abort();
-    });
-    let timed_out = answered.recv_timeout(GRACE) == Err(mpsc::RecvTimeoutError::Timeout);
-    if timed_out || last_resort.is_err() {
-        std::process::exit(0);
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.ending.all_answered();
     }
 }
 

@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use nexus_plugin_api::manifest::capability;
 use nexus_plugin_api::{
     Call, CheckReport, Delivery, Destination, Found, Instance, Manifest, Plugin, PluginError, PluginKind,
     Step, Target,
@@ -41,6 +42,7 @@ impl Plugin for Folder {
     fn manifest(&self) -> Manifest {
         Manifest::new("folder", env!("CARGO_PKG_VERSION"), PluginKind::Destination)
             .with_summary("Delivers each record as a file into a directory tree.")
+            .with_capabilities(&[capability::FIND, capability::UPDATE])
             .with_settings(settings::schema())
     }
 

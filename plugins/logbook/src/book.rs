@@ -1,15 +1,54 @@
-//! A log, read: unique rows, and what could not be read.
+//! A log, read: where its rows are, and what could not be read.
+//!
+//! Of a row only its place and its times stay in memory, about a hundred bytes; the rest is read again from the
+//! file when it is asked for. A row that is not what it was then is an error, never another row.
+
+mod unique;
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::sync::{Mutex, PoisonError};
 
-use nexus_plugin_api::PluginError;
+use chrono_tz::Tz;
+use nexus_plugin_api::{EventTime, PluginError};
 
 use crate::column::{Column, meant};
-use crate::csv::{self, NoTable, Table, Wanted};
-use crate::file::Snapshot;
+use crate::csv::{self, Layout, NoTable, Wanted};
+use crate::file::{Snapshot, changed};
 use crate::json_lines;
-use crate::row::{BadRow, Row};
+use crate::row::{BadRow, Place, RawRow, Row};
 use crate::settings::{Format, Settings};
+use crate::time::{self, instant};
+
+/// What stays in memory of every row that was understood.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Where it begins, from 1.
+    pub line: u64,
+    /// Its instrument as the log calls it: a position in [`Book::instruments`].
+    pub instrument: usize,
+    /// When it began.
+    pub start: EventTime,
+    /// When it ended; `None` while in use.
+    pub end: Option<EventTime>,
+    /// Whether it did not take place after all.
+    pub cancelled: bool,
+    /// The booked times, where they are others.
+    booked: Option<Box<(EventTime, Option<EventTime>)>>,
+    place: Place,
+    /// Of its bytes.
+    check: u64,
+}
+
+impl Kept {
+    /// The booked time in this zone, if it has an end: a row still open, perhaps forgotten, claims no session.
+    pub fn booked(&self, zone: Tz) -> Option<(chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)> {
+        let (start, end) = self.booked.as_deref().map_or((self.start, self.end), |booked| *booked);
+        Some((instant(start, zone), instant(end?, zone)))
+    }
+}
 
 /// The rows of one snapshot.
 #[derive(Debug)]
@@ -19,9 +58,11 @@ pub struct Book {
     /// The log's file name, for messages.
     pub file_name: String,
     /// The rows that were understood, in file order; id and session identifier are unique.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Kept>,
     /// The others, by line.
     pub bad: Vec<BadRow>,
+    /// The instruments as the log calls them.
+    pub instruments: Vec<String>,
     /// Known columns that the log has.
     pub columns: Vec<Column>,
     /// Headings that are no column.
@@ -30,70 +71,123 @@ pub struct Book {
     pub has_consent_column: bool,
     /// A heading that was perhaps meant to be `consent`, when there is none.
     pub like_consent: Option<String>,
-    by_id: HashMap<String, usize>,
-    by_session: HashMap<String, usize>,
+    /// Positions of the rows, by a hash of their id.
+    by_id: HashMap<u64, u32>,
+    /// The same, by a hash of the session identifier.
+    by_session: HashMap<u64, u32>,
+    source: Source,
+    file: Mutex<File>,
+}
+
+/// How a row is understood when it is read again.
+#[derive(Debug)]
+struct Source {
+    settings: Settings,
+    layout: Layout,
+}
+
+impl Source {
+    fn row(&self, bytes: &[u8], line: u64, place: Place) -> Result<Row, PluginError> {
+        let cells = match self.settings.format {
+            Format::Csv => self.layout.cells(bytes),
+            Format::Jsonl => json_lines::cells(bytes),
+        };
+        let cells = cells.map_err(|_| changed(&self.settings.path))?;
+        Row::read(RawRow { line, place, cells }, &self.settings).map_err(|_| changed(&self.settings.path))
+    }
 }
 
 impl Book {
     /// Reads a snapshot.
-    pub fn read(snapshot: &Snapshot, settings: &Settings) -> Result<Self, PluginError> {
+    pub fn read(snapshot: Snapshot, settings: &Settings) -> Result<Self, PluginError> {
         Self::read_wanted(snapshot, settings, &Wanted::All)
     }
 
     /// Reads some rows of a snapshot. Whether others contradict them is not looked at.
     pub fn read_wanted(
-        snapshot: &Snapshot,
+        snapshot: Snapshot,
         settings: &Settings,
         wanted: &Wanted<'_>,
     ) -> Result<Self, PluginError> {
-        let table = match settings.format {
-            Format::Csv => csv::read(&snapshot.bytes, settings.delimiter, wanted)
-                .map_err(|reason| no_table(settings, &reason))?,
-            Format::Jsonl => json_lines::read(&snapshot.bytes, wanted),
-        };
-        Ok(Self::of_table(snapshot.digest.clone(), table, settings))
-    }
-
-    fn of_table(digest: String, table: Table, settings: &Settings) -> Self {
-        let mut bad = table.bad;
-        let mut rows: Vec<Row> = Vec::with_capacity(table.rows.len());
-        for raw in table.rows {
+        let Snapshot { bytes, digest, file, .. } = snapshot;
+        let mut rows = Vec::new();
+        let mut bad = Vec::new();
+        let mut instruments = Instruments::default();
+        let mut take = |raw: RawRow| {
+            let place = raw.place;
             match Row::read(raw, settings) {
-                Ok(row) => rows.push(row),
+                Ok(row) => rows.push(unique::Named {
+                    id: hash(row.id.as_bytes()),
+                    session: hash(row.session_identifier.as_bytes()),
+                    kept: kept(&row, place, bytes.get(place.range()).unwrap_or_default(), &mut instruments),
+                }),
                 Err(row) => bad.push(row),
             }
-        }
-        let rows = unique(rows, &mut bad);
+        };
+        let table = match settings.format {
+            Format::Csv => csv::read(&bytes, settings.delimiter, wanted, &mut take)
+                .map_err(|reason| no_table(settings, &reason))?,
+            Format::Jsonl => json_lines::read(&bytes, wanted, &mut take),
+        };
+        bad.extend(table.bad);
+        let source = Source { settings: settings.clone(), layout: table.layout };
+        let unique = unique::unique(rows, &mut bad, &bytes, &source)?;
         bad.sort_by_key(|row| row.line);
         let has_consent_column = table.columns.contains(&Column::Consent);
         let like_consent = (!has_consent_column)
             .then(|| table.unknown.iter().find(|heading| meant(heading) == Some(Column::Consent)).cloned())
             .flatten();
-        let index = |key: fn(&Row) -> &String| {
-            rows.iter().enumerate().map(|(at, row)| (key(row).clone(), at)).collect::<HashMap<_, _>>()
-        };
-        Self {
+        Ok(Self {
             digest,
             file_name: settings.file_name(),
-            by_id: index(|row| &row.id),
-            by_session: index(|row| &row.session_identifier),
-            rows,
+            rows: unique.rows,
             bad,
+            instruments: instruments.names,
             columns: table.columns,
             unknown: table.unknown,
             has_consent_column,
             like_consent,
-        }
+            by_id: unique.by_id,
+            by_session: unique.by_session,
+            source,
+            file: Mutex::new(file),
+        })
     }
 
-    /// The row of this id.
-    pub fn by_id(&self, id: &str) -> Option<&Row> {
-        self.by_id.get(id).and_then(|at| self.rows.get(*at))
+    /// The whole row.
+    pub fn row(&self, kept: &Kept) -> Result<Row, PluginError> {
+        let mut bytes = vec![0; kept.place.range().len()];
+        let read = {
+            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.seek(SeekFrom::Start(kept.place.at.into())).and_then(|_| file.read_exact(&mut bytes))
+        };
+        if read.is_err() || hash(&bytes) != kept.check {
+            return Err(changed(&self.source.settings.path));
+        }
+        self.source.row(&bytes, kept.line, kept.place)
+    }
+
+    /// The row of this id, and its position.
+    pub fn by_id(&self, id: &str) -> Result<Option<(usize, Row)>, PluginError> {
+        self.find(&self.by_id, id, |row| &row.id)
     }
 
     /// The row of this session identifier.
-    pub fn by_session(&self, identifier: &str) -> Option<&Row> {
-        self.by_session.get(identifier).and_then(|at| self.rows.get(*at))
+    pub fn by_session(&self, identifier: &str) -> Result<Option<Row>, PluginError> {
+        Ok(self.find(&self.by_session, identifier, |row| &row.session_identifier)?.map(|(_, row)| row))
+    }
+
+    fn find(
+        &self,
+        by_hash: &HashMap<u64, u32>,
+        name: &str,
+        name_of: fn(&Row) -> &String,
+    ) -> Result<Option<(usize, Row)>, PluginError> {
+        unique::find(by_hash, hash(name.as_bytes()), |at| {
+            let Some(kept) = self.rows.get(at) else { return Ok(None) };
+            let row = self.row(kept)?;
+            Ok((name_of(&row) == name).then_some((at, row)))
+        })
     }
 
     /// Where a row stands: `usage.csv line 17`.
@@ -102,54 +196,46 @@ impl Book {
     }
 }
 
-/// Leaves out repeated rows; rows that share an id or a session identifier but not their content are
-/// all bad, since nothing tells which of them is true.
-fn unique(rows: Vec<Row>, bad: &mut Vec<BadRow>) -> Vec<Row> {
-    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
-    let mut first_of_id: HashMap<String, usize> = HashMap::new();
-    let mut first_of_session: HashMap<String, usize> = HashMap::new();
-    // For each kept row the line it disagrees with, and over what.
-    let mut clash: HashMap<usize, (u64, Column)> = HashMap::new();
-    // A bad row with the same id is a version of the row too.
-    let mut bad_ids: HashMap<String, u64> = HashMap::new();
-    for row in bad.iter() {
-        if let Some(id) = &row.id {
-            bad_ids.entry(id.clone()).or_insert(row.line);
+/// The names of instruments, each once.
+#[derive(Default)]
+struct Instruments {
+    names: Vec<String>,
+    known: HashMap<String, usize>,
+}
+
+impl Instruments {
+    fn position(&mut self, name: &str) -> usize {
+        if let Some(at) = self.known.get(name) {
+            return *at;
         }
+        let at = self.names.len();
+        self.names.push(name.to_owned());
+        self.known.insert(name.to_owned(), at);
+        at
     }
-    for row in rows {
-        let other = match (first_of_id.get(&row.id), first_of_session.get(&row.session_identifier)) {
-            (Some(other), _) if kept.get(*other).is_some_and(|other| other.cells == row.cells) => continue,
-            (Some(other), _) => Some((*other, Column::Id)),
-            (None, Some(other)) => Some((*other, Column::Session)),
-            (None, None) => None,
-        };
-        let at = kept.len();
-        if let Some((other, column)) = other {
-            clash.insert(at, (kept.get(other).map_or(0, |row| row.line), column));
-            clash.entry(other).or_insert((row.line, column));
-        } else if let Some(line) = bad_ids.get(&row.id) {
-            clash.insert(at, (*line, Column::Id));
-        }
-        first_of_id.entry(row.id.clone()).or_insert(at);
-        first_of_session.entry(row.session_identifier.clone()).or_insert(at);
-        kept.push(row);
+}
+
+fn kept(row: &Row, place: Place, bytes: &[u8], instruments: &mut Instruments) -> Kept {
+    let booked = |column: Column| row.text(column).and_then(time::parse);
+    let (from, to) = (booked(Column::ReservationStart), booked(Column::ReservationEnd));
+    Kept {
+        line: row.line,
+        instrument: instruments.position(&row.instrument),
+        start: row.start,
+        end: row.end,
+        cancelled: row.cancelled,
+        booked: (from.is_some() || to.is_some())
+            .then(|| Box::new((from.unwrap_or(row.start), to.or(row.end)))),
+        place,
+        check: hash(bytes),
     }
-    let mut good = Vec::with_capacity(kept.len());
-    for (at, row) in kept.into_iter().enumerate() {
-        match clash.get(&at) {
-            None => good.push(row),
-            Some((line, column)) => {
-                let what = if *column == Column::Id { &row.id } else { &row.session_identifier };
-                let reason =
-                    format!("`{}` `{what}` also stands on line {line} with other content", column.name());
-                let mut row_bad = BadRow::of_cells(row.line, &row.cells, reason);
-                row_bad.session = Some(row.session_identifier);
-                bad.push(row_bad);
-            }
-        }
-    }
-    good
+}
+
+/// Good for one process only.
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn no_table(settings: &Settings, reason: &NoTable) -> PluginError {
@@ -171,9 +257,11 @@ mod tests {
     use super::*;
 
     fn book(text: &str) -> Book {
-        let settings = Settings::read(&json!({"path": "/logs/usage.csv"})).unwrap();
-        let snapshot = Snapshot { bytes: text.as_bytes().to_vec(), digest: "d".into() };
-        Book::read(&snapshot, &settings).unwrap()
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("usage.csv");
+        std::fs::write(&path, text).unwrap();
+        let settings = Settings::read(&json!({"path": path})).unwrap();
+        Book::read(Snapshot::take(&path).unwrap(), &settings).unwrap()
     }
 
     const HEAD: &str = "id,instrument,start,end,session,title\n";

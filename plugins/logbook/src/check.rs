@@ -1,6 +1,6 @@
 //! Whether a log can serve, told to a person.
 
-use nexus_plugin_api::{CheckReport, CheckResult};
+use nexus_plugin_api::{CheckReport, CheckResult, PluginError};
 
 use crate::book::Book;
 use crate::column::{Column, meant};
@@ -13,7 +13,7 @@ const MOST_SHOWN: usize = 5;
 /// Reads the log and says what stands in the way.
 pub fn check(settings: &Settings) -> CheckReport {
     let mut report = CheckReport::default();
-    let failed = |error: nexus_plugin_api::PluginError| match error.hint {
+    let failed = |error: PluginError| match error.hint {
         Some(hint) => format!("{}; {hint}", error.message),
         None => error.message,
     };
@@ -25,11 +25,13 @@ pub fn check(settings: &Settings) -> CheckReport {
         }
     };
     report.push("log readable", CheckResult::Ok, format!("{} bytes", snapshot.bytes.len()));
-    match Book::read(&snapshot, settings) {
+    match Book::read(snapshot, settings) {
         Err(error) => report.push("columns", CheckResult::Failed, failed(error)),
         Ok(book) => {
             columns(&book, &mut report);
-            consent(&book, settings, &mut report);
+            if let Err(error) = consent(&book, settings, &mut report) {
+                report.push("consent", CheckResult::Failed, failed(error));
+            }
             rows(&book, &mut report);
         }
     }
@@ -53,14 +55,15 @@ fn columns(book: &Book, report: &mut CheckReport) {
     }
 }
 
-fn consent(book: &Book, settings: &Settings, report: &mut CheckReport) {
+fn consent(book: &Book, settings: &Settings, report: &mut CheckReport) -> Result<(), PluginError> {
     let (result, detail) = match (book.has_consent_column, &book.like_consent, settings.column_absent) {
         (true, _, _) => {
-            let yes = book
-                .rows
-                .iter()
-                .filter(|row| row.text(Column::Consent).is_some_and(|a| settings.affirmative.accepts(a)))
-                .count();
+            let mut yes = 0;
+            for row in &book.rows {
+                let row = book.row(row)?;
+                let agreed = row.text(Column::Consent).is_some_and(|a| settings.affirmative.accepts(a));
+                yes += usize::from(agreed);
+            }
             (CheckResult::Ok, format!("{yes} of {} rows say yes", book.rows.len()))
         }
         (false, Some(heading), _) => (
@@ -78,6 +81,7 @@ fn consent(book: &Book, settings: &Settings, report: &mut CheckReport) {
         ),
     };
     report.push("consent", result, detail);
+    Ok(())
 }
 
 fn rows(book: &Book, report: &mut CheckReport) {

@@ -6,9 +6,10 @@
 //! look like sessions that never took place.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use crate::column::{Column, REQUIRED, meant};
-use crate::row::{BadRow, Cell, Cells, RawRow};
+use crate::row::{BadRow, Cell, Cells, Place, RawRow};
 
 /// A quoted cell this long is a mark that was never closed.
 const LONGEST_QUOTED: usize = 64 * 1024;
@@ -32,17 +33,32 @@ impl Wanted<'_> {
     }
 }
 
-/// A log's rows before they are understood.
+/// What a log says beside its rows.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// The rows.
-    pub rows: Vec<RawRow>,
     /// What could not be split.
     pub bad: Vec<BadRow>,
     /// Known columns that the log has.
     pub columns: Vec<Column>,
     /// Headings that are no column.
     pub unknown: Vec<String>,
+    /// How the rows of a CSV log are split.
+    pub layout: Layout,
+}
+
+/// How the rows of a CSV log are split.
+#[derive(Debug, Default)]
+pub struct Layout {
+    delimiter: u8,
+    columns: Vec<Option<Column>>,
+}
+
+impl Layout {
+    /// The cells of a row that was read before.
+    pub fn cells(&self, row: &[u8]) -> Result<Cells, String> {
+        let line = Lines { bytes: row, at: 0, line: 1, delimiter: self.delimiter };
+        line.cells().and_then(|(cells, ..)| by_column(&self.columns, cells))
+    }
 }
 
 /// The file as a whole cannot be read as a log.
@@ -66,8 +82,13 @@ pub enum NoTable {
 }
 
 /// Splits a CSV log into rows; without a `delimiter` the header tells. Of the rows those that `wanted`
-/// names are kept.
-pub fn read(bytes: &[u8], delimiter: Option<u8>, wanted: &Wanted<'_>) -> Result<Table, NoTable> {
+/// names are given to `take`, one by one: the cells of all of them would be several times the log.
+pub fn read(
+    bytes: &[u8],
+    delimiter: Option<u8>,
+    wanted: &Wanted<'_>,
+    take: &mut dyn FnMut(RawRow),
+) -> Result<Table, NoTable> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(NoTable::Encoding);
     }
@@ -78,8 +99,8 @@ pub fn read(bytes: &[u8], delimiter: Option<u8>, wanted: &Wanted<'_>) -> Result<
     lines.skip_to_header(delimiter);
     let header = match lines.next() {
         None => return Err(NoTable::Empty),
-        Some((_, Ok(cells))) => cells,
-        Some((_, Err(reason))) => return Err(NoTable::Header(reason)),
+        Some((_, _, Ok(cells))) => cells,
+        Some((_, _, Err(reason))) => return Err(NoTable::Header(reason)),
     };
     let mut table = Table::default();
     let mut columns = Vec::new();
@@ -99,13 +120,15 @@ pub fn read(bytes: &[u8], delimiter: Option<u8>, wanted: &Wanted<'_>) -> Result<
     if REQUIRED.iter().any(|column| !table.columns.contains(column)) {
         return Err(NoTable::Missing(missing(&table.columns, &table.unknown)));
     }
-    for (line, cells) in lines {
+    let delimiter = lines.delimiter;
+    for (line, bytes, cells) in lines {
         match cells.and_then(|cells| by_column(&columns, cells)) {
-            Ok(cells) if wanted.names(&cells) => table.rows.push(RawRow { line, cells }),
+            Ok(cells) if wanted.names(&cells) => take(RawRow { line, place: Place::new(&bytes), cells }),
             Ok(_) => {}
             Err(reason) => table.bad.push(BadRow::opaque(line, reason)),
         }
     }
+    table.layout = Layout { delimiter, columns };
     Ok(table)
 }
 
@@ -147,7 +170,7 @@ fn by_column(columns: &[Option<Column>], cells: Vec<Vec<u8>>) -> Result<Cells, S
     Ok(found.into_iter().collect())
 }
 
-/// The rows of the file: the line each begins on, and its cells or why it has none. Blank rows and
+/// The rows of the file: the line each begins on, its bytes, and its cells or why it has none. Blank rows and
 /// comments are left out.
 struct Lines<'a> {
     bytes: &'a [u8],
@@ -254,7 +277,7 @@ fn line_break(bytes: &[u8], at: usize) -> usize {
 }
 
 impl Iterator for Lines<'_> {
-    type Item = (u64, Result<Vec<Vec<u8>>, String>);
+    type Item = (u64, Range<usize>, Result<Vec<Vec<u8>>, String>);
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.at < self.bytes.len() {
@@ -265,15 +288,17 @@ impl Iterator for Lines<'_> {
             }
             match self.cells() {
                 Ok((cells, end, breaks)) => {
+                    let bytes = self.at..end;
                     self.at = end + line_break(self.bytes, end);
                     self.line += breaks + 1;
                     if cells.iter().any(|cell| !cell.trim_ascii().is_empty()) {
-                        return Some((line, Ok(cells)));
+                        return Some((line, bytes, Ok(cells)));
                     }
                 }
                 Err(reason) => {
+                    let begin = self.at;
                     self.next_line();
-                    return Some((line, Err(reason)));
+                    return Some((line, begin..self.at, Err(reason)));
                 }
             }
         }
@@ -288,7 +313,7 @@ mod tests {
     fn rows(text: &str) -> Vec<(u64, Vec<String>)> {
         let lines = Lines { bytes: text.as_bytes(), at: 0, line: 1, delimiter: b',' };
         lines
-            .map(|(line, cells)| {
+            .map(|(line, _, cells)| {
                 let cells = match cells {
                     Ok(cells) => cells.into_iter().map(|cell| String::from_utf8(cell).unwrap()).collect(),
                     Err(reason) => vec![format!("!{reason}")],
@@ -321,8 +346,17 @@ mod tests {
         assert_eq!(rows("a,\"open\nb,1\n")[1], (2, vec!["b".into(), "1".into()]));
     }
 
+    fn all(bytes: &[u8], delimiter: Option<u8>) -> Result<(Table, Vec<RawRow>), NoTable> {
+        let mut rows = Vec::new();
+        let table = read(bytes, delimiter, &Wanted::All, &mut |row| rows.push(row))?;
+        for row in &rows {
+            assert_eq!(table.layout.cells(&bytes[row.place.range()]).as_ref(), Ok(&row.cells), "read again");
+        }
+        Ok((table, rows))
+    }
+
     fn header_error(text: &[u8]) -> String {
-        read(text, None, &Wanted::All).unwrap_err().to_string()
+        all(text, None).unwrap_err().to_string()
     }
 
     #[test]
@@ -347,23 +381,26 @@ mod tests {
             ("sep=|\nid|instrument|start|end\n1|T|2024-03-05 09:10|\n", None),
             ("id;instrument;start;end,with,many,commas,in,it\n1;T;2024-03-05 09:10;\n", Some(b';')),
         ] {
-            let read = read(text.as_bytes(), set, &Wanted::All);
+            let read = all(text.as_bytes(), set);
             match set {
-                None => assert_eq!(read.unwrap().rows[0].cells.iter().count(), 3, "{text}"),
+                None => assert_eq!(read.unwrap().1[0].cells.iter().count(), 3, "{text}"),
                 Some(_) => assert!(read.unwrap_err().to_string().contains("`end`")),
             }
         }
     }
 
     #[test]
+    fn a_row_is_the_same_when_it_is_read_again() {
+        let text = "id;instrument;start;end;title\n1;\"T;\n2\";s;e;\"a \"\"b\"\"\"\r\n2;T;s;;last";
+        assert_eq!(all(text.as_bytes(), None).unwrap().1.len(), 2);
+    }
+
+    #[test]
     fn rows_of_another_width_and_other_encodings() {
-        let table = read(
-            b"id,instrument,start,end,\n1,T,s,,,,\n2,T,s,e,,more\n3,T\n4,G\xe4rtner,s,e\n",
-            None,
-            &Wanted::All,
-        )
-        .unwrap();
-        assert_eq!(table.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 4]);
+        let (table, rows) =
+            all(b"id,instrument,start,end,\n1,T,s,,,,\n2,T,s,e,,more\n3,T\n4,G\xe4rtner,s,e\n", None)
+                .unwrap();
+        assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 4]);
         assert_eq!(table.bad.iter().map(|row| row.line).collect::<Vec<_>>(), [3, 5]);
         assert!(table.bad[0].reason.contains("6 cells"));
         assert!(table.bad[1].reason.contains("UTF-8"));

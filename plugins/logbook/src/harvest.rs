@@ -18,7 +18,7 @@ use crate::LogbookHarvester;
 use crate::book::Book;
 use crate::column::Column;
 use crate::csv::Wanted;
-use crate::file::Snapshot;
+use crate::file::{self, Snapshot};
 use crate::row::Row;
 
 /// The answer to one page of a harvest.
@@ -35,24 +35,29 @@ pub fn harvest(
         };
         (first, book)
     } else {
-        let snapshot = Snapshot::take(&log.settings.path)?;
-        let asked = Asked::new(request, &snapshot.digest, &log.settings.name);
+        let digest = file::digest(&log.settings.path)?;
+        let asked = Asked::new(request, &digest, &log.settings.name);
         if asked.nothing_new_and_clean() {
             return Ok(HarvestPage {
-                events: still_open(log, &snapshot, &asked, &request.open)?,
+                events: still_open(log, &digest, &asked, &request.open)?,
                 instruments: asked.unchanged(),
                 ..HarvestPage::default()
             });
         }
-        (0, log.book(&snapshot)?)
+        // An edit within one tick of the file system's clock leaves the stamp of the last reading as it was.
+        let book = match log.book_of(&digest) {
+            Some(book) => book,
+            None => log.read()?,
+        };
+        (0, book)
     };
     if call.should_stop() {
         let path = log.settings.path.display();
         return Err(PluginError::transient(format!("reading usage log `{path}` was stopped")));
     }
     let asked = Asked::new(request, &book.digest, &log.settings.name);
-    let reading = Reading::new(&asked, &book, request);
-    let (events, next) = reading.events(first, log.page_size);
+    let reading = Reading::new(&asked, &book, request)?;
+    let (events, next) = reading.events(first, log.page_size)?;
     let mut page = HarvestPage { events, ..HarvestPage::default() };
     if first == 0 || next.is_none() {
         let whole = reading.whole();
@@ -71,7 +76,7 @@ pub fn harvest(
 /// The rows of open events in a log that is known to be clean: the others are not even kept.
 fn still_open(
     log: &LogbookHarvester,
-    snapshot: &Snapshot,
+    digest: &str,
     asked: &Asked<'_>,
     open: &[String],
 ) -> Result<Vec<UsageEvent>, PluginError> {
@@ -79,12 +84,19 @@ fn still_open(
         return Ok(Vec::new());
     }
     let ids: HashSet<&str> = open.iter().map(String::as_str).collect();
+    let snapshot = Snapshot::take(&log.settings.path)?;
+    if snapshot.digest != digest {
+        return Err(file::changed(&log.settings.path));
+    }
     let book = Book::read_wanted(snapshot, &log.settings, &Wanted::Ids(&ids))?;
-    let event_of = |row: &Row| match asked.whose(&row.instrument) {
-        Whose::Of(at) => asked.instrument(at).map(|instrument| event(row, &instrument.pid)),
-        Whose::Unclear | Whose::Nobody => None,
-    };
-    Ok(book.rows.iter().filter_map(event_of).collect())
+    let mut events = Vec::new();
+    for kept in &book.rows {
+        let row = book.row(kept)?;
+        if let Whose::Of(at) = asked.whose(&row.instrument) {
+            events.extend(asked.instrument(at).map(|instrument| event(&row, &instrument.pid)));
+        }
+    }
+    Ok(events)
 }
 
 /// Which reading, and the row to go on with.
@@ -95,15 +107,8 @@ fn page_token(page: &str) -> Result<(String, usize), PluginError> {
 }
 
 fn same_book(log: &LogbookHarvester, digest: &str) -> Result<Arc<Book>, PluginError> {
-    let snapshot = Snapshot::take(&log.settings.path)?;
-    if snapshot.digest == digest {
-        return log.book(&snapshot);
-    }
-    Err(PluginError::transient(format!(
-        "usage log `{}` was changed while it was being read",
-        log.settings.path.display()
-    ))
-    .with_hint("the next run reads it from the beginning"))
+    let book = log.read()?;
+    if book.digest == digest { Ok(book) } else { Err(file::changed(&log.settings.path)) }
 }
 
 fn event(row: &Row, pid: &str) -> UsageEvent {

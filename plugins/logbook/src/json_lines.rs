@@ -8,26 +8,33 @@ use serde_json::Value;
 
 use crate::column::Column;
 use crate::csv::{Table, Wanted};
-use crate::row::{BadRow, Cell, Cells, RawRow};
+use crate::row::{BadRow, Cell, Cells, Place, RawRow};
 
-/// Reads the objects; a line that is none is bad by itself. Of the rows those that `wanted` names are kept.
-pub fn read(bytes: &[u8], wanted: &Wanted<'_>) -> Table {
+/// Reads the objects; a line that is none is bad by itself. Of the rows those that `wanted` names are given
+/// to `take`.
+pub fn read(bytes: &[u8], wanted: &Wanted<'_>, take: &mut dyn FnMut(RawRow)) -> Table {
     let mut table = Table::default();
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    for (line, text) in (1_u64..).zip(bytes.split(|byte| *byte == b'\n')) {
+    let mut next = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let text = bytes.get(next..).unwrap_or_default();
+    for (line, text) in (1_u64..).zip(text.split(|byte| *byte == b'\n')) {
+        let place = Place::new(&(next..next + text.len()));
+        next += text.len() + 1;
         let text = text.trim_ascii();
         if text.is_empty() || text.starts_with(b"#") {
             continue;
         }
         match object(text, &mut table) {
-            Ok(cells) if !cells.is_empty() && wanted.names(&cells) => {
-                table.rows.push(RawRow { line, cells });
-            }
+            Ok(cells) if !cells.is_empty() && wanted.names(&cells) => take(RawRow { line, place, cells }),
             Ok(_) => {}
             Err(reason) => table.bad.push(BadRow::opaque(line, reason)),
         }
     }
     table
+}
+
+/// The cells of a row that was read before.
+pub fn cells(row: &[u8]) -> Result<Cells, String> {
+    object(row.trim_ascii(), &mut Table::default())
 }
 
 fn object(text: &[u8], table: &mut Table) -> Result<Cells, String> {
@@ -111,11 +118,20 @@ impl<'de> Deserialize<'de> for Pairs {
 mod tests {
     use super::*;
 
+    fn all(bytes: &[u8]) -> (Table, Vec<RawRow>) {
+        let mut rows = Vec::new();
+        let table = read(bytes, &Wanted::All, &mut |row| rows.push(row));
+        for row in &rows {
+            assert_eq!(cells(&bytes[row.place.range()]).as_ref(), Ok(&row.cells), "read again");
+        }
+        (table, rows)
+    }
+
     #[test]
     fn objects_become_rows() {
-        let table = read(b"\xef\xbb\xbf{\"id\": 7, \"Consent\": true, \"title\": \"  \", \"sample\": [\"a\", 2], \"note\": {}}\r\n\n# x\n{}\n", &Wanted::All);
-        assert_eq!(table.rows.len(), 1);
-        let cells = &table.rows[0].cells;
+        let (table, rows) = all(b"\xef\xbb\xbf{\"id\": 7, \"Consent\": true, \"title\": \"  \", \"sample\": [\"a\", 2], \"note\": {}}\r\n\n# x\n{}\n");
+        assert_eq!(rows.len(), 1);
+        let cells = &rows[0].cells;
         assert_eq!(cells.get(Column::Id), Some(&Cell::Text("7".into())));
         assert_eq!(cells.get(Column::Consent), Some(&Cell::Text("true".into())));
         assert_eq!(cells.get(Column::Sample), Some(&Cell::List(vec!["a".into(), "2".into()])));
@@ -125,15 +141,14 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_object_are_bad_by_line() {
-        let table =
-            read(b"[1]\n{\"id\": \nnull\n{\"id\": \"\xff\"}\n{\"id\": {}}\n{\"id\": 1}\n", &Wanted::All);
+        let (table, rows) = all(b"[1]\n{\"id\": \nnull\n{\"id\": \"\xff\"}\n{\"id\": {}}\n{\"id\": 1}\n");
         assert_eq!(table.bad.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
-        assert_eq!(table.rows[0].line, 6);
+        assert_eq!(rows[0].line, 6);
     }
 
     #[test]
     fn an_answer_given_twice_is_none() {
-        let table = read(b"{\"id\": 1, \"consent\": \"no\", \"Consent\": \"yes\"}\n", &Wanted::All);
+        let (table, _) = all(b"{\"id\": 1, \"consent\": \"no\", \"Consent\": \"yes\"}\n");
         assert!(table.bad[0].reason.contains("`consent` twice"));
     }
 }

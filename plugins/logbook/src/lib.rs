@@ -32,7 +32,7 @@ use nexus_plugin_api::{
 };
 
 use crate::book::Book;
-use crate::file::Snapshot;
+use crate::file::{Snapshot, Stamp};
 use crate::settings::Settings;
 
 /// The logbook plugin.
@@ -57,32 +57,48 @@ struct LogbookHarvester {
     /// Events of one page.
     page_size: usize,
     /// The log as last read: pages of one harvest and the reservations after it share one reading.
-    last: Mutex<Option<Arc<Book>>>,
+    last: Mutex<Option<Last>>,
+}
+
+/// A reading, and what was seen of the file before it.
+struct Last {
+    stamp: Stamp,
+    book: Arc<Book>,
 }
 
 impl LogbookHarvester {
     /// Most events of one page.
-    const PAGE_SIZE: usize = 5_000;
+    const PAGE_SIZE: usize = 1_000;
 
     fn new(settings: Settings) -> Self {
         Self { settings, page_size: Self::PAGE_SIZE, last: Mutex::new(None) }
     }
 
-    /// The rows of this snapshot; read only if it is not the one read last.
-    fn book(&self, snapshot: &Snapshot) -> Result<Arc<Book>, PluginError> {
+    /// The log as it is now; read only if it is not as it was when it was read last.
+    fn book(&self) -> Result<Arc<Book>, PluginError> {
+        let stamp = Stamp::of(&self.settings.path)?;
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last.as_ref().filter(|last| last.stamp == stamp).map(|last| Arc::clone(&last.book));
+        drop(last);
+        known.map_or_else(|| self.read(), Ok)
+    }
+
+    /// Reads the log.
+    fn read(&self) -> Result<Arc<Book>, PluginError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(book) = last.as_ref().filter(|book| book.digest == snapshot.digest) {
-            return Ok(Arc::clone(book));
-        }
+        // What is no longer true need not stay in memory beside what is.
+        *last = None;
+        let snapshot = Snapshot::take(&self.settings.path)?;
+        let stamp = snapshot.stamp;
         let book = Arc::new(Book::read(snapshot, &self.settings)?);
-        *last = Some(Arc::clone(&book));
+        *last = Some(Last { stamp, book: Arc::clone(&book) });
         Ok(book)
     }
 
     /// The rows read last, if they are those of this digest.
     fn book_of(&self, digest: &str) -> Option<Arc<Book>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().filter(|book| book.digest == digest).cloned()
+        last.as_ref().filter(|last| last.book.digest == digest).map(|last| Arc::clone(&last.book))
     }
 }
 
@@ -96,8 +112,7 @@ impl Harvester for LogbookHarvester {
         call: &Call,
         sessions: &[SessionRef],
     ) -> Result<Vec<ReservationAnswer>, PluginError> {
-        let snapshot = Snapshot::take(&self.settings.path)?;
-        let book = self.book(&snapshot)?;
+        let book = self.book()?;
         Ok(reservation::answers(call, &book, &self.settings, sessions))
     }
 

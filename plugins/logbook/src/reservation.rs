@@ -1,12 +1,11 @@
 //! The reservation of a session: its own row of the log.
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use nexus_plugin_api::{
     Call, EventTime, PluginError, Project, Reservation, ReservationAnswer, Sample, SessionRef,
 };
 
-use crate::book::Book;
+use crate::book::{Book, Kept};
 use crate::column::Column;
 use crate::consent;
 use crate::row::{BadRow, Cell, Row};
@@ -28,33 +27,35 @@ pub fn answers(
                     "looking up reservations in the usage log was stopped",
                 ));
             }
-            answer(book, settings, session)
+            // A row that is not what it was: of the others the same may be true, but not of all.
+            answer(book, settings, session).unwrap_or_else(ReservationAnswer::Failed)
         })
         .collect()
 }
 
-fn answer(book: &Book, settings: &Settings, session: &SessionRef) -> ReservationAnswer {
+fn answer(book: &Book, settings: &Settings, session: &SessionRef) -> Result<ReservationAnswer, PluginError> {
     let own = match &session.external_id {
-        Some(id) => book.by_id(id),
-        None => book.by_session(&session.session_identifier),
+        Some(id) => book.by_id(id)?.map(|(_, row)| row),
+        None => book.by_session(&session.session_identifier)?,
     };
     if let Some(row) = own {
-        return answer_of_row(book, settings, row, false);
+        return Ok(answer_of_row(book, settings, &row, false));
     }
     let is_ours = session.external_id.is_some()
         || session.session_identifier.starts_with(&format!("logbook:{}/", settings.name));
     if is_ours {
-        return vanished(book, session);
+        return Ok(vanished(book, session));
     }
     let zone: Tz = session.instrument.timezone.parse().unwrap_or(Tz::UTC);
-    match best_overlap(book, session, zone) {
+    Ok(match best_overlap(book, session, zone) {
         Some(row) => {
+            let row = book.row(row)?;
             let user = row.text(Column::User);
             let of_another_user = match (user, &session.user) {
                 (Some(row), Some(session)) => !row.eq_ignore_ascii_case(session),
                 _ => false,
             };
-            answer_of_row(book, settings, row, of_another_user)
+            answer_of_row(book, settings, &row, of_another_user)
         }
         None => ReservationAnswer::NoReservation {
             reason: format!(
@@ -62,7 +63,7 @@ fn answer(book: &Book, settings: &Settings, session: &SessionRef) -> Reservation
                 book.file_name, session.instrument.pid, session.start, session.end
             ),
         },
-    }
+    })
 }
 
 /// A session that came from this log and is not in it any more. It is gone only if the log can tell:
@@ -100,30 +101,25 @@ fn vanished(book: &Book, session: &SessionRef) -> ReservationAnswer {
 }
 
 /// The row of the instrument whose booked time shares most with the session.
-fn best_overlap<'a>(book: &'a Book, session: &SessionRef, zone: Tz) -> Option<&'a Row> {
+fn best_overlap<'a>(book: &'a Book, session: &SessionRef, zone: Tz) -> Option<&'a Kept> {
     let (start, end) = (session.start.to_utc(), session.end.to_utc());
-    let name = &session.instrument.display_name;
+    let name = session.instrument.display_name.trim().to_lowercase();
+    let its: Vec<bool> = book
+        .instruments
+        .iter()
+        .map(|written| *written == session.instrument.pid || written.trim().to_lowercase() == name)
+        .collect();
     book.rows
         .iter()
-        .filter(|row| !row.cancelled)
-        .filter(|row| {
-            row.instrument == session.instrument.pid
-                || row.instrument.trim().to_lowercase() == name.trim().to_lowercase()
-        })
+        .filter(|row| !row.cancelled && its.get(row.instrument) == Some(&true))
         .filter_map(|row| {
-            let (from, to) = booked(row, zone)?;
+            let (from, to) = row.booked(zone)?;
             let shared = to.min(end) - from.max(start);
             (shared > chrono::TimeDelta::zero()).then_some((shared, from, row))
         })
         // Of equals the earlier one, then the one that stands first.
         .min_by_key(|(shared, from, row)| (std::cmp::Reverse(*shared), *from, row.line))
         .map(|(_, _, row)| row)
-}
-
-/// The booked time, if it has an end: a row still open, perhaps forgotten, claims no session.
-fn booked(row: &Row, zone: Tz) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    let (start, end) = booked_times(row, &mut Vec::new());
-    Some((instant(start, zone), instant(end?, zone)))
 }
 
 fn booked_times(row: &Row, warnings: &mut Vec<String>) -> (EventTime, Option<EventTime>) {

@@ -1,5 +1,7 @@
 //! One row: cells by column, then a usage event.
 
+use std::ops::Range;
+
 use nexus_plugin_api::EventTime;
 
 use crate::column::Column;
@@ -57,11 +59,36 @@ impl FromIterator<(Column, Cell)> for Cells {
     }
 }
 
+/// Which bytes of the log are a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its first byte. A log is far smaller than 4 GiB.
+    pub at: u32,
+    /// How many.
+    pub length: u32,
+}
+
+impl Place {
+    /// These bytes.
+    pub fn new(bytes: &Range<usize>) -> Self {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { at: number(bytes.start), length: number(bytes.len()) }
+    }
+
+    /// Where they are in the bytes of the log.
+    pub fn range(self) -> Range<usize> {
+        let at = usize::try_from(self.at).unwrap_or(usize::MAX);
+        at..at.saturating_add(usize::try_from(self.length).unwrap_or(usize::MAX))
+    }
+}
+
 /// A row as it stands in the file.
 #[derive(Debug)]
 pub struct RawRow {
     /// Where it begins, from 1.
     pub line: u64,
+    /// Its bytes.
+    pub place: Place,
     /// Its cells.
     pub cells: Cells,
 }

@@ -55,7 +55,7 @@ fn a_sub_folder_that_cannot_be_read_stops_only_sessions_without_files() {
     assert_eq!(lab.waits_for(4).as_deref(), Some("storage cannot be read"));
     assert_eq!(lab.status(3), Some(RecordStatus::NoFilesFound), "another instrument's folder is none of its");
     assert!(report.needs_person.iter().any(|line| line.contains("tem/closed")), "{report:?}");
-    assert!(report.needs_person.iter().any(|line| line.contains("(1 sessions wait)")), "{report:?}");
+    assert!(report.needs_person.iter().any(|line| line.contains("(1 session waits)")), "{report:?}");
     lab.run();
     assert_eq!(lab.status(4), Some(RecordStatus::NoFilesFound));
 }

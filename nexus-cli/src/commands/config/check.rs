@@ -3,17 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use nexus_core::config::{Carrier, Config, FileStrategy, SecretSource, process_environment};
+use nexus_core::config::{Carrier, Config, SecretSource, process_environment};
 use nexus_core::db::{Access, Database};
-use nexus_core::plugins::{CallError, ExtractorInstance, OpenError, Surroundings};
-use nexus_core::secret::Redactor;
 use nexus_core::{durable, lock};
 use nexus_plugin_api::{CheckReport, CheckResult};
 
 use crate::args::Global;
+use crate::commands::plugins;
 use crate::exit_code::{ExitCode, Stop};
+use crate::output;
 use crate::output::chain;
-use crate::{first_party, output};
 
 /// Runs `nexus config check`.
 pub(super) fn run(global: &Global) -> Result<ExitCode, Stop> {
@@ -23,43 +22,9 @@ pub(super) fn run(global: &Global) -> Result<ExitCode, Stop> {
     database(&config, &mut report);
     storage(&config, &mut report);
     secrets(&config, &mut report);
-    plugins(&config, &mut report);
+    instances(&config, &mut report);
 
-    let failed = count(&report, CheckResult::Failed);
-    let warnings = count(&report, CheckResult::Warning);
-    if global.json {
-        output::json(&report)?;
-    } else {
-        let rows = report
-            .items
-            .iter()
-            .map(|item| vec![item.name.clone(), word(item.result).to_owned(), item.detail.clone()]);
-        output::table(&["check", "result", "detail"], rows);
-        output::line(summary(failed, warnings));
-    }
-    Ok(if failed == 0 { ExitCode::Done } else { ExitCode::Configuration })
-}
-
-fn count(report: &CheckReport, result: CheckResult) -> usize {
-    report.items.iter().filter(|item| item.result == result).count()
-}
-
-fn word(result: CheckResult) -> &'static str {
-    match result {
-        CheckResult::Ok => "ok",
-        CheckResult::Warning => "warning",
-        CheckResult::Failed => "failed",
-    }
-}
-
-fn summary(failed: usize, warnings: usize) -> String {
-    let number = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    match (failed, warnings) {
-        (0, 0) => "everything is in order".to_owned(),
-        (0, warnings) => number(warnings, "warning"),
-        (failed, 0) => format!("{} failed", number(failed, "check")),
-        (failed, warnings) => format!("{} failed, {}", number(failed, "check"), number(warnings, "warning")),
-    }
+    output::checks(global, &report)
 }
 
 fn database(config: &Config, report: &mut CheckReport) {
@@ -163,7 +128,7 @@ fn everybody_may_read(_path: &Path) -> bool {
 
 /// Plugins: their files are there, their settings are what their manifests want, and each says itself
 /// whether it could work now.
-fn plugins(config: &Config, report: &mut CheckReport) {
+fn instances(config: &Config, report: &mut CheckReport) {
     if config.harvesters.is_empty() {
         report.push("harvesters", CheckResult::Warning, "there is none, so no sessions come in");
     }
@@ -174,74 +139,26 @@ fn plugins(config: &Config, report: &mut CheckReport) {
     let destinations =
         config.destinations.iter().map(|destination| (&destination.settings, &destination.carrier));
     let extractors = config.extractors.iter().map(|extractor| (&extractor.settings, &extractor.carrier));
+    let mut missing = Vec::new();
     for (settings, carrier) in harvesters.chain(extractors).chain(destinations) {
         let problem = match carrier {
             Carrier::Linked { .. } => None,
             Carrier::Library { path, .. } if path.is_file() => None,
             Carrier::Library { path, .. } => Some(format!("there is no library `{}`", path.display())),
-            Carrier::Command { words } => words
+            Carrier::Command { words, .. } => words
                 .first()
                 .filter(|program| !can_be_started(program))
                 .map(|program| format!("there is no program `{program}`, neither by that path nor in PATH")),
         };
         match problem {
-            Some(problem) => report.push(settings.table(), CheckResult::Failed, problem),
+            Some(problem) => {
+                report.push(settings.table(), CheckResult::Failed, problem);
+                missing.push(settings.table());
+            }
             None => report.push(settings.table(), CheckResult::Ok, carrier.to_string()),
         }
     }
-    let surroundings = Surroundings {
-        scratch: std::env::temp_dir(),
-        folder: config.folder.clone(),
-        redactor: Redactor::default(),
-    };
-    match first_party::catalogue().open(config, &surroundings) {
-        Ok(instances) => {
-            for harvester in &instances.harvesters {
-                own_check(&format!("harvesters.{}", harvester.name), harvester.check(), report);
-            }
-            for extractor in &instances.extractors {
-                let table = format!("extractors.{}", extractor.name);
-                suffixes(config, &table, extractor, report);
-                own_check(&table, extractor.check(), report);
-            }
-            for destination in &instances.destinations {
-                own_check(&format!("destinations.{}", destination.name), destination.check(), report);
-            }
-        }
-        Err(errors) => {
-            // A secret that cannot be read was told above, with its key.
-            for error in errors.iter().filter(|error| !matches!(error, OpenError::Secret(_))) {
-                report.push("plugins", CheckResult::Failed, chain(error));
-            }
-        }
-    }
-}
-
-/// An extractor of files that no record has.
-fn suffixes(config: &Config, table: &str, extractor: &ExtractorInstance, report: &mut CheckReport) {
-    let kept = &config.build.exclusive_suffixes;
-    let kept = |suffix: &String| kept.iter().any(|kept| kept == suffix);
-    if config.build.file_strategy == FileStrategy::Inclusive || extractor.suffixes.iter().all(kept) {
-        return;
-    }
-    let left_out: Vec<&str> =
-        extractor.suffixes.iter().filter(|suffix| !kept(suffix)).map(String::as_str).collect();
-    let detail = format!(
-        "files with the suffix {} belong to no record: [build] exclusive_suffixes does not list it",
-        left_out.join(", ")
-    );
-    report.push(table, CheckResult::Warning, detail);
-}
-
-fn own_check(table: &str, checked: Result<CheckReport, CallError>, report: &mut CheckReport) {
-    match checked {
-        Ok(own) => {
-            for item in own.items {
-                report.push(format!("{table}: {}", item.name), item.result, item.detail);
-            }
-        }
-        Err(error) => report.push(table, CheckResult::Failed, chain(&error)),
-    }
+    plugins::check::ask_others(config, &missing, report);
 }
 
 fn can_be_started(program: &str) -> bool {

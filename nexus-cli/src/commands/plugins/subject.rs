@@ -3,10 +3,9 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
-use nexus_core::config::{Carrier, Config, ConfigError, Isolation, PluginSettings};
+use anyhow::{Context as _, anyhow};
+use nexus_core::config::{Carrier, Config, ConfigError, PluginSettings};
 use nexus_core::plugins::{Catalogue, Surroundings};
-use nexus_core::secret::Redactor;
 use nexus_plugin_api::{Plugin as _, PluginKind};
 
 use crate::args::{DEFAULT_CONFIG, Global};
@@ -46,7 +45,12 @@ pub(super) fn tables(config: &Config) -> Vec<Table<'_>> {
         carrier: &table.carrier,
         settings: &table.settings,
     });
-    harvesters.chain(destinations).collect()
+    let extractors = config.extractors.iter().map(|table| Table {
+        kind: PluginKind::Extractor,
+        carrier: &table.carrier,
+        settings: &table.settings,
+    });
+    harvesters.chain(extractors).chain(destinations).collect()
 }
 
 /// The settings, for a command that can do without.
@@ -60,12 +64,84 @@ pub(super) fn config_if_any(global: &Global) -> Result<Option<Config>, Stop> {
 
 /// What plugins need around them.
 pub(super) fn surroundings(config: Option<&Config>) -> Surroundings {
-    let here = || std::env::current_dir().unwrap_or_default();
-    Surroundings {
-        scratch: std::env::temp_dir(),
-        folder: config.map_or_else(here, |config| config.folder.clone()),
-        redactor: Redactor::default(),
+    let scratch = std::env::temp_dir();
+    match config {
+        Some(config) => Surroundings::of(config, scratch),
+        None => {
+            let folder = std::env::current_dir().unwrap_or_default();
+            Surroundings { scratch, folder, ..Surroundings::default() }
+        }
     }
+}
+
+/// What plugins need around them, with a folder of their own for files that is gone afterwards.
+#[derive(Debug)]
+pub(super) struct Workplace {
+    surroundings: Surroundings,
+}
+
+impl Workplace {
+    /// Makes the folder: nobody else's, and not there before.
+    pub(super) fn new(config: &Config) -> anyhow::Result<Self> {
+        let scratch = std::env::temp_dir().join(format!("nexus-plugins-{}", std::process::id()));
+        private(&scratch).with_context(|| {
+            format!("the folder `{}` for files of plugins cannot be made", scratch.display())
+        })?;
+        Ok(Self { surroundings: Surroundings { scratch, ..surroundings(Some(config)) } })
+    }
+
+    /// What plugins are opened with.
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+}
+
+fn private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.surroundings.scratch);
+    }
+}
+
+/// The same settings with no plugin tables but these.
+pub(super) fn only(config: &Config, names: &[&str]) -> Config {
+    let mut narrowed = config.clone();
+    let is_one = |settings: &PluginSettings| names.contains(&settings.table());
+    narrowed.harvesters.retain(|table| is_one(&table.settings));
+    narrowed.extractors.retain(|table| is_one(&table.settings));
+    narrowed.destinations.retain(|table| is_one(&table.settings));
+    narrowed
+}
+
+/// The table of an instance that a person named.
+pub(super) fn table_called<'c>(config: &'c Config, word: &str) -> Result<Table<'c>, Stop> {
+    let all = tables(config);
+    let mut called = all.iter().filter(|table| table.is_called(word));
+    match (called.next(), called.next()) {
+        (Some(table), None) => Ok(*table),
+        (Some(one), Some(other)) => Err(ambiguous(word, one, other)),
+        (None, _) => {
+            let names: Vec<&str> = all.iter().map(|table| table.settings.table()).collect();
+            let error = anyhow!("there is no plugin table `{word}` in `{}`", config.file.display());
+            let hint = if names.is_empty() {
+                "a plugin is configured in a table such as [destinations.NAME]".to_owned()
+            } else {
+                format!("there are: {}", names.join(", "))
+            };
+            Err(Stop::new(ExitCode::Usage, error).with_hint(hint))
+        }
+    }
+}
+
+fn ambiguous(word: &str, one: &Table<'_>, other: &Table<'_>) -> Stop {
+    let error = anyhow!("`{word}` can be `{}` or `{}`", one.settings.table(), other.settings.table());
+    Stop::new(ExitCode::Usage, error).with_hint("write the whole name of the table")
 }
 
 /// A plugin that a person named.
@@ -104,7 +180,7 @@ pub(super) fn at_path(path: &Path) -> Result<Subject, Stop> {
         return Err(usage(format!("`{shown}` is not a file")).with_hint("name the plugin's file itself"));
     }
     let carrier = if is_library(&absolute) {
-        Carrier::Library { path: absolute, sha256: None, isolation: Isolation::Process }
+        Carrier::library(absolute)
     } else {
         let Some(words) = words(absolute) else {
             return Err(usage(format!(
@@ -112,7 +188,7 @@ pub(super) fn at_path(path: &Path) -> Result<Subject, Stop> {
             ))
             .with_hint("a program must be executable: `chmod +x`"));
         };
-        Carrier::Command { words }
+        Carrier::command(words)
     };
     Ok(Subject { carrier, kind: None, settings: None })
 }
@@ -171,11 +247,7 @@ pub(super) fn named(word: &OsStr, catalogue: &Catalogue, config: Option<&Config>
             let carrier = Carrier::Linked { plugin: manifest.name };
             Ok(Subject { carrier, kind: Some(manifest.kind), settings: None })
         }
-        (Some(one), Some(other), None) => Err(Stop::new(
-            ExitCode::Usage,
-            anyhow!("`{word}` can be `{}` or `{}`", one.settings.table(), other.settings.table()),
-        )
-        .with_hint("write the whole name of the table")),
+        (Some(one), Some(other), None) => Err(ambiguous(&word, one, other)),
         (None, _, None) => {
             let mut names: Vec<String> =
                 catalogue.linked().iter().map(|plugin| plugin.manifest().name).collect();

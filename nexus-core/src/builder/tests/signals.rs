@@ -13,7 +13,7 @@ fn every_signal_of_a_file_is_a_dataset() {
             let mut image =
                 signal("Image", &[("Signal", MetaValue::Integer(0)), ("V", MetaValue::Integer(5))]);
             let picture = call.scratch.join("drawn.png");
-            fs::write(&picture, b"\x89PNG\r\n\x1a\nrest").unwrap();
+            fs::write(&picture, b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01rest").unwrap();
             image.preview = Some(PathRef::new(picture));
             let spectrum =
                 signal("Spectrum", &[("Signal", MetaValue::Integer(1)), ("V", MetaValue::Integer(5))]);
@@ -154,6 +154,109 @@ fn what_a_reader_gives_is_made_fit() {
     );
     assert!(!text(&built).contains("never"));
     assert_eq!(built.warnings.len(), 2, "{:?}", built.warnings);
+}
+
+#[test]
+fn more_than_a_record_should_hold_is_left_out() {
+    type Giving = fn() -> Vec<Signal>;
+    let values: Giving = || {
+        let mut many = signal("Image", &[]);
+        for number in 0..100_000 {
+            many.metadata.insert(format!("Key {number}"), MetaValue::Integer(number));
+        }
+        vec![many]
+    };
+    let text: Giving = || vec![signal("Image", &[("Header", MetaValue::Text("h".repeat(5 << 20)))])];
+    let listed: Giving = || {
+        let row = MetaValue::List(vec![MetaValue::List(Vec::new()); 200]);
+        vec![signal("Image", &[("Rows", MetaValue::List(vec![row; 200]))])]
+    };
+    let signals: Giving = || vec![signal("Image", &[]); 1_001];
+    let kinds: Giving = || vec![signal(&"K".repeat(3 << 20), &[])];
+    for (give, told) in [
+        (values, "100000 values of metadata"),
+        (text, "bytes of metadata"),
+        (listed, "40201 values of metadata"),
+        (signals, "1001 signals"),
+        (kinds, "bytes of metadata"),
+    ] {
+        let built = with_reader(move |_, _| Ok(give()));
+        assert_eq!(built.dataset_count, 1);
+        assert!(built.xml.len() < 10_000, "{told}");
+        assert!(text_of_warnings(&built).contains(told), "{:?}", built.warnings);
+    }
+    let most = with_reader(|_, _| Ok(vec![signal("Image", &[]); 1_000]));
+    assert_eq!((most.dataset_count, most.warnings), (1_000, Vec::new()));
+}
+
+fn text_of_warnings(built: &BuiltRecord) -> String {
+    let document = roxmltree::Document::parse(text(built)).unwrap();
+    let is_it = |node: &roxmltree::Node<'_, '_>| {
+        node.attribute("name") == Some("NexusLIMS Extraction – Extractor Warnings")
+    };
+    document.descendants().find(is_it).and_then(|node| node.text()).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_same_doubt_is_told_once_and_long_ones_are_cut() {
+    let built = with_reader(|_, _| Ok(vec![signal(&"Photo".repeat(30), &[]); 50]));
+    assert_eq!(built.warnings.len(), 1, "{:?}", built.warnings);
+    assert!(text_of_warnings(&built).len() < 100, "{}", text_of_warnings(&built));
+    let built = with_reader(|_, _| Err(PluginError::permanent("long ".repeat(1 << 20))));
+    assert!(text_of_warnings(&built).len() < 600);
+    let numbered = |_: &Call, _: &Path| Ok((0..50).map(|n| signal(&format!("Photo{n}"), &[])).collect());
+    assert_eq!(text_of_warnings(&with_reader(numbered)).matches("taken as Misc").count(), 8);
+}
+
+#[test]
+fn what_a_failure_says_does_not_depend_on_the_scratch_folder() {
+    let built = with_reader(|call, _| {
+        Err(PluginError::permanent(format!("no room in {}", call.scratch.join("x").display())))
+    });
+    assert_eq!(text_of_warnings(&built), "reader `dm` failed: no room in the scratch folder/x");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_preview_from_outside_the_scratch_folder_is_left_out() {
+    type Drawing = fn(&Path) -> PathBuf;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let private = elsewhere.path().join("private.png");
+    fs::write(&private, b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01rest").unwrap();
+    let linked: Drawing = |scratch| scratch.join("link.png");
+    let outside: Drawing = |scratch| scratch.join("../../../private.png");
+    let missing: Drawing = |_| "missing.png".into();
+    let folder: Drawing = |_| ".".into();
+    let relative: Drawing = |scratch| {
+        fs::write(scratch.join("p.png"), b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01rest").unwrap();
+        "p.png".into()
+    };
+    for (draw, told, has_one) in [
+        (linked, "outside the scratch folder", false),
+        (outside, "cannot be read", false),
+        (missing, "cannot be read", false),
+        (folder, "", false),
+        (relative, "", true),
+    ] {
+        let disk = Disk::with(&["a.dm3"]);
+        let target = private.clone();
+        let readers = disk.readers().with(
+            "dm",
+            &["dm3"],
+            0,
+            scripted(move |call, _| {
+                std::os::unix::fs::symlink(&target, call.scratch.join("link.png")).unwrap();
+                let preview = Some(PathRef::new(draw(&call.scratch)));
+                Ok(vec![Signal { preview, ..signal("Image", &[("Kept", MetaValue::Integer(1))]) }])
+            }),
+        );
+        let clock = clock();
+        let built = build(&Material { previews: true, ..disk.material(&readers, &clock) }).unwrap();
+        assert!(text_of_warnings(&built).contains(told), "{told}: {}", text_of_warnings(&built));
+        assert_eq!(built.warnings.is_empty(), has_one, "{:?}", built.warnings);
+        assert_eq!(text(&built).contains("<preview>"), has_one, "{told}");
+        assert!(text(&built).contains("<meta name=\"Kept\">1</meta>"), "only the picture is lost");
+    }
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! A log held against a request: which rows are events, and what the log says as a whole.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use nexus_plugin_api::{HarvestRequest, OutsideEvents, RejectedRow, UsageEvent};
+use nexus_plugin_api::{HarvestRequest, OutsideEvents, PluginError, RejectedRow, UsageEvent};
 
 use super::asked::{Asked, Whose};
 use super::event;
-use crate::book::Book;
-use crate::row::{BadRow, Row, ends_before_start};
+use crate::book::{Book, Kept};
+use crate::row::{BadRow, ends_before_start};
 use crate::time::instant;
 
 /// Most rejected rows that are listed one by one.
@@ -28,37 +28,43 @@ enum Verdict {
 pub struct Reading<'a> {
     asked: &'a Asked<'a>,
     book: &'a Book,
-    whose: HashMap<&'a str, Whose>,
-    open: HashSet<&'a str>,
+    /// Of each instrument as the log calls it.
+    whose: Vec<Whose>,
+    /// Positions of the rows that are asked for by their id.
+    open: HashSet<usize>,
     from: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
 }
 
 impl<'a> Reading<'a> {
     /// Reads this log for this request.
-    pub fn new(asked: &'a Asked<'a>, book: &'a Book, request: &'a HarvestRequest) -> Self {
-        let mut whose = HashMap::new();
-        for row in &book.rows {
-            whose.entry(row.instrument.as_str()).or_insert_with(|| asked.whose(&row.instrument));
+    pub fn new(
+        asked: &'a Asked<'a>,
+        book: &'a Book,
+        request: &'a HarvestRequest,
+    ) -> Result<Self, PluginError> {
+        let whose = book.instruments.iter().map(|name| asked.whose(name)).collect();
+        let mut open = HashSet::new();
+        for id in &request.open {
+            open.extend(book.by_id(id)?.map(|(at, _)| at));
         }
-        let open = request.open.iter().map(String::as_str).collect();
-        Self { asked, book, whose, open, from: request.from, until: request.until }
+        Ok(Self { asked, book, whose, open, from: request.from, until: request.until })
     }
 
     /// At most `most` events from the row at `first` on, and the row to go on with if there are more.
-    pub fn events(&self, first: usize, most: usize) -> (Vec<UsageEvent>, Option<usize>) {
+    pub fn events(&self, first: usize, most: usize) -> Result<(Vec<UsageEvent>, Option<usize>), PluginError> {
         let mut events = Vec::new();
         for (at, row) in self.book.rows.iter().enumerate().skip(first) {
             let Verdict::Event(of, end) = self.verdict(row) else { continue };
             let Some(asked) = self.asked.instruments.get(of) else { continue };
-            if self.open.contains(row.id.as_str()) || (asked.known.is_none() && self.wanted(end)) {
+            if self.open.contains(&at) || (asked.known.is_none() && self.wanted(end)) {
                 if events.len() == most {
-                    return (events, Some(at));
+                    return Ok((events, Some(at)));
                 }
-                events.push(event(row, &asked.instrument.pid));
+                events.push(event(&self.book.row(row)?, &asked.instrument.pid));
             }
         }
-        (events, None)
+        Ok((events, None))
     }
 
     /// What the log says as a whole.
@@ -79,8 +85,19 @@ impl<'a> Reading<'a> {
                     whole.last_end = Some(whole.last_end.map_or(end, |last| last.max(end)));
                 }
                 Verdict::Event(_, None) => {}
-                Verdict::Outside => *whole.outside.entry(row.instrument.clone()).or_default() += 1,
-                Verdict::Bad(reason) => whole.bad.push(BadRow::of_cells(row.line, &row.cells, reason)),
+                Verdict::Outside => {
+                    let name = self.name(row);
+                    match whole.outside.get_mut(name) {
+                        Some(count) => *count += 1,
+                        None => {
+                            whole.outside.insert(name.to_owned(), 1);
+                        }
+                    }
+                }
+                Verdict::Bad(reason) => {
+                    let instrument = Some(self.name(row).to_owned());
+                    whole.bad.push(BadRow { instrument, ..BadRow::opaque(row.line, reason) });
+                }
             }
         }
         whole.bad.sort_by_key(|row| row.line);
@@ -96,13 +113,18 @@ impl<'a> Reading<'a> {
         whole
     }
 
-    fn verdict(&self, row: &Row) -> Verdict {
-        let at = match self.whose.get(row.instrument.as_str()) {
+    /// Its instrument as the log calls it.
+    fn name(&self, row: &Kept) -> &str {
+        self.book.instruments.get(row.instrument).map_or("", String::as_str)
+    }
+
+    fn verdict(&self, row: &Kept) -> Verdict {
+        let at = match self.whose.get(row.instrument) {
             Some(Whose::Of(at)) => *at,
             Some(Whose::Unclear) => {
                 return Verdict::Bad(format!(
                     "several instruments are called `{}`: write the PID",
-                    row.instrument
+                    self.name(row)
                 ));
             }
             Some(Whose::Nobody) | None => return Verdict::Outside,

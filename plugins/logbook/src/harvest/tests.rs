@@ -198,8 +198,8 @@ fn a_log_without_events_covers_nothing() {
     assert!(page.instruments[0].covered_from.is_some());
 }
 
-#[test]
-fn pages_are_of_one_reading() {
+/// Seven events and a row that is none, in pages of three.
+fn of_several_pages() -> (Log, String) {
     use std::fmt::Write as _;
     let mut rows = String::new();
     for id in 0..7 {
@@ -208,6 +208,13 @@ fn pages_are_of_one_reading() {
     rows.push_str("bad\n");
     let mut log = Log::new(&rows);
     log.log.page_size = 3;
+    (log, rows)
+}
+
+#[test]
+fn pages_are_of_one_reading() {
+    let (log, rows) = of_several_pages();
+    let path = log.dir.path().join("usage.csv");
     let mut request = request();
     let mut seen = Vec::new();
     let mut pages = Vec::new();
@@ -215,8 +222,14 @@ fn pages_are_of_one_reading() {
         let page = log.ask(&request);
         seen.extend(page.events.iter().map(|event| event.external_id.clone()));
         request.page.clone_from(&page.more);
-        // The file may change between two pages: this harvest goes on with what it began.
-        log.write("1,TEM-1,a,2024-03-05 09:00,2024-03-05 10:00,yes,,\n");
+        // The log may get new rows between two pages, and another file may get its name: this harvest goes on
+        // with what it began.
+        if pages.is_empty() {
+            log.write(&format!("{rows}8,TEM-1,a,2024-03-05 09:00,2024-03-05 10:00,yes,,\n"));
+        } else {
+            std::fs::write(path.with_extension("new"), HEAD).unwrap();
+            std::fs::rename(path.with_extension("new"), &path).unwrap();
+        }
         let done = page.more.is_none();
         pages.push(page);
         if done {
@@ -231,6 +244,20 @@ fn pages_are_of_one_reading() {
     request.page.clone_from(&pages[0].more);
     let error = harvest(&fresh, &Call::unlimited("/tmp"), &request).unwrap_err();
     assert_eq!(error.class, FailureClass::Transient);
+}
+
+#[test]
+fn rows_that_are_rewritten_between_two_pages_end_the_harvest() {
+    let (log, rows) = of_several_pages();
+    let first = log.ask(&request());
+    assert_eq!(first.events.len(), 3);
+    log.write(&rows.replace("TEM-1,a", "TEM-1,b"));
+    let next = HarvestRequest { page: first.more, ..request() };
+    let error = harvest(&log.log, &Call::unlimited("/tmp"), &next).unwrap_err();
+    assert_eq!(error.class, FailureClass::Transient);
+    assert!(error.message.contains("was changed while it was being read"), "{error}");
+    // From the beginning it is a log like any other.
+    assert_eq!(log.ask(&request()).events[0].user.as_deref(), Some("b"));
 }
 
 #[test]

@@ -31,9 +31,11 @@ fn of_id(id: &str) -> SessionRef {
 }
 
 fn ask_with(settings: &Value, text: &[u8], session: &SessionRef) -> ReservationAnswer {
-    let settings = Settings::read(settings).unwrap();
-    let snapshot = Snapshot { bytes: text.to_vec(), digest: String::new() };
-    let Ok(book) = Book::read(&snapshot, &settings) else {
+    let mut settings = Settings::read(settings).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    settings.path = dir.path().join(settings.file_name());
+    std::fs::write(&settings.path, text).unwrap();
+    let Ok(book) = Book::read(Snapshot::take(&settings.path).unwrap(), &settings) else {
         return ReservationAnswer::Failed(PluginError::permanent("no table"));
     };
     answers(&Call::unlimited("/tmp"), &book, &settings, std::slice::from_ref(session)).remove(0)
@@ -183,6 +185,32 @@ fn json_lines_answer_alike() {
     let samples = booking(ask_with(&settings, log, &of_id("7"))).samples;
     assert_eq!(samples[0].name.as_deref(), Some("a;b"));
     assert!(matches!(ask_with(&settings, log, &of_id("8")), ReservationAnswer::Failed(_)));
+}
+
+#[test]
+fn the_log_is_read_anew_when_it_was_changed_and_a_changed_row_answers_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("usage.csv");
+    let log = crate::LogbookHarvester::new(Settings::read(&json!({"path": path})).unwrap());
+    let call = Call::unlimited("/tmp");
+    let row = |id: &str, answer: &str| format!("{id},TEM-1,ann,2024-03-05 09:00,2024-03-05 10:00,{answer}\n");
+    let write = |rows: &[String]| std::fs::write(&path, format!("{HEAD}{}", rows.concat())).unwrap();
+    let ask = || nexus_plugin_api::Harvester::reservations(&log, &call, &[of_id("7"), of_id("8")]).unwrap();
+    write(&[row("7", "yes"), row("8", "yes")]);
+    assert!(ask().iter().all(|answer| matches!(answer, ReservationAnswer::Reservation(_))));
+    write(&[row("7", "never"), row("8", "yes")]);
+    assert!(no_consent(&ask()[0]).contains("`never`"));
+    // The same length, at once: even if the clock of the file system did not tick, no consent is concluded from
+    // what was read before.
+    write(&[row("7", "yes"), row("8", "yes")]);
+    let book = log.book().unwrap();
+    write(&[row("7", "yes"), row("8", "no!")]);
+    let answers = answers(&call, &book, &log.settings, &[of_id("7"), of_id("8")]);
+    assert!(matches!(answers[0], ReservationAnswer::Reservation(_)), "{answers:?}");
+    match &answers[1] {
+        ReservationAnswer::Failed(error) => assert_eq!(error.class, FailureClass::Transient),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn mutated() -> impl Strategy<Value = Vec<u8>> {

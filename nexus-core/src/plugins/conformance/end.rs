@@ -1,0 +1,121 @@
+//! What can only be said after everything else was tried.
+
+use std::sync::PoisonError;
+
+use super::bench::{Bench, listing, quoted};
+use super::check::{Check, Verdict, fail, must, skip};
+use super::messages::WORKS;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check::new(
+        "messages.errors-are-told",
+        "Every error has a message of one line that says something.",
+        "Say what failed and why in one line; a stack trace goes into the log.",
+        &[WORKS],
+        errors,
+    ),
+    Check::new(
+        "settings.secret-not-in-replies",
+        "No reply holds the value of a secret.",
+        "Leave addresses with credentials and headers out of answers and errors.",
+        &[WORKS],
+        secrets_in_replies,
+    ),
+    Check::new(
+        "settings.secret-not-in-log",
+        "No log line holds the value of a secret.",
+        "Never log settings, headers or addresses with credentials.",
+        &[WORKS],
+        secrets_in_log,
+    ),
+    Check::new(
+        "circumstances.log-lines",
+        "A log line says something in at most 8 KiB.",
+        "Log what a person would read; content belongs into files.",
+        &[WORKS],
+        log_lines,
+    ),
+    Check::new(
+        "circumstances.log-levels",
+        "A call that is answered well logs no line at level error.",
+        "Use warn for what somebody should look at; error says that the call did not do what it should.",
+        &[WORKS],
+        log_levels,
+    ),
+    Check::new(
+        "circumstances.folders-untouched",
+        "Nothing was written into the current folder.",
+        "Write only into the call's scratch folder and where the settings say.",
+        &[WORKS],
+        folders,
+    ),
+];
+
+fn errors(bench: &mut Bench<'_>) -> Verdict {
+    for (error, exchange) in std::mem::take(&mut bench.errors) {
+        let message = &error.message;
+        let good = !message.trim().is_empty()
+            && message.chars().count() <= 10_000
+            && !message.trim_end().contains(['\n', '\r']);
+        bench.last = exchange;
+        must(good, || format!("an error says {}", quoted(message)))?;
+    }
+    Ok(())
+}
+
+fn secrets_in_replies(bench: &mut Bench<'_>) -> Verdict {
+    if bench.secrets.is_empty() {
+        return skip("no setting that was given is a secret");
+    }
+    match bench.leaks.first().cloned() {
+        None => Ok(()),
+        Some(exchange) => {
+            bench.last = Some(exchange);
+            fail("a reply holds the value of a secret")
+        }
+    }
+}
+
+fn secrets_in_log(bench: &mut Bench<'_>) -> Verdict {
+    if bench.secrets.is_empty() {
+        return skip("no setting that was given is a secret");
+    }
+    bench.last = None;
+    let log = bench.log.lock().unwrap_or_else(PoisonError::into_inner);
+    match log.iter().find(|line| bench.secrets.iter().any(|secret| line.message.contains(secret))) {
+        None => Ok(()),
+        Some(line) => {
+            fail(format!("in `{}` it logs {}", line.method, quoted(&bench.redactor.mask(&line.message))))
+        }
+    }
+}
+
+fn log_lines(bench: &mut Bench<'_>) -> Verdict {
+    bench.last = None;
+    let log = bench.log.lock().unwrap_or_else(PoisonError::into_inner);
+    for line in log.iter() {
+        let good = !line.message.trim().is_empty() && line.message.len() <= 8 << 10;
+        must(good, || {
+            format!("in `{}` it logs {} bytes: {}", line.method, line.message.len(), quoted(&line.message))
+        })?;
+    }
+    Ok(())
+}
+
+fn log_levels(bench: &mut Bench<'_>) -> Verdict {
+    bench.last = None;
+    match bench.false_alarms.first() {
+        None => Ok(()),
+        Some(line) => fail(format!("in `{}` it logs as an error: {}", line.method, quoted(&line.message))),
+    }
+}
+
+fn folders(bench: &mut Bench<'_>) -> Verdict {
+    bench.last = None;
+    for (folder, before) in &bench.watched {
+        let after = listing(folder);
+        let new: Vec<&String> = after.iter().filter(|name| !before.contains(name)).collect();
+        must(new.is_empty(), || format!("in `{}` there is now {}", folder.display(), quoted(&new)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Whatever goes wrong costs one call, and says what it was.
+
+use nexus_plugin_api::message::MAX_MESSAGE;
+use nexus_plugin_api::{Effect, FailureClass};
+
+use super::*;
+
+/// The first `deliver` of a plugin that goes wrong once; the second works.
+fn once(fault: &str) -> PluginError {
+    let body =
+        format!("def fault(r):\n    {fault}\ndef answer(r): reply(r, 1) if note('calls') else fault(r)");
+    let bench = Bench::new(&body);
+    let wire = bench.wire();
+    let error = bench.ask(&*wire, Method::Deliver).unwrap_err();
+    assert_eq!(error.effect, Effect::Maybe, "{error}");
+    assert!(error.message.starts_with("plugin `shaky` (python3 shaky.py) "), "{error}");
+    assert_eq!(bench.noted("calls"), 1, "`deliver` is never sent twice");
+    assert_eq!(bench.ask(&*wire, Method::Deliver).unwrap(), 1);
+    error
+}
+
+#[test]
+fn lines_that_are_no_replies() {
+    for (fault, told) in [
+        ("say('hello')", "answered `deliver` with something unusable: it is no reply: `hello`"),
+        ("say('')", "it is an empty line"),
+        ("say('{\"id\": 7, \"ok\": ')", "it is no reply: `{\"id\": 7, \"ok\": `"),
+        ("print('progress: 10%', flush=True); reply(r, 1)", "it is no reply: `progress: 10%`"),
+        ("say(json.dumps({'id': 8, 'ok': 1}))", "it answers request 8, not 7"),
+        (
+            "sys.stdout.buffer.write(b'{\"id\": 7, \"ok\": \"\\xff\"}\\n'); sys.stdout.flush()",
+            "it is not UTF-8 (at byte 17)",
+        ),
+    ] {
+        let error = once(fault);
+        assert!(error.message.contains(told), "{error}");
+        assert_eq!(error.class, FailureClass::Permanent);
+    }
+    assert!(once("say('x')").hint.unwrap().contains("diagnostics belong on standard error"));
+}
+
+#[test]
+fn a_line_that_never_ends() {
+    let error = once("\n    while True: sys.stdout.buffer.write(b'x' * 65536)");
+    assert!(error.message.contains(&format!("it has more than the {MAX_MESSAGE} bytes")), "{error}");
+}
+
+#[test]
+fn ways_to_die() {
+    for (fault, told) in [
+        ("sys.exit(3)", "ended with exit code 3 in `deliver`"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by signal 11 (segmentation fault) in `deliver`"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by signal 9"),
+        ("os.abort()", "was killed by signal 6 (abort)"),
+        ("os.close(1); signal.pause()", "closed its standard output and was killed in `deliver`"),
+        (
+            "raise ValueError('the sample is gone')",
+            "ended with exit code 1 in `deliver`; the last line on its standard error: `ValueError: the sample is gone`",
+        ),
+    ] {
+        let error = once(fault);
+        assert!(error.message.contains(told), "{error}");
+        assert_eq!(error.class, FailureClass::Transient);
+    }
+}
+
+#[test]
+fn questions_are_put_once_more_after_a_death() {
+    let bench = Bench::new("def answer(r): reply(r, 1) if note('calls') else sys.exit(3)");
+    assert_eq!(bench.ask(&*bench.wire(), Method::Find).unwrap(), 1);
+    assert_eq!(bench.noted("calls"), 2);
+
+    let bench = Bench::new("def answer(r): note('calls'); sys.exit(3)");
+    let error = bench.ask(&*bench.wire(), Method::Find).unwrap_err();
+    assert_eq!((error.effect, bench.noted("calls")), (Effect::None, 2));
+
+    let bench = Bench::new("def answer(r): note('calls'); say('hello')");
+    let error = bench.ask(&*bench.wire(), Method::Find).unwrap_err();
+    assert_eq!((error.effect, bench.noted("calls")), (Effect::None, 1));
+}
+
+#[test]
+fn one_that_died_between_two_calls_costs_nothing() {
+    // The first process ends as soon as it has answered, or says something more.
+    for more in ["os._exit(0)", "say('bye')"] {
+        let bench = Bench::new(&format!(
+            "first = not note('starts')\ndef answer(r):\n    reply(r, os.getpid())\n    if first:\n        \
+             open('pid', 'w').write(str(os.getpid()))\n        os.close(2)\n        {more}"
+        ));
+        let wire = bench.wire();
+        bench.ask(&*wire, Method::Deliver).unwrap();
+        while bench.noted("pid") == 0 || (more.starts_with("os") && !has_ended(&bench.path("pid"))) {
+            std::thread::yield_now();
+        }
+        if more.starts_with("say") {
+            // What it says more may be seen in the next call; then that one is lost, and no other.
+            let _ = bench.ask(&*wire, Method::Find);
+        }
+        bench.ask(&*wire, Method::Deliver).unwrap();
+        assert_eq!(bench.noted("starts"), 2);
+    }
+}
+
+#[test]
+fn a_request_that_is_not_read_does_not_block() {
+    let bench = Bench::new("def configure(r):\n    reply(r, {})\n    signal.pause()");
+    let wire = bench.wire();
+    let request =
+        message::request(7, Method::Find, &serde_json::json!({"text": "x".repeat(4 << 20)})).unwrap();
+    let error = wire.exchange(&bench.call(Duration::from_millis(100)), Method::Find, &request).unwrap_err();
+    assert!(error.message.contains("did not answer `find` within"), "{error}");
+}
+
+#[test]
+fn a_large_request_and_a_large_reply_pass() {
+    let bench = Bench::new(
+        "def answer(r): say(json.dumps({'log': {'level': 'debug', 'message': 'x'}})); reply(r, r['params'])",
+    );
+    let wire = bench.wire();
+    let params = serde_json::json!({"text": "é".repeat(4 << 20)});
+    let request = message::request(7, Method::Find, &params).unwrap();
+    let reply = wire.exchange(&bench.call(Duration::from_mins(1)), Method::Find, &request).unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&reply).unwrap()["ok"], params);
+    assert_eq!(*bench.heard.lock().unwrap(), ["Debug x"]);
+}
+
+#[test]
+fn ten_megabytes_of_diagnostics_block_nobody() {
+    let bench = Bench::new(
+        "def answer(r):\n    for _ in range(10_000): sys.stderr.write('y' * 1048 + '\\n')\n    sys.stderr.flush()\n    reply(r, 1)",
+    );
+    let wire = bench.wire();
+    bench.ask(&*wire, Method::Find).unwrap();
+    drop(wire);
+    while bench.heard.lock().unwrap().len() < 10_000 {
+        std::thread::yield_now();
+    }
+    assert!(bench.heard.lock().unwrap().iter().all(|line| line.starts_with("Info yyy")));
+}
+
+#[test]
+fn an_endless_loop_is_killed_at_the_deadline() {
+    let bench = Bench::new("def answer(r):\n    while True: pass\nopen('pid', 'w').write(str(os.getpid()))");
+    let wire = bench.wire();
+    let error = ask(&*wire, Method::Find, &bench.call(Duration::from_millis(50))).unwrap_err();
+    assert_eq!((error.class, error.effect), (FailureClass::Transient, Effect::None));
+    assert!(has_ended(&bench.path("pid")));
+}
+
+#[test]
+fn descendants_go_with_their_process() {
+    for escape in ["", ", start_new_session=True"] {
+        let bench = Bench::new(&format!(
+            "def answer(r):\n    child = subprocess.Popen(['sleep', '1000'], stdin=subprocess.DEVNULL, \
+             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL{escape})\n    \
+             open('pid', 'w').write(str(child.pid))\n    sys.exit(1)"
+        ));
+        bench.ask(&*bench.wire(), Method::Deliver).unwrap_err();
+        assert!(has_ended(&bench.path("pid")), "{escape}");
+    }
+}
+
+#[test]
+fn one_that_dies_again_and_again_is_started_ever_more_slowly() {
+    let bench = Bench::new("def answer(r): note('calls'); sys.exit(3)");
+    let wire = bench.wire();
+    let error = ask(&*wire, Method::Deliver, &bench.call(Duration::from_mins(1))).unwrap_err();
+    assert!(error.message.contains("exit code 3"), "{error}");
+    // No time for the pause: it is not asked, and that is certain.
+    let error = ask(&*wire, Method::Deliver, &bench.call(Duration::ZERO)).unwrap_err();
+    assert!(error.message.contains("was not asked: it died again and again"), "{error}");
+    assert_eq!((error.effect, bench.noted("calls")), (Effect::None, 1));
+}

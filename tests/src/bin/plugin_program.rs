@@ -1,0 +1,24 @@
+//! Plugins as programs, for the tests: `plugin_program logbook`, `plugin_program folder`; and, as
+//! `nexus plugin-host` does it, a library in this process: `plugin_program host LIBRARY`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use nexus_plugin_api::{PluginError, host, serve};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["logbook"] => serve::stdio(nexus_plugin_logbook::Logbook),
+        ["folder"] => serve::stdio(nexus_plugin_folder::Folder),
+        ["host", library] => serve::host(
+            || host::open(Path::new(library)).map_err(|error| PluginError::permanent(error.to_string())),
+            std::io::stdin(),
+            std::io::stdout(),
+        ),
+        other => {
+            eprintln!("logbook, folder or host LIBRARY is wanted, not {other:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
