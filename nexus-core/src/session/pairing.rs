@@ -175,9 +175,8 @@ fn pair(
     }
     let pid = start.instrument.as_ref();
     let instrument = instruments.get(pid).ok_or_else(|| WhyBroken::UnknownInstrument(pid.clone()))?;
-    let zone = instrument
-        .timezone()
-        .map_err(|zone| WhyBroken::UnknownZone { instrument: pid.clone(), zone })?;
+    let zone =
+        instrument.timezone().map_err(|zone| WhyBroken::UnknownZone { instrument: pid.clone(), zone })?;
     let time = |half: &Half| {
         half.time.clone().map_err(|why| {
             WhyBroken::Unreadable(UnreadableRow { table: "session_log", row: half.row, session: None, why })

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 pub use details::details;
 
 /// The answers of one place: an object with something in it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Answers<'a>(&'a Map<String, Value>);
 
 impl<'a> Answers<'a> {

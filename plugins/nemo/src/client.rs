@@ -80,7 +80,7 @@ impl Client {
         for _ in 0..=MOST_REDIRECTS {
             let answer = self.ask(call, &url)?;
             if !answer.status.is_redirection() {
-                return self.read(&url, answer);
+                return self.read(&url, &answer);
             }
             let location = answer.header(header::LOCATION).unwrap_or_default();
             let next = url.join(location).ok().filter(|_| !location.is_empty());
@@ -109,7 +109,7 @@ impl Client {
             .config()
             .timeout_global(Some(left.min(self.timeout)))
             .build();
-        let failed = |error| ClientError::of_transport(without_query(url), error);
+        let failed = |error: ureq::Error| ClientError::of_transport(without_query(url), &error);
         let mut response = request.call().map_err(failed)?;
         let body = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().map_err(failed)?;
         let (status, size, took) = (response.status(), body.len(), began.elapsed());
@@ -118,7 +118,7 @@ impl Client {
         Ok(Answer { status, headers, body })
     }
 
-    fn read(&self, url: &Url, answer: Answer) -> Result<Value, ClientError> {
+    fn read(&self, url: &Url, answer: &Answer) -> Result<Value, ClientError> {
         let content_type = answer.header(header::CONTENT_TYPE).unwrap_or("nothing").to_owned();
         let is_json = content_type.to_ascii_lowercase().contains("json");
         let url = without_query(url);

@@ -43,7 +43,8 @@ fn text(what: &str, input: Option<&Value>, warnings: &mut Vec<String>) -> Option
         }
     };
     if !text.chars().all(is_printable) {
-        warnings.push(format!("{what} holds characters that a record cannot carry; they are shown as \u{FFFD}"));
+        warnings
+            .push(format!("{what} holds characters that a record cannot carry; they are shown as \u{FFFD}"));
     }
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -106,9 +107,8 @@ fn sample<'a>(
     match (name, kind.as_deref().map(str::to_lowercase).as_deref()) {
         (None, _) => {}
         (Some(pid), Some("pid")) => sample.pid = Some(pid),
-        (Some(name), Some("sample name")) => sample.name = Some(name),
         // A form without that question asks for a name.
-        (Some(name), None) => sample.name = Some(name),
+        (Some(name), Some("sample name") | None) => sample.name = Some(name),
         (Some(name), Some(kind)) => warnings
             .push(format!("{what}: `{name}` is neither a sample name nor a PID but `{kind}`; left out")),
     }

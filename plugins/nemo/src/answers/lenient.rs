@@ -32,17 +32,14 @@ fn strict(text: &str) -> String {
     let mut in_string = false;
     while let Some(c) = rest.chars().next() {
         let taken = if in_string {
-            match c {
-                '\\' => {
-                    let (taken, written) = escape(rest);
-                    out.push_str(&written);
-                    taken
-                }
-                _ => {
-                    in_string = c != '"';
-                    out.push(c);
-                    c.len_utf8()
-                }
+            if c == '\\' {
+                let (taken, written) = escape(rest);
+                out.push_str(&written);
+                taken
+            } else {
+                in_string = c != '"';
+                out.push(c);
+                c.len_utf8()
             }
         } else if c == '"' {
             in_string = true;

@@ -85,7 +85,10 @@ fn odd_answers_are_left_out_with_a_warning() {
             json!({"experiment_title": {"user_input": ["a", "b"]}}),
             "experiment_title is `[\"a\",\"b\"]`, which is no text",
         ),
-        (json!({"experiment_title": {"user_input": "a\u{1}b"}}), "experiment_title holds characters that a record cannot carry"),
+        (
+            json!({"experiment_title": {"user_input": "a\u{1}b"}}),
+            "experiment_title holds characters that a record cannot carry",
+        ),
         (json!({"project_id": {"user_input": true}}), "project_id is `true`"),
         (json!({"sample_group": {"user_input": 7}}), "sample_group is `7`"),
         (json!({"sample_group": {"user_input": {"0": "x"}}}), "sample 1 is `x`, which is no sample"),
@@ -105,7 +108,10 @@ fn odd_answers_are_left_out_with_a_warning() {
         let warnings = read(&data).warnings;
         assert!(warnings.len() == 1 && warnings[0].contains(warning), "{data}: {warnings:?}");
     }
-    assert_eq!(read(&json!({"experiment_title": {"user_input": "a\u{1}b"}})).title.as_deref(), Some("a\u{1}b"));
+    assert_eq!(
+        read(&json!({"experiment_title": {"user_input": "a\u{1}b"}})).title.as_deref(),
+        Some("a\u{1}b")
+    );
     assert_eq!(read(&json!({"experiment_title": {"user_input": 42}})).title.as_deref(), Some("42"));
 }
 

@@ -134,7 +134,7 @@ pub enum ClientError {
 
 impl ClientError {
     /// What ureq says, in our words.
-    pub(super) fn of_transport(url: String, error: ureq::Error) -> Self {
+    pub(super) fn of_transport(url: String, error: &ureq::Error) -> Self {
         let why = error.to_string();
         let lower = why.to_lowercase();
         match error {
@@ -161,9 +161,8 @@ impl ClientError {
             None => body.to_string().chars().take(300).collect(),
         };
         match (status, wait) {
-            (401, _) => Self::Credentials { url, status, detail },
             (403, _) if detail.contains("permission") => Self::Right { url, detail },
-            (403, _) => Self::Credentials { url, status, detail },
+            (401 | 403, _) => Self::Credentials { url, status, detail },
             (400, _) => Self::Refused { url, body: detail },
             (404, _) => Self::NotFound { url, detail },
             (429, wait) | (503, wait @ Some(_)) => {

@@ -8,8 +8,7 @@ use nexus_plugin_api::{
 use super::asked::AskedInstrument;
 use super::cursor::Cursor;
 use super::rows::Reading;
-use crate::client::{ClientError, Query};
-use crate::model::Event;
+use crate::client::ClientError;
 use crate::tools;
 
 impl Reading<'_> {
@@ -43,8 +42,7 @@ impl Reading<'_> {
         for id in &missing {
             self.walk.seen.remove(id);
         }
-        let query = Query::default().with("expand", "user").with("fields", Event::SEEN);
-        let rows = self.nemo.client.by_id(call, "usage_events", &query, &missing)?;
+        let rows = self.nemo.client.by_id(call, "usage_events", &Self::query(), &missing)?;
         self.take(call, &rows, true)?;
         Ok(())
     }

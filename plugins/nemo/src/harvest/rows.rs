@@ -54,7 +54,7 @@ impl<'a> Reading<'a> {
         while let Some(step) = self.walk.steps.pop_front() {
             match step {
                 Step::Open => {
-                    let query = self.query().with("end__isnull", "true");
+                    let query = Self::query().with("end__isnull", "true");
                     let rows = self.nemo.client.list(call, "usage_events", &query)?;
                     self.take(call, &rows, false)?;
                 }
@@ -68,7 +68,8 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn query(&self) -> Query {
+    /// What is asked of every list of usage events.
+    pub fn query() -> Query {
         Query::default().with("expand", "user").with("fields", Event::SEEN)
     }
 
@@ -128,7 +129,7 @@ impl<'a> Reading<'a> {
         from: Option<DateTime<Utc>>,
         tools: Option<&[u64]>,
     ) -> Result<Page, ClientError> {
-        let mut query = self.query();
+        let mut query = Self::query();
         let with_slack = |time: DateTime<Utc>, slack| time.checked_add_signed(slack).unwrap_or(time);
         // Without a bound, what is still in use would come too.
         let from =
@@ -173,13 +174,12 @@ impl<'a> Reading<'a> {
     pub fn take(&mut self, call: &Call, rows: &[Value], whatever: bool) -> Result<usize, PluginError> {
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
-            match Event::read(row) {
-                Some(event) => events.push(event),
-                None => {
-                    self.walk.all_in_doubt = true;
-                    let reason = "it has no number".to_owned();
-                    self.reject(RejectedRow { place: "a usage event".to_owned(), reason });
-                }
+            if let Some(event) = Event::read(row) {
+                events.push(event);
+            } else {
+                self.walk.all_in_doubt = true;
+                let reason = "it has no number".to_owned();
+                self.reject(RejectedRow { place: "a usage event".to_owned(), reason });
             }
         }
         let ours = |event: &&Event| event.tool.is_some_and(|tool| self.asked.of_tool(tool).is_some());

@@ -168,7 +168,9 @@ impl Bookings {
             Some(found) => Ok(found),
             None => Err(format!(
                 "no booking of tool {} overlaps {} to {}",
-                one.tool, one.session.start, one.session.end
+                one.tool,
+                one.session.start.to_rfc3339(),
+                one.session.end.to_rfc3339()
             )),
         }
     }
@@ -188,13 +190,13 @@ fn candidate(nemo: &NemoHarvester, one: &Wanted<'_>, booking: &Booking) -> Optio
 
 /// By number if the usage event is known, else by name.
 fn whose(nemo: &NemoHarvester, one: &Wanted<'_>, booking: &Booking) -> Whose {
-    let is_own = match one.event.map(|event| &event.user).filter(|user| **user != Named::Nobody) {
-        Some(user) => booking.user.id() == user.id(),
-        None => {
-            let Some(user) = &one.session.user else { return Whose::Unknown };
-            let name = nemo.people.person(&booking.user).and_then(|person| person.username);
-            name.is_some_and(|name| name.to_lowercase() == user.to_lowercase())
-        }
+    let user = one.event.map(|event| &event.user).filter(|user| **user != Named::Nobody);
+    let is_own = if let Some(user) = user {
+        booking.user.id() == user.id()
+    } else {
+        let Some(user) = &one.session.user else { return Whose::Unknown };
+        let name = nemo.people.person(&booking.user).and_then(|person| person.username);
+        name.is_some_and(|name| name.to_lowercase() == user.to_lowercase())
     };
     if is_own { Whose::Own } else { Whose::Another }
 }
@@ -254,17 +256,15 @@ fn question_data(
             found.extend(ids.iter().filter(|id| !met.contains(id)).map(|id| (*id, Some(Value::Null))));
             Ok(())
         }
-        Err(ClientError::Broken { status: 500, .. }) => match ids {
-            [only] => {
+        Err(ClientError::Broken { status: 500, .. }) => {
+            if let [only] = ids {
                 found.insert(*only, None);
-                Ok(())
+                return Ok(());
             }
-            _ => {
-                let (left, right) = ids.split_at(ids.len() / 2);
-                question_data(nemo, call, left, found)?;
-                question_data(nemo, call, right, found)
-            }
-        },
+            let (left, right) = ids.split_at(ids.len() / 2);
+            question_data(nemo, call, left, found)?;
+            question_data(nemo, call, right, found)
+        }
         Err(other) => Err(other),
     }
 }
