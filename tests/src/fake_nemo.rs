@@ -6,6 +6,7 @@
 //! reservation whose answers are no JSON breaks every list that shows them.
 
 mod data;
+mod dump;
 mod filter;
 mod shape;
 

@@ -9,5 +9,7 @@ mod consent;
 mod harvesting;
 #[path = "nemo/requests.rs"]
 mod requests;
+#[path = "nemo/table.rs"]
+mod table;
 #[path = "nemo/transport.rs"]
 mod transport;

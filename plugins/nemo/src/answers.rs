@@ -74,4 +74,4 @@ pub fn shown(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

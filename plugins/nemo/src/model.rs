@@ -229,4 +229,11 @@ mod tests {
         assert_eq!(Event::read(&json!({"id": "7"})), None);
         assert_eq!(Event::read(&json!([])), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn rows_of_any_kind_are_read_or_passed_over(row in crate::answers::tests::any_json()) {
+            let _ = (Event::read(&row), Booking::read(&row), Tool::read(&row), Person::read(&row));
+        }
+    }
 }

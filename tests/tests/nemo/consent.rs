@@ -6,6 +6,7 @@ use nexus_tests::fake_nemo::{Reservation, UsageEvent, questions};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, event};
+use super::table::{self, word};
 
 fn booked(id: u64, user: u64, from: i64, minutes: i64) -> Reservation {
     let start = event(10, 1).start + Duration::minutes(from);
@@ -29,17 +30,6 @@ fn found(answer: ReservationAnswer) -> Found {
     match answer {
         ReservationAnswer::Reservation(found) => *found,
         other => panic!("no reservation: {other:?}"),
-    }
-}
-
-/// A short word for an answer: the title, or why there is none.
-fn word(answer: ReservationAnswer) -> String {
-    match answer {
-        ReservationAnswer::Reservation(found) => found.title.unwrap_or_default(),
-        ReservationAnswer::NoConsent { reason } => format!("no consent: {reason}"),
-        ReservationAnswer::NoReservation { reason } => format!("no reservation: {reason}"),
-        ReservationAnswer::Gone => "gone".into(),
-        ReservationAnswer::Failed(error) => format!("failed: {error}"),
     }
 }
 
@@ -298,4 +288,13 @@ fn a_tool_that_is_gone_costs_its_own_sessions_alone() {
     let words: Vec<_> = bench.answers(&sessions).into_iter().map(word).collect();
     assert_eq!(words[0], "booking 1");
     assert!(words[1].starts_with("no reservation: tool 2 is not known"), "{words:?}");
+}
+
+#[test]
+fn the_table_holds() {
+    let bench = Bench::new();
+    let rows = table::rows();
+    assert!(rows.len() >= 60);
+    let sessions = table::put(&bench, &rows);
+    table::compare(&rows, bench.answers(&sessions));
 }

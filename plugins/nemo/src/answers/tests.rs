@@ -6,7 +6,7 @@ use super::details::Details;
 use super::*;
 
 /// Any JSON, with the names that matter among its keys.
-pub(in crate::answers) fn any_json() -> impl Strategy<Value = Value> {
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -18,7 +18,8 @@ pub(in crate::answers) fn any_json() -> impl Strategy<Value = Value> {
     let key = prop_oneof![
         4 => prop::sample::select(vec![
             "data_consent", "user_input", "experiment_title", "experiment_purpose", "project_id", "sample_group",
-            "sample_name", "sample_or_pid", "sample_details", "periodic_table", "0", "1",
+            "sample_name", "sample_or_pid", "sample_details", "periodic_table", "0", "1", "id", "tool", "user",
+            "username", "start", "results", "next", "count",
         ]).prop_map(str::to_owned),
         1 => "\\PC{0,6}",
     ];

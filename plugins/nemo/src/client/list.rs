@@ -122,3 +122,33 @@ fn read(url: &Url, answer: Value) -> Result<Page, ClientError> {
 fn no_list(url: &Url) -> ClientError {
     ClientError::NoList { url: without_query(url) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn page(answer: Value) -> Result<Page, ClientError> {
+        read(&Url::parse("https://nemo.x/api/tools/").unwrap(), answer)
+    }
+
+    #[test]
+    fn a_list_is_an_array_or_a_page() {
+        assert_eq!(page(json!([{"id": 1}])).unwrap().rows.len(), 1);
+        let answer =
+            json!({"count": 9, "results": [{}], "next": "http://other/api/tools/?page=2&page_size=1"});
+        let first = page(answer).unwrap();
+        assert_eq!((first.count, first.next.unwrap().0.as_str()), (Some(9), "page=2&page_size=1"));
+        for odd in [json!({"results": {}}), json!({"detail": "x"}), json!("x"), json!(null)] {
+            assert!(page(odd).is_err());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_json_is_a_list_or_refused(answer in crate::answers::tests::any_json()) {
+            let _ = page(answer);
+        }
+    }
+}
