@@ -187,7 +187,7 @@ impl Harvest {
     /// What was rejected, as text.
     pub fn rejected(&self) -> String {
         let rows = self.pages.iter().flat_map(|page| &page.rejected);
-        rows.map(|row| format!("{}: {}\n", row.place, row.reason)).collect()
+        rows.map(|row| format!("{}: {}", row.place, row.reason)).collect::<Vec<_>>().join("\n")
     }
 
     /// Tools that are no instrument, with their counts.

@@ -14,6 +14,7 @@ fn booked(id: u64, user: u64, from: i64, minutes: i64) -> Reservation {
     booking.with_answers(questions("Agree", &format!("booking {id}")))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "reads better in the rows")]
 fn consent(answer: Value) -> Value {
     json!({"data_consent": {"user_input": answer}, "experiment_title": {"user_input": "own"}})
 }
@@ -136,7 +137,9 @@ fn the_booking_that_belongs_to_the_session() {
     ];
     for (what, bookings, expected) in rows {
         let bench = Bench::new();
-        bookings.into_iter().for_each(|booking| bench.nemo.put_reservation(booking));
+        for booking in bookings {
+            bench.nemo.put_reservation(booking);
+        }
         assert_eq!(word(answer(&bench, None, None)), expected, "{what}");
     }
 }

@@ -22,6 +22,7 @@ pub fn start(id: u64) -> DateTime<Utc> {
     origin() + Duration::days(3 * i64::try_from(id).unwrap())
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as the rows hold it")]
 fn own(answer: &Value) -> Option<String> {
     Some(
         json!({"data_consent": {"user_input": answer}, "experiment_title": {"user_input": "own"}})
@@ -29,6 +30,7 @@ fn own(answer: &Value) -> Option<String> {
     )
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as the rows hold it")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -122,7 +124,9 @@ pub fn put(bench: &Bench, rows: &[Row]) -> Vec<SessionRef> {
                 pre_run_data: row.pre_run_data.clone(),
                 ..event
             };
-            row.bookings.iter().for_each(|booking| bench.nemo.put_reservation(booking.clone()));
+            for booking in &row.bookings {
+                bench.nemo.put_reservation(booking.clone());
+            }
             bench.nemo.put_event(event.clone());
             bench.session(&event)
         })

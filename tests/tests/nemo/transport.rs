@@ -71,10 +71,13 @@ fn what_does_not_pass_ends_with_its_class() {
     }
 }
 
+/// The answer to a request, by its number from 1.
+type Answer = dyn Fn(usize, &Request) -> Response + Send + Sync;
+
 /// Answers every request alike and remembers it.
 struct Scripted {
     seen: Mutex<Vec<Request>>,
-    answer: Box<dyn Fn(usize, &Request) -> Response + Send + Sync>,
+    answer: Box<Answer>,
 }
 
 impl Service for Scripted {
