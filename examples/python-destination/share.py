@@ -9,7 +9,7 @@ settings = {}
 
 def place_of(delivery):  # The key in the name makes the file this session's, and nobody else's.
     name, key = (re.sub(r"[^\w.-]", "_", delivery["record"][word], flags=re.ASCII) for word in ("name", "key"))
-    return Path(settings["folder"], f"{name[:120]}.{key}.xml")
+    return settings["folder"] / f"{name[:120]}.{key}.xml"
 
 def bytes_of(path):  # A path that is not UTF-8 comes as {"bytes": "<hex>"}.
     path = os.fsdecode(bytes.fromhex(path["bytes"])) if isinstance(path, dict) else path
@@ -26,8 +26,8 @@ def write(place, data):  # Whoever looks sees the old file or the new one, never
     os.replace(part, place)
 
 def target(_):
-    os.stat(settings["folder"])  # Fails if the share is not mounted: nothing is delivered in this run.
-    return {"id": Path(settings["folder"]).as_uri(), "can_find": True}
+    settings["folder"].stat()  # Fails if the share is not mounted: nothing is delivered in this run.
+    return {"id": settings["folder"].as_uri(), "can_find": True}
 
 def find(delivery):  # The hash is told only of a record that is complete.
     place, note = place_of(delivery), place_of(delivery).with_suffix(".json")
@@ -48,8 +48,8 @@ def check(_):
     able = os.access(settings["folder"], os.W_OK | os.X_OK)
     return {"items": [{"name": f"{settings['folder']} is writable", "result": "ok" if able else "failed"}]}
 
-METHODS = {"manifest": lambda _: MANIFEST, "configure": lambda params: settings.update(params["settings"]) or {},
-           "target": target, "find": find, "deliver": deliver, "check": check}
+METHODS = {"manifest": lambda _: MANIFEST, "target": target, "find": find, "deliver": deliver, "check": check,
+           "configure": lambda params: settings.update(folder=Path(params["settings"]["folder"])) or {}}
 for request in filter(lambda line: "method" in line, map(json.loads, sys.stdin.buffer)):
     method = METHODS.get(request["method"])
     try:

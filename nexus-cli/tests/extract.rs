@@ -70,6 +70,73 @@ fn a_configuration_that_is_named_must_be_there() {
         .refused(2, "error: `nexus.toml` has no [extractors.dm]: it has none");
 }
 
+const READER: &str = r#"
+import json, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    if "method" not in request:
+        continue
+    method, params = request["method"], request.get("params", {})
+    if method == "manifest":
+        ok = {"name": "counter", "version": "2.0", "kind": "extractor", "protocol": "1.0", "suffixes": ["cnt"]}
+    elif method == "accepts":
+        ok = {"accepts": "mine" in params["path"]}
+    elif method == "extract" and "broken" in params["path"]:
+        print(json.dumps({"id": request["id"], "error": {"class": "permanent", "effect": "none", "message": "no header"}}), flush=True)
+        continue
+    elif method == "extract":
+        ok = {"signals": [{"dataset_type": "Spectrum", "metadata": {"Counts": 7}}]}
+    else:
+        ok = {"items": []}
+    print(json.dumps({"id": request["id"], "ok": ok}), flush=True)
+"#;
+
+#[test]
+fn the_extractors_of_the_configuration_read_it_and_are_named() {
+    let facility = Facility::with_two_sessions();
+    let sandbox = &facility.sandbox;
+    let settings = fs::read_to_string(sandbox.path("nexus.toml")).unwrap();
+    let table = "\n[extractors.counts]\ncommand = [\"python3\", \"counter.py\"]\n";
+    sandbox.write("nexus.toml", settings + table);
+    sandbox.write("counter.py", READER);
+    for name in ["mine.cnt", "other.cnt", "broken mine.cnt", "mine.dat"] {
+        sandbox.write(name, "x");
+    }
+    let read = |name: &str| facility.nexus(["extract", name, "--json"]).json();
+    let told = read("mine.cnt");
+    assert_eq!(
+        told["reader"],
+        serde_json::json!({"extractor": "counts", "module": "counter", "version": "2.0"})
+    );
+    assert_eq!(told["signals"][0]["nx_meta"]["Counts"], 7);
+    assert_eq!(read("other.cnt")["reader"]["extractor"], Value::Null);
+    assert_eq!(read("mine.dat")["reader"]["extractor"], Value::Null);
+    let broken = read("broken mine.cnt");
+    assert_eq!(broken["reader"]["extractor"], Value::Null);
+    assert!(
+        broken["warnings"][0].as_str().unwrap().contains("extractor `counts` failed: no header"),
+        "{broken}"
+    );
+    let without = facility.nexus(["extract", "mine.cnt", "--json", "--no-config"]).json();
+    assert_eq!(without["reader"]["extractor"], Value::Null);
+
+    let forced = facility.nexus(["extract", "mine.dat", "--extractor", "counts"]).code(0);
+    assert_eq!(forced.stderr, "read by extractor `counts` (counter 2.0)\n");
+    assert!(forced.stdout.contains("\"Counts\": 7"), "{}", forced.stdout);
+    let failed = facility.nexus(["extract", "broken mine.cnt", "--extractor", "counts"]).code(1);
+    assert!(failed.stderr.contains("extractor `counts` gave nothing to use"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("no header") && failed.stdout.is_empty(), "{}", failed.stderr);
+    let unknown = facility.nexus(["extract", "mine.cnt", "--extractor", "count"]).code(2);
+    assert!(unknown.stderr.contains("has no [extractors.count]: counts"), "{}", unknown.stderr);
+
+    let checked = facility.nexus(["config", "check", "--json"]).json();
+    let of_it = |item: &&Value| item["name"].as_str().unwrap().starts_with("extractors.counts");
+    let items: Vec<&Value> = checked["items"].as_array().unwrap().iter().filter(of_it).collect();
+    let left_out = "files with the suffix cnt belong to no record";
+    assert!(items.iter().any(|item| item["detail"].as_str().unwrap().starts_with(left_out)), "{items:?}");
+    assert!(items.iter().all(|item| item["result"] != "failed"), "{items:?}");
+}
+
 #[test]
 fn files_that_cannot_be_read_are_named() {
     let sandbox = sandbox();

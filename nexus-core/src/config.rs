@@ -138,7 +138,7 @@ impl Config {
             let settings = table.take_settings(source);
             match kind {
                 "harvesters" => harvesters.push(harvester(&name, &table, settings)),
-                "extractors" => extractors.push(extractor(&name, &table, settings)),
+                "extractors" => extractors.push(extractor(&name, &table, settings, build.threads)),
                 _ => destinations.push(destination(&name, &table, settings)),
             }
         }
@@ -238,11 +238,19 @@ fn harvester(name: &str, table: &Checked, settings: PluginSettings) -> Harvester
     }
 }
 
-fn extractor(name: &str, table: &Checked, settings: PluginSettings) -> ExtractorConfig {
+/// `threads`: how many sessions are built at the same time, 0 one per core.
+fn extractor(name: &str, table: &Checked, settings: PluginSettings, threads: usize) -> ExtractorConfig {
+    let mut carrier = carrier(table);
+    if let Carrier::Command { processes, .. } | Carrier::Library { processes, .. } = &mut carrier
+        && table.span("processes").is_none()
+    {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        *processes = if threads == 0 { cores() } else { threads };
+    }
     let priority = table.get("priority").map(|priority| as_integer(Some(priority)));
     ExtractorConfig {
         name: name.into(),
-        carrier: carrier(table),
+        carrier,
         suffixes: table.get("suffixes").and_then(texts).map(<[String]>::to_vec),
         priority,
         settings,

@@ -21,6 +21,7 @@ mod instances;
 mod matching;
 mod names;
 mod process;
+mod turns;
 
 pub use any::AnyInstance;
 pub use call::{CallError, Limits};

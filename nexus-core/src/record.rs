@@ -14,6 +14,9 @@ use crate::xml;
 pub const EXTRACTION_DATE: &str = "NexusLIMS Extraction – Date";
 /// The key of the metadata that says which version of this program, or of a plugin, read it.
 pub const EXTRACTION_VERSION: &str = "NexusLIMS Extraction – Version";
+/// The key of the metadata that says what went wrong when a file was read: in words that may hold the number of a
+/// process or of a request.
+pub const EXTRACTION_WARNINGS: &str = "NexusLIMS Extraction – Extractor Warnings";
 
 /// The dataset types of the record format.
 pub const DATASET_TYPES: [&str; 7] =
@@ -137,12 +140,12 @@ pub struct Parameter {
     pub warning: bool,
 }
 
-/// SHA-256 (hex) of a record without extraction dates and the versions of what read it: equal content delivers
-/// nothing.
+/// SHA-256 (hex) of a record without extraction dates, the versions of what read it, and what that said of its
+/// troubles: equal content delivers nothing.
 pub fn content_hash(experiment: &Experiment) -> String {
     let mut reduced = experiment.clone();
-    let keep =
-        |parameter: &Parameter| parameter.name != EXTRACTION_DATE && parameter.name != EXTRACTION_VERSION;
+    let left_out = [EXTRACTION_DATE, EXTRACTION_VERSION, EXTRACTION_WARNINGS];
+    let keep = |parameter: &Parameter| !left_out.contains(&parameter.name.as_str());
     for activity in &mut reduced.activities {
         activity.setup.retain(keep);
         for dataset in &mut activity.datasets {
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_hash_leaves_out_date_and_version() {
+    fn the_content_hash_leaves_out_date_version_and_troubles() {
         let parameter = |name: &str, value: &str| Parameter {
             name: name.into(),
             value: value.into(),
@@ -291,7 +294,7 @@ mod tests {
             activities: vec![Activity {
                 setup: vec![parameter(EXTRACTION_VERSION, version), parameter("Voltage", voltage)],
                 datasets: vec![Dataset {
-                    meta: vec![parameter(EXTRACTION_DATE, date)],
+                    meta: vec![parameter(EXTRACTION_DATE, date), parameter(EXTRACTION_WARNINGS, date)],
                     ..Dataset::default()
                 }],
                 ..Activity::default()

@@ -179,7 +179,13 @@ fn a_request_without_end_is_refused_and_the_next_one_is_heard() {
 struct Card {
     manifest: Manifest,
     target: fn() -> String,
-    keep: Option<Arc<Mutex<Option<Call>>>>,
+    keep: Option<Arc<Keep>>,
+}
+
+/// Keeps the call of `target`, which logs a long line and waits to be told to go on.
+struct Keep {
+    call: Mutex<Option<Call>>,
+    go_on: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Card {
@@ -200,14 +206,15 @@ impl Plugin for Card {
 
 struct Answer {
     target: fn() -> String,
-    keep: Option<Arc<Mutex<Option<Call>>>>,
+    keep: Option<Arc<Keep>>,
 }
 
 impl Destination for Answer {
     fn target(&self, call: &Call) -> Result<Target, PluginError> {
         if let Some(keep) = &self.keep {
-            *keep.lock().unwrap() = Some(call.clone());
+            *keep.call.lock().unwrap() = Some(call.clone());
             call.log(LogLevel::Warn, &"μ".repeat(MAX_LOG_LINE));
+            keep.go_on.lock().unwrap().recv().unwrap();
         }
         Ok(Target { id: (self.target)(), can_find: false, settle_seconds: 0 })
     }
@@ -247,18 +254,21 @@ fn an_answer_that_nobody_would_read_is_an_error() {
 
 #[test]
 fn a_log_line_is_cut_and_comes_while_its_call_lasts_or_never() {
-    let kept = Arc::new(Mutex::new(None));
-    let mut served = Served::new(Card { keep: Some(Arc::clone(&kept)), ..Card::new() });
+    let (go_on, told) = mpsc::channel();
+    let keep = Arc::new(Keep { call: Mutex::new(None), go_on: Mutex::new(told) });
+    let mut served = Served::new(Card { keep: Some(Arc::clone(&keep)), ..Card::new() });
     served.ask(&json!({"id": 1, "method": "configure", "params": {"settings": {}}}));
     let target = json!({"id": 2, "method": "target"});
     let line = served.ask(&target);
     assert_eq!(line, json!({"log": {"level": "warn", "message": "μ".repeat(MAX_LOG_LINE / 2)}}));
+    go_on.send(()).unwrap();
     assert!(served.json()["ok"].is_object());
-    let earlier: Call = kept.lock().unwrap().take().unwrap();
+    let earlier: Call = keep.call.lock().unwrap().take().unwrap();
     earlier.log(LogLevel::Error, "a line of a call that is over");
     // Also while another call runs.
     assert!(served.ask(&target)["log"].is_object());
     earlier.log(LogLevel::Error, "a line of a call that is over");
+    go_on.send(()).unwrap();
     assert!(served.json()["ok"].is_object());
     assert!(served.ask(&json!({"id": 3, "method": "check"}))["ok"].is_object());
     let (outcome, rest) = served.end();
@@ -292,7 +302,7 @@ fn it_ends_when_nobody_reads_any_more() {
     for (at, lines) in [("Warn", 2), ("\"ok\":{\"items\"", 6), ("\"id\":1", 0), ("nothing", 13)] {
         let (said, hear) = mpsc::channel();
         let outcome = serve::serve(&Probe(PluginKind::Harvester), &input[..], Broken { at, said });
-        assert_eq!(outcome.is_err(), at != "nothing");
+        assert_eq!(outcome.is_err(), at != "nothing", "{at}: {outcome:?}");
         assert_eq!(hear.iter().count(), lines, "{at}");
     }
 }

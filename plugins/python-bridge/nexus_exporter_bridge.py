@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import re
+import stat
 import sys
 import threading
 import time
@@ -375,10 +376,14 @@ class Exporter:
     def _import(self, place: str) -> types.ModuleType:
         try:
             if not (place.endswith(".py") or "/" in place):
+                spec = importlib.util.find_spec(place)
+                if spec is not None and spec.has_location:
+                    must_be_ours(Path(spec.origin))
                 return importlib.import_module(place)
             path = Path(place).resolve()
             if not path.is_file():
                 raise Failure("permanent", f"there is no file {path}", "see `exporter`")
+            must_be_ours(path)
             sys.path.insert(0, str(path.parent))
             # Under the name NexusLIMS would give it, so that relative imports of its neighbours there work.
             spec = importlib.util.spec_from_file_location(f"nexusLIMS.exporters.destinations.{path.stem}", path)
@@ -558,6 +563,14 @@ class Exporter:
         lists = {"project_name": "name", "project_id": "id", "project_ref": "link"}
         fields.update({name: [project.get(key) for project in projects] or None for name, key in lists.items()})
         return importlib.import_module("nexusLIMS.harvesters.reservation_event").ReservationEvent(**fields)
+
+
+def must_be_ours(path: Path) -> None:
+    """Refuses code that anybody may change, as nexus does for plugins."""
+    for place in (path, path.parent):
+        mode = place.stat().st_mode
+        if mode & stat.S_IWOTH and not (place.is_dir() and mode & stat.S_ISVTX):
+            raise Failure("permanent", f"everybody may write to {place}", f"chmod o-w {place}")
 
 
 def lacking(cls: type) -> list[str]:

@@ -7,6 +7,7 @@ pub mod meddler;
 mod trap;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ pub struct Lab {
     pub extractor: ScriptedExtractor,
     /// How long a plugin's call may take.
     pub limits: Limits,
+    /// The program that runs libraries in a process of their own, and its first arguments.
+    pub plugin_host: Vec<OsString>,
     destinations: String,
     storage: String,
     build: String,
@@ -99,6 +102,7 @@ impl Lab {
             harvester: ScriptedHarvester::default(),
             extractor: ScriptedExtractor::default(),
             limits: Limits::default(),
+            plugin_host: Vec::new(),
             destinations: String::new(),
             storage: String::new(),
             build: String::new(),
@@ -134,6 +138,11 @@ impl Lab {
     /// Adds the scripted extractor under this name, with more lines for its table.
     pub fn extractor(&mut self, name: &str, more: &str) {
         writeln!(self.destinations, "[extractors.{name}]\nplugin = \"scripted-reader\"\n{more}").unwrap();
+    }
+
+    /// Adds an extractor of any carrier.
+    pub fn extractor_of(&mut self, name: &str, lines: &str) {
+        writeln!(self.destinations, "[extractors.{name}]\n{lines}").unwrap();
     }
 
     /// Changes a piece of the destinations' settings.
@@ -219,8 +228,10 @@ impl Lab {
             Arc::new(self.servers.clone()),
             Arc::new(self.extractor.clone()),
             Arc::new(nexus_plugin_folder::Folder),
+            Arc::new(nexus_test_shaky::LinkedShaky),
         ])
-        .with_limits(self.limits);
+        .with_limits(self.limits)
+        .with_plugin_host(self.plugin_host.clone());
         let clock = Arc::new(trap::Clock(Arc::clone(&self.clock)));
         let mut facility = Facility::open(&self.config(), &catalogue, clock, StopFlag::default())?;
         let readers = std::mem::replace(&mut facility.readers, Readers::new(facility.folders.scratch()));

@@ -440,6 +440,14 @@ fn the_example_destination_keeps_one_line_per_record() {
     let [_, (_, plugin)] = loaded(&library("nexus_example_index"));
     let instance = made(plugin.as_ref(), &json!({"file": index}));
     let destination = destination(&instance);
+    let records = folder.path();
+    let delivery = move |name: &str, content: &str| {
+        let mut delivery = delivery(name, content);
+        let path = records.join(format!("{name}.xml"));
+        fs::write(&path, "<x/>").unwrap();
+        delivery.record.path = PathRef::new(path);
+        delivery
+    };
     assert!(destination.check(&call()).unwrap().passed());
     assert_eq!(destination.target(&call()).unwrap().id, index.display().to_string());
     let remote = |name: &str, content: &str| Remote {

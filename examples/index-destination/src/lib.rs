@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use nexus_plugin_api::manifest::capability;
 use nexus_plugin_api::{
     Call, CheckReport, CheckResult, Delivery, Destination, Found, Instance, Manifest, Plugin, PluginError,
     PluginKind, Remote, Step, Target,
@@ -21,6 +22,7 @@ impl Plugin for Index {
     fn manifest(&self) -> Manifest {
         Manifest::new("index", env!("CARGO_PKG_VERSION"), PluginKind::Destination)
             .with_summary("Keeps a text file with one line per record.")
+            .with_capabilities(&[capability::FIND, capability::UPDATE])
             .with_settings(serde_json::json!({
                 "type": "object",
                 "properties": {"file": {"type": "string", "description": "Path of the index."}},
@@ -91,6 +93,10 @@ impl Destination for File {
 
     fn deliver(&self, _call: &Call, delivery: &Delivery) -> Result<Step, PluginError> {
         let record = &delivery.record;
+        if !record.path.as_path().is_file() {
+            let path = record.path.as_path().display();
+            return Err(PluginError::permanent(format!("record `{path}` is not there")));
+        }
         let line = format!(
             "{}\t{}\t{}\t{}",
             record.key,

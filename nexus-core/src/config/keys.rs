@@ -155,6 +155,9 @@ const PROCESSES: Key = Key {
             and further ones are started when they are needed.",
 };
 
+const PROCESSES_OF_EXTRACTOR: Key =
+    Key { absent: Absent::Means("as many as sessions are built at the same time", "2"), ..PROCESSES };
+
 /// All tables, in the order in which they are shown.
 pub const TABLES: &[TableSpec] = &[
     TableSpec {
@@ -356,7 +359,7 @@ pub const TABLES: &[TableSpec] = &[
             COMMAND,
             SHA256,
             ISOLATION,
-            PROCESSES,
+            PROCESSES_OF_EXTRACTOR,
             Key {
                 name: "suffixes",
                 kind: Kind::Suffixes,

@@ -147,11 +147,33 @@ fn an_extractor_may_say_its_suffixes_and_priority() {
     assert_eq!(own.settings.resolve(&json!({}), &Redactor::default()).unwrap(), json!({"level": 2}));
     assert_eq!(other.suffixes, Some(vec!["emd".to_owned(), "emi".to_owned()]));
     assert_eq!(other.priority, Some(-7));
+    let processes = |extra: &str| match &good(extra).extractors[0].carrier {
+        Carrier::Command { processes, .. } | Carrier::Library { processes, .. } => *processes,
+        Carrier::Linked { .. } => 0,
+    };
+    let table = "[extractors.x]\ncommand = [\"x\"]\n";
+    assert_eq!(processes(&format!("[build]\nthreads = 7\n{table}")), 7, "as many as threads");
+    assert_eq!(processes(&format!("[build]\nthreads = 7\n{table}processes = 2\n")), 2);
+    assert!(processes(table) >= 1);
     assert_eq!(config.secrets().first().unwrap().0, "extractors.other.key");
     assert_eq!(config.build.exclusive_suffixes.len(), 8, "no wider than before");
     assert!(config.extractor(&"other".into()).is_some() && config.extractor(&"share".into()).is_none());
     assert!(message("[extractors.x]\nsuffixes = [\"tif\"]").ends_with("[extractors.x] names no plugin"));
     assert!(message("[extractors.x]\nplugin = \"dm\"\npriority = 1001").contains("from -1000 to 1000"));
+}
+
+#[test]
+fn a_program_has_its_pin_and_its_processes() {
+    let pin = "AB".repeat(32);
+    let with = |more: &str| good(&format!("[destinations.x]\ncommand = [\"x\"]\n{more}"));
+    let config = with(&format!("sha256 = \"{pin}\"\nprocesses = 3\n"));
+    let carrier = &config.destinations[0].carrier;
+    let words = vec!["x".to_owned()];
+    assert_eq!(*carrier, Carrier::Command { words, sha256: Some("ab".repeat(32)), processes: 3 });
+    assert_eq!((carrier.at_once(), with("").destinations[0].carrier.at_once()), (Some(3), Some(1)));
+    let digest = |config: &Config| config.digest_of(&config.destinations[0]).unwrap();
+    assert_eq!(digest(&with("processes = 3\n")), digest(&with("")));
+    assert_ne!(digest(&config), digest(&with("")));
 }
 
 #[test]
@@ -354,6 +376,18 @@ fn a_plugin_is_named_once() {
         (
             "[destinations.a]\nplugin = \"x\"\nisolation = \"none\"\n",
             "nexus.toml:5:13: `destinations.a.isolation` is for plugins that `library` names",
+        ),
+        (
+            "[destinations.a]\nplugin = \"x\"\nprocesses = 2\n",
+            "nexus.toml:5:13: `destinations.a.processes` is for plugins that have a process of their own",
+        ),
+        (
+            "[destinations.a]\nlibrary = \"x.so\"\nisolation = \"none\"\nprocesses = 2\n",
+            "nexus.toml:6:13: `destinations.a.processes` is for plugins that have a process of their own",
+        ),
+        (
+            "[destinations.a]\ncommand = [\"x\"]\nprocesses = 0\n",
+            "nexus.toml:5:13: `destinations.a.processes` must be from 1 to 64",
         ),
     ] {
         assert_eq!(message(extra), expected);

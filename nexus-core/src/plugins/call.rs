@@ -280,4 +280,44 @@ mod tests {
         assert!(matches!(answer, Err(CallError::Plugin(_))));
         assert!(!caller.is_off());
     }
+
+    #[test]
+    fn waiting_for_a_place_is_no_time_of_the_call() {
+        let caller = caller(Duration::ZERO).with_slots(Some(2));
+        let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (entered, begun) = mpsc::channel::<()>();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..6)
+                .map(|_| {
+                    let (under_way, most, entered, released, caller) = (
+                        Arc::clone(&under_way),
+                        Arc::clone(&most),
+                        entered.clone(),
+                        Arc::clone(&released),
+                        &caller,
+                    );
+                    scope.spawn(move || {
+                        caller.within("find", Duration::from_mins(1), move |call| {
+                            most.fetch_max(under_way.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+                            let left = call.time_left();
+                            let _ = entered.send(());
+                            let _ = released.lock().unwrap().recv();
+                            under_way.fetch_sub(1, Ordering::AcqRel);
+                            Ok(left)
+                        })
+                    })
+                })
+                .collect();
+            for _ in 0..6 {
+                begun.recv().unwrap();
+                release.send(()).unwrap();
+            }
+            for call in calls {
+                assert!(call.join().unwrap().unwrap().is_some());
+            }
+        });
+        assert_eq!(most.load(Ordering::Acquire), 2);
+    }
 }

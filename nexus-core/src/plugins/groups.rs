@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::durable::TEMPORARY_PREFIX;
+use crate::durable::{self, TEMPORARY_PREFIX};
 use crate::unsynced;
 use proc::Identity;
 
@@ -30,6 +30,10 @@ pub const TOKEN_VARIABLE: &str = "NEXUS_PLUGIN_TOKEN";
 
 /// How long a note of another machine or container is told of before it is dropped: nobody here can look.
 const ELSEWHERE: Duration = Duration::from_hours(24);
+
+/// How long killed processes may take to disappear: at the ends of a run, and where a call waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE_IN_A_CALL: Duration = Duration::from_secs(1);
 
 /// One process group, as noted on disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -184,7 +188,7 @@ impl Groups {
             live.keys().cloned().collect()
         };
         if !tokens.is_empty() {
-            proc::end(&|process| process.holds(&tokens));
+            proc::end(PATIENCE, &|process| process.holds(&tokens));
         }
     }
 
@@ -197,6 +201,9 @@ impl Groups {
         for entry in entries.filter_map(Result::ok) {
             let path = entry.path();
             let Some(token) = path.file_name().and_then(|name| name.to_str()).and_then(token_of) else {
+                if durable::is_temporary(&path) && age(&path).is_some_and(|age| age >= ELSEWHERE) {
+                    let _ = fs::remove_file(&path);
+                }
                 continue;
             };
             if self.live().contains_key(token) {
@@ -217,7 +224,7 @@ impl Groups {
                 Fate::Gone => {}
                 Fate::Orphan { plugin, leader } => {
                     let tokens = [token.to_owned()];
-                    let ended = proc::end(&|process| {
+                    let ended = proc::end(PATIENCE, &|process| {
                         process.holds(&tokens) || leader.is_some_and(|leader| is_member(process, leader))
                     });
                     if ended.left > 0 {
@@ -373,7 +380,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let tokens = [self.token.clone()];
-        proc::end(&|process| process.holds(&tokens));
+        proc::end(PATIENCE_IN_A_CALL, &|process| process.holds(&tokens));
         if self.noted.is_some()
             && let Some(folder) = &self.groups.folder
         {

@@ -89,3 +89,87 @@ pub(super) fn twice(config: &Config, plugins: &Plugins) -> Vec<OpenError> {
     }
     errors
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use nexus_plugin_api::{Call, CheckReport, Delivery, Destination, Found, Instance, Manifest, Plugin};
+    use nexus_plugin_api::{PluginError, Step, Target};
+
+    use super::*;
+    use crate::plugins::{Catalogue, Surroundings};
+
+    /// The linked plugin of the name.
+    struct Share;
+
+    impl Plugin for Share {
+        fn manifest(&self) -> Manifest {
+            Manifest::new("share", "1", PluginKind::Destination)
+        }
+
+        fn create(&self, _settings: &serde_json::Value) -> Result<Instance, PluginError> {
+            Ok(Instance::Destination(Box::new(Self)))
+        }
+    }
+
+    impl Destination for Share {
+        fn target(&self, _call: &Call) -> Result<Target, PluginError> {
+            Err(PluginError::permanent("not asked"))
+        }
+
+        fn find(&self, _call: &Call, _delivery: &Delivery) -> Result<Found, PluginError> {
+            Err(PluginError::permanent("not asked"))
+        }
+
+        fn deliver(&self, _call: &Call, _delivery: &Delivery) -> Result<Step, PluginError> {
+            Err(PluginError::permanent("not asked"))
+        }
+
+        fn check(&self, _call: &Call) -> Result<CheckReport, PluginError> {
+            Ok(CheckReport::default())
+        }
+    }
+
+    const PROGRAM: &str = "import json, sys\nfor line in sys.stdin:\n    r = json.loads(line)\n    \
+        ok = {'name': 'share', 'version': '1', 'kind': 'destination', 'protocol': '1.0'}\n    \
+        print(json.dumps({'id': r['id'], 'ok': ok}), flush=True)\n";
+
+    /// What is said about these tables; a blank line stands between two of them.
+    fn told(destinations: &str) -> Vec<String> {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["a.py", "b.py"] {
+            fs::write(home.path().join(name), PROGRAM).unwrap();
+        }
+        std::os::unix::fs::symlink("a.py", home.path().join("link.py")).unwrap();
+        let text = format!(
+            "[database]\npath = \"x\"\n[storage]\ninstrument_data = \"in\"\ndata = \"out\"\n{destinations}"
+        );
+        let config = Config::from_text(&text, home.path(), "nexus.toml").unwrap();
+        let surroundings = Surroundings::of(&config, home.path().to_owned());
+        let catalogue = Catalogue::new(vec![Arc::new(Share)]);
+        match catalogue.open(&config, &surroundings) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn two_files_of_one_name_are_refused_with_both() {
+        let a = "[destinations.a]\ncommand = [\"python3\", \"a.py\"]\n";
+        let b = "[destinations.b]\ncommand = [\"python3\", \"b.py\"]\n";
+        let linked = "[destinations.c]\nplugin = \"share\"\n";
+        let again = "[destinations.d]\ncommand = [\"python3\", \"-u\", \"link.py\"]\n";
+        assert!(told(&[a, again].concat()).is_empty(), "one file may be used twice");
+        let two = told(&[a, b].concat());
+        let [error] = two.as_slice() else { panic!("{two:?}") };
+        assert!(error.starts_with("[destinations.b]: destination plugin `share` is `"), "{error}");
+        for part in ["/b.py`, and in [destinations.a] it is `", "/a.py`: two plugins of one name"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let two = told(&[linked, a].concat());
+        let [error] = two.as_slice() else { panic!("{two:?}") };
+        assert!(error.contains("it is the one that comes with nexus"), "{error}");
+    }
+}

@@ -21,7 +21,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             "$schema" | "$defs" | "title" | "description" | "default" | "examples" | "format" => {}
             "$ref" => check(root, resolve(root, wanted), value, at, found),
             "type" => {
-                require(is_of(wanted, value), found, || format!("{at}: {value} is not of type {wanted}"))
+                require(is_of(wanted, value), found, || format!("{at}: {value} is not of type {wanted}"));
             }
             "const" => require(value == wanted, found, || format!("{at}: {value} is not {wanted}")),
             "enum" => require(wanted.as_array().unwrap().contains(value), found, || {
@@ -43,8 +43,9 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             }
             "pattern" => {
                 assert_eq!(wanted, "^([0-9a-fA-F]{2})*$", "the only pattern this knows");
-                let hex =
-                    |text: &str| text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let hex = |text: &str| {
+                    text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+                };
                 require(value.as_str().is_none_or(hex), found, || {
                     format!("{at}: {value} is not hexadecimal")
                 });

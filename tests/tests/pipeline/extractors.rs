@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use nexus_core::event;
+use nexus_core::plugins::Limits;
 use nexus_core::session::RecordStatus;
 use nexus_core::validate;
 use nexus_plugin_api::{MetaMap, MetaValue, PathRef, PluginError, Signal};
@@ -206,7 +207,7 @@ fn a_hostile_extractor_costs_each_file_its_own_metadata_at_most() {
 #[test]
 fn an_extractor_that_hangs_on_everything_is_off_and_told_once() {
     let mut lab = lab();
-    lab.limits = nexus_core::plugins::Limits { extract: Duration::from_millis(20), ..short_limits() };
+    lab.limits = Limits { extract: Duration::from_millis(20), ..short_limits() };
     let (release, released) = mpsc::channel::<()>();
     let released = Mutex::new(released);
     lab.extractor.when("", move |_, _| {
@@ -224,4 +225,57 @@ fn an_extractor_that_hangs_on_everything_is_off_and_told_once() {
     let off = (1..=20).filter(|&n| lab.record(n).unwrap().contains("is off for this run")).count();
     // Two threads build: one call may have been under way when the fourth was given up.
     assert!((4..=5).contains(&overdue) && overdue + off == 20, "{overdue} overdue, {off} off");
+}
+
+/// The same in a process of its own, which may do worse.
+#[cfg(unix)]
+#[test]
+fn a_hostile_process_costs_each_file_its_own_metadata_at_most() {
+    let mut lab = Lab::with_destinations(&["a"]);
+    lab.limits = Limits { extract: Duration::from_secs(3), ..Limits::default() };
+    fs::write(lab.path("reader.py"), include_str!("reader.py")).unwrap();
+    let secret = "s3cr3t-of-the-reader";
+    lab.extractor_of(
+        "reader",
+        &format!(
+            "command = [\"python3\", \"reader.py\"]\nprocesses = 1\nword = \"hello\"\nkey = {{ value = \"{secret}\" }}\n"
+        ),
+    );
+    // What each is blamed for.
+    let cases = [
+        ("leaving", "exit"),
+        ("dying", "signal"),
+        ("hanging", "`extract`"),
+        ("babbling", "reading"),
+        ("scrambling", "UTF-8"),
+        ("confusing", "answers request"),
+        ("formless", "does not have the form of an answer"),
+        ("talking", "the key is "),
+    ];
+    let numbered = || (1..).zip(cases);
+    for (number, (name, _)) in numbered() {
+        lab.sessions([number]);
+        lab.put_file(number, name);
+    }
+    let report = lab.run();
+    for (number, (name, told)) in numbered() {
+        assert_eq!(lab.status(number), Some(RecordStatus::Completed), "{name}");
+        let good = metadata(&lab, &format!("{number}_image.txt"));
+        assert_eq!((&good["Word"], &good["Length"]), (&"hello".into(), &"21".into()), "{name}: {good}");
+        assert_eq!(good["NexusLIMS Extraction"]["Version"], "1.2.3");
+        let record = lab.record(number).unwrap();
+        assert_eq!(record.matches("<dataset type=\"Unknown\"").count(), 1, "{name}: {record}");
+        assert_eq!(record.matches(".thumb.png</preview>").count(), 2, "{name}: drawn by both");
+        let bad = metadata(&lab, &format!("{number}_{name}.txt"));
+        let warning = bad["NexusLIMS Extraction"]["Extractor Warnings"].as_str().unwrap();
+        assert!(
+            warning.starts_with("extractor `reader` failed: ") && warning.contains(told),
+            "{name}: {warning}"
+        );
+        assert!(!record.contains(secret), "{record}");
+    }
+    let [failures] = report.warnings.as_slice() else { panic!("{:?}", report.warnings) };
+    assert!(failures.starts_with("extractor `reader` failed on 8 files: "), "{failures}");
+    assert!(!failures.contains(secret), "{failures}");
+    assert_eq!(report.needs_person, [""; 0], "a process is killed and started again: it is never off");
 }

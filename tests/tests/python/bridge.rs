@@ -1,6 +1,7 @@
 //! `plugins/python-bridge`: an exporter class written for NexusLIMS, with the stand-in for NexusLIMS.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -34,7 +35,7 @@ fn started(settings: &Value) -> Result<Program, PluginError> {
 fn deliver(program: &mut Program, delivery: &Delivery) -> Result<Remote, PluginError> {
     match program.ask("deliver", &serde_json::to_value(delivery).unwrap())? {
         Step::Done(remote) => Ok(remote),
-        other => panic!("{other:?}"),
+        more @ Step::More(_) => panic!("{more:?}"),
     }
 }
 
@@ -280,4 +281,50 @@ fn the_manifest_promises_neither_find_nor_update() {
     assert!(program.line().contains("cannot be read"));
     let error = program.ask::<Target>("target", &json!({})).unwrap_err();
     assert!(error.message.contains("before it was configured"), "{error}");
+}
+
+#[test]
+fn an_exporter_that_anybody_may_change_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("lib");
+    fs::create_dir(&place).unwrap();
+    let file = place.join("shelf.py");
+    fs::copy(script(SHELF), &file).unwrap();
+    let may = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let by_module = json!({"exporter": "shelf", "pythonpath": [place], "nexuslims": "stand-in"});
+    let by_file = json!({"exporter": file, "nexuslims": "stand-in"});
+    for (file_mode, folder_mode, fits) in
+        [(0o644, 0o755, true), (0o646, 0o755, false), (0o644, 0o757, false), (0o644, 0o1777, true)]
+    {
+        may(&file, file_mode);
+        may(&place, folder_mode);
+        for settings in [&by_module, &by_file] {
+            match started(settings) {
+                Ok(_) => assert!(fits, "{file_mode:o} in {folder_mode:o} was taken"),
+                Err(error) => {
+                    assert!(!fits && error.message.contains("everybody may write to"), "{error}");
+                    assert!(error.hint.unwrap().starts_with("chmod o-w "));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_has_every_setting() {
+    let page = fs::read_to_string(script("docs/exporters-from-nexuslims.md")).unwrap();
+    let manifest: Manifest = Program::script(BRIDGE).ask("manifest", &json!({})).unwrap();
+    let settings = manifest.settings["properties"].as_object().unwrap().clone();
+    assert_eq!(settings.len(), 8);
+    for (name, schema) in settings {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("the page does not have `{name}`"));
+        for choice in schema["enum"].as_array().into_iter().flatten() {
+            let choice = choice.as_str().unwrap();
+            assert!(
+                page.contains(&format!("`{choice}`")) || page.contains(&format!("\"{choice}\"")),
+                "{row}"
+            );
+        }
+    }
 }

@@ -35,7 +35,7 @@ fn find(program: &mut Program, delivery: &Delivery) -> Found {
 fn deliver(program: &mut Program, delivery: &Delivery) -> Result<Remote, PluginError> {
     match program.ask("deliver", &serde_json::to_value(delivery).unwrap())? {
         Step::Done(remote) => Ok(remote),
-        other => panic!("{other:?}"),
+        more @ Step::More(_) => panic!("{more:?}"),
     }
 }
 

@@ -23,7 +23,7 @@ fn started(peer: &Peer, folder: &Path, settings: &Value) -> Program {
 fn deliver(program: &mut Program, delivery: &Delivery) -> Result<Remote, PluginError> {
     match program.ask("deliver", &serde_json::to_value(delivery).unwrap())? {
         Step::Done(remote) => Ok(remote),
-        other => panic!("{other:?}"),
+        more @ Step::More(_) => panic!("{more:?}"),
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use nexus_core::config::Config;
+use nexus_core::config::{Carrier, Config};
+use nexus_core::plugins::conformance::{self, Options, Place};
 use nexus_core::plugins::{Catalogue, Surroundings};
 use nexus_plugin_api::message::{AcceptsAnswer, ExtractAnswer};
 use nexus_plugin_api::{CheckReport, FailureClass, MetaMap, MetaNode, MetaValue, PluginError, Signal};
@@ -120,4 +121,25 @@ fn the_configuration_names_it_and_the_host_reads_with_it() {
     assert!(signals[0].preview.as_ref().unwrap().as_path().starts_with(path("scratch")));
     fs::write(path("files/other.emd"), "no such file").unwrap();
     assert!(extractor.read(&path("files/other.emd"), &path("scratch")).unwrap().is_none());
+}
+
+#[test]
+fn it_conforms() {
+    let Some(peer) = Peer::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    make_files(&peer, folder.path());
+    let program = fs::canonicalize(script("examples/python-extractor/microscopy.py")).unwrap();
+    let python = peer.python(folder.path()).get_program().to_str().unwrap().to_owned();
+    let words = vec![python, program.to_str().unwrap().to_owned()];
+    let mut options = Options::new(Place::below(folder.path()).unwrap());
+    options.samples = ["image.emd", "spectrum.msa"].map(|name| folder.path().join(name)).into();
+    options.only = vec!["manifest".to_owned(), "extractor".to_owned()];
+    let surroundings = Surroundings { folder: options.place.folder(), ..Surroundings::default() };
+    let carrier = Carrier::Command { words, sha256: None, processes: 1 };
+    let plugin = Catalogue::default().load(&carrier, None, "kit", &surroundings).unwrap();
+    let report = conformance::run(plugin, &options);
+    let failures: Vec<String> =
+        report.failures().map(|(check, failure)| format!("{}: {}", check.name, failure.why)).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(report.passed() > 20, "{}", report.passed());
 }

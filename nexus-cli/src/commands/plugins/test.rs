@@ -16,6 +16,7 @@ use nexus_core::secret::Redactor;
 use nexus_plugin_api::host::Wired;
 use serde_json::json;
 
+use self::project::Tried;
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};
 use crate::{first_party, output};
@@ -89,7 +90,7 @@ pub(super) fn run(global: &Global, args: &TestArgs) -> Result<ExitCode, Stop> {
         options.watched.extend(std::env::current_dir());
     }
     let redactor = Redactor::default();
-    let report = match load(&subject.carrier, &options, &redactor) {
+    let report = match load(&subject, &options, &redactor) {
         Ok(plugin) => {
             given::fill(&mut options, args, subject.project, &plugin.manifest(), &redactor)?;
             let quiet = global.json || global.quiet;
@@ -112,14 +113,14 @@ pub(super) fn run(global: &Global, args: &TestArgs) -> Result<ExitCode, Stop> {
 }
 
 /// The plugin, or why it cannot be had.
-fn load(carrier: &Carrier, options: &Options, redactor: &Redactor) -> Result<Arc<dyn Wired>, String> {
+fn load(subject: &Tried, options: &Options, redactor: &Redactor) -> Result<Arc<dyn Wired>, String> {
     let surroundings = Surroundings {
         scratch: options.place.scratch(),
         folder: options.place.folder(),
         redactor: redactor.clone(),
         ..Surroundings::default()
     };
-    let loaded = first_party::catalogue().load(carrier, None, "the plugin", &surroundings);
+    let loaded = first_party::catalogue().load(&subject.carrier, None, &subject.name, &surroundings);
     loaded.map_err(|error| output::chain(&error))
 }
 

@@ -91,7 +91,7 @@ const SESSION: Table = Table {
         Column::new(
             "content_sha256",
             "TEXT",
-            "SHA-256 of the record's content in hexadecimal, without extraction date and program version. \
+            "SHA-256 of the record's content in hexadecimal, without the date, versions and troubles of extraction. \
              Equal content is not delivered again.",
         )
         .nullable(),

@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::TOKEN_VARIABLE;
 
-/// How long killed processes may take to disappear. One that the system holds in a call takes longer, and does
-/// nothing of its own any more.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks.
 const REST: Duration = Duration::from_millis(5);
 
@@ -81,8 +78,9 @@ pub(super) struct Ended {
 }
 
 /// Kills every process that `condemned` picks, again and again until there is none left: one that was just
-/// started by another is found in the next round.
-pub(super) fn end(condemned: &dyn Fn(&Process) -> bool) -> Ended {
+/// started by another is found in the next round. One that the system holds in a call may take longer than
+/// `patience` to disappear, and does nothing of its own any more.
+pub(super) fn end(patience: Duration, condemned: &dyn Fn(&Process) -> bool) -> Ended {
     let begun = Instant::now();
     let mut killed: Vec<Identity> = Vec::new();
     loop {
@@ -95,7 +93,7 @@ pub(super) fn end(condemned: &dyn Fn(&Process) -> bool) -> Ended {
                 }
             }
         }
-        if left == 0 || begun.elapsed() >= PATIENCE {
+        if left == 0 || begun.elapsed() >= patience {
             return Ended { killed: killed.len(), left };
         }
         std::thread::sleep(REST);

@@ -64,7 +64,9 @@ enum Output {
 impl Process {
     /// Starts a process, in a group of its own.
     pub fn start(launch: &Launch) -> io::Result<Self> {
-        let mut entry = launch.groups.register(&launch.name)?;
+        let mut entry = launch.groups.register(&launch.name).map_err(|error| {
+            io::Error::new(error.kind(), format!("its process cannot be noted in the data folder: {error}"))
+        })?;
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.arguments)

@@ -40,6 +40,14 @@ impl Api {
         }
     }
 
+    /// The versions of other crates that a checkout was tested with: its Cargo.lock.
+    pub(super) fn lock(&self) -> Option<String> {
+        match self {
+            Self::Folder(folder) => fs::read_to_string(Path::new(folder).parent()?.join("Cargo.lock")).ok(),
+            Self::Git(_) => None,
+        }
+    }
+
     /// The address of the repository, if it is one.
     pub(super) fn git(&self) -> Option<&str> {
         match self {

@@ -103,6 +103,9 @@ impl Project<'_> {
             self.file(".github/workflows/test.yml", "an example of CI", template!("rust/test.yml")),
         ];
         files.extend(more.map(|(path, text)| self.file(path, "an example to read", text)));
+        let about = "the versions that nexus was tested with";
+        let lock = self.api.and_then(Api::lock);
+        files.extend(lock.map(|text| File { path: "Cargo.lock".to_owned(), about, text, program: false }));
         files
     }
 

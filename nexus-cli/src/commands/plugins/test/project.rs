@@ -12,6 +12,8 @@ use crate::exit_code::{ExitCode, OrStop as _, Stop};
 
 /// A plugin, and what its folder says about how it is tried.
 pub(super) struct Tried {
+    /// What errors and log lines call it.
+    pub(super) name: String,
     pub(super) carrier: Carrier,
     pub(super) project: Project,
 }
@@ -19,12 +21,14 @@ pub(super) struct Tried {
 pub(super) fn subject(args: &TestArgs) -> Result<Tried, Stop> {
     let mut tried = match (&args.linked, &args.path) {
         (Some(name), _) => {
-            Tried { carrier: Carrier::Linked { plugin: name.clone() }, project: Project::default() }
+            let carrier = Carrier::Linked { plugin: name.clone() };
+            Tried { name: name.clone(), carrier, project: Project::default() }
         }
         (None, Some(path)) if path.is_dir() => of_folder(path)?,
         (None, Some(path)) => {
             let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-            Tried { carrier: at_path(path)?.carrier, project: described(&folder)?.unwrap_or_default() }
+            let (name, carrier) = (path.display().to_string(), at_path(path)?.carrier);
+            Tried { name, carrier, project: described(&folder)?.unwrap_or_default() }
         }
         (None, None) => return Err(Stop::new(ExitCode::Usage, anyhow!("no plugin is named"))),
     };
@@ -54,7 +58,7 @@ fn of_folder(folder: &Path) -> Result<Tried, Stop> {
     } else {
         at_path(&python(folder)?)?.carrier
     };
-    Ok(Tried { carrier, project })
+    Ok(Tried { name: folder.display().to_string(), carrier, project })
 }
 
 /// A word that names a file of the project, with its whole path: a program starts in another folder.

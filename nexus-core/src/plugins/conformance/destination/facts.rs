@@ -204,7 +204,7 @@ fn full(bench: &mut Bench<'_>) -> Verdict {
 fn unicode(bench: &mut Bench<'_>) -> Verdict {
     let mut delivery = sample::delivery(bench, "unicode")?;
     delivery.record.name = format!("Grüße_分析_😀_{}", delivery.record.name);
-    delivery.session.instrument.display_name = "Ελληνικό 顕微鏡".to_owned();
+    "Ελληνικό 顕微鏡".clone_into(&mut delivery.session.instrument.display_name);
     let line = bench.line()?;
     let remote = carry(bench, &line, &delivery)?.remote;
     if must_find(bench).is_err() {
@@ -258,8 +258,8 @@ fn no_way_out(bench: &mut Bench<'_>) -> Verdict {
     {
         let mut delivery = sample::delivery(bench, "no-way-out")?;
         delivery.session.user = Some(climb.to_owned());
-        delivery.session.instrument.pid = climb.to_owned();
-        delivery.session.instrument.location = climb.to_owned();
+        climb.clone_into(&mut delivery.session.instrument.pid);
+        climb.clone_into(&mut delivery.session.instrument.location);
         let _ = try_carry(bench, &line, &delivery)?;
     }
     let new: Vec<_> = outside(bench).into_iter().filter(|path| !before.contains(path)).collect();

@@ -3,8 +3,8 @@
 use nexus_plugin_api::{Checkpoint, PluginKind};
 use serde_json::json;
 
-use super::super::bench::Bench;
-use super::super::check::{Check, Verdict, fail, must, skip};
+use super::super::bench::{Bench, Line};
+use super::super::check::{Check, Stop, Verdict, fail, must, skip};
 use super::super::sample;
 use super::{DELIVERS, FINDS, carry, carry_on, find_one, find_this, first, must_find, step};
 use nexus_plugin_api::Step;
@@ -99,10 +99,15 @@ fn must_step(bench: &mut Bench<'_>) -> Verdict {
     if first(bench)?.checkpoints.is_empty() { skip("a delivery has one step") } else { Ok(()) }
 }
 
+/// An instance that knows nothing of the steps before.
+fn fresh(bench: &mut Bench<'_>) -> Result<Line, Stop> {
+    bench.connect()
+}
+
 fn resumed(bench: &mut Bench<'_>) -> Verdict {
     must_step(bench)?;
     let delivery = sample::delivery(bench, "resumed")?;
-    let delivered = match carry_on(bench, &delivery, |bench| bench.connect())? {
+    let delivered = match carry_on(bench, &delivery, fresh)? {
         Ok(delivered) => delivered,
         Err(error) => return fail(format!("a fresh instance does not go on: {error}")),
     };

@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
     .of(PluginKind::Harvester),
     Check::new(
         "harvester.progress-of-each",
-        "A harvest says once, for each instrument asked, how far it was read, and for no other.",
+        "A harvest says, for each instrument asked, how far it was read, and speaks of no other.",
         "Add one entry to `instruments` per instrument, on the last page that speaks of it.",
         &[PAGES],
         progress,
@@ -180,12 +180,11 @@ fn progress(bench: &mut Bench<'_>) -> Verdict {
         .pages
         .iter()
         .flat_map(|page| &page.instruments)
-        .filter(|progress| progress.complete)
         .map(|progress| progress.instrument_pid.as_str())
         .collect();
     for instrument in &bench.options.instruments {
         let times = told.iter().filter(|pid| **pid == instrument.pid).count();
-        must(times == 1, || format!("{} is told to be complete {times} times", quoted(&instrument.pid)))?;
+        must(times > 0, || format!("{} is not spoken of", quoted(&instrument.pid)))?;
     }
     let all = harvested.pages.iter().flat_map(|page| &page.instruments);
     for pid in all.map(|progress| &progress.instrument_pid) {

@@ -266,7 +266,7 @@ fn messages() -> Vec<(&'static str, How)> {
         ),
         (
             "messages.large-request",
-            How::Exchange(|seen| if seen.text.len() > 400_000 { seen.refuse() } else { seen.pass() }),
+            How::Exchange(|seen| if seen.text.len() > 100_000 { seen.refuse() } else { seen.pass() }),
         ),
         (
             "messages.errors-are-told",

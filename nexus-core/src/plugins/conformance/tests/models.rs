@@ -159,7 +159,7 @@ fn events() -> Vec<UsageEvent> {
     let event = |number: usize| {
         let instrument = &instruments()[number % 2];
         let time = |hour: usize| -> EventTime {
-            let offset = if number % 2 == 0 { "" } else { "+01:00" };
+            let offset = if number.is_multiple_of(2) { "" } else { "+01:00" };
             format!("2024-03-0{}T{hour:02}:00:00{offset}", 1 + number / 2).parse().unwrap()
         };
         UsageEvent {

@@ -47,19 +47,33 @@ def local(path):
     return os.fsdecode(bytes.fromhex(path["bytes"])) if isinstance(path, dict) else path
 
 
+def configure(settings):
+    """Keeps what nexus.toml says, if it is what the manifest wants."""
+    schema = MANIFEST["settings"]
+    types = {"string": str, "boolean": bool, "integer": int, "number": (int, float), "array": list, "object": dict}
+    for key in schema.get("required", []):
+        if key not in settings:
+            raise Failure(f"the setting `{key}` is missing")
+    for key, value in settings.items():
+        wanted = schema["properties"].get(key, {}).get("type")
+        if wanted is None:
+            continue  # A word of a later version: nexus.toml was compared with the manifest already.
+        if not isinstance(value, types[wanted]) or isinstance(value, bool) != (wanted == "boolean"):
+            raise Failure(f"the setting `{key}` must be of type {wanted}")
+    SETTINGS.clear()
+    SETTINGS.update(settings)
+    return {}
+
+
 def answer(request, call):
     """The reply to one request, without its id."""
     method, params = request["method"], request.get("params") or {}
     if method == "manifest":
         return {"ok": MANIFEST}
-    if method == "configure":
-        SETTINGS.clear()
-        SETTINGS.update(params["settings"])
-        return {"ok": {}}
-    if method not in METHODS:
+    if method != "configure" and method not in METHODS:
         return {"unsupported": True}
     try:
-        return {"ok": METHODS[method](call, params)}
+        return {"ok": METHODS[method](call, params) if method in METHODS else configure(params["settings"])}
     except Failure as failure:
         return {"error": failure.told}
     except Exception as error:  # A mistake in this program: the log tells where.
