@@ -111,7 +111,7 @@ fn the_fake_server_answers_as_the_real_one() {
     for question in [
         "tools/?fields=id,name,_location,_category".to_owned(),
         "tools/?id__in=1,99,,2&fields=id,name".into(),
-        "users/?id__in=3,4&fields=id,username,first_name,last_name,email".into(),
+        "users/?id=3&fields=id,username,first_name,last_name,email".into(),
         "usage_events/?id=7&fields=id,start,end,tool,user,operator,run_data,pre_run_data,has_ended".into(),
         "usage_events/?id=&nonsense=1&fields=id".into(),
         "usage_events/?id=x".into(),

@@ -20,7 +20,6 @@ pub fn check(nemo: &NemoHarvester, call: &Call) -> CheckReport {
     if !root(nemo, call, &mut report) {
         return report;
     }
-    let mut readable = true;
     for (list, right, without) in LISTS {
         let mut url = nemo.settings.base.list(list);
         url.set_query(Some("page_size=1&fields=id,name,username,start,end"));
@@ -32,19 +31,15 @@ pub fn check(nemo: &NemoHarvester, call: &Call) -> CheckReport {
                 }
             }
             Err(ClientError::Right { detail, .. }) => {
-                readable = false;
                 let detail = format!("missing ({detail}): give the account of the token the right {right}");
                 report.push(format!("right to view {list}"), without, detail);
             }
             Err(error) => {
-                readable = false;
                 report.push(format!("right to view {list}"), CheckResult::Failed, told(&error));
             }
         }
     }
-    if readable {
-        version(nemo, call, &mut report);
-    }
+    version(nemo, call, &mut report);
     report
 }
 
