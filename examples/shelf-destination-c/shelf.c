@@ -92,7 +92,7 @@ static Failure copy(const char *from, const char *into, const NexusCall *call, u
 {
     int source = open(from, O_RDONLY | O_CLOEXEC);
     if (source < 0)
-        return failed("the record cannot be opened");
+        return (Failure){"permanent", from, strerror(errno)}; /* The same request would fail again. */
     int target = open(into, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (target < 0) {
         Failure failure = failed("the folder cannot be written");

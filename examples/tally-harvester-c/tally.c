@@ -306,7 +306,12 @@ static void reservation(Text *answer, Span session, Span file)
 
 static void reservations(Text *answer, Span params, Span file)
 {
-    Span rest = inside(member(params, "sessions")), session;
+    Span sessions = member(params, "sessions"), rest = inside(sessions), session;
+    if (sessions.at == sessions.end || *sessions.at != '[') {
+        say(answer, "\"error\":");
+        plugin_error(answer, "permanent", "`sessions` is missing, or no list", span(""));
+        return;
+    }
     say(answer, "\"ok\":{\"answers\":[");
     for (bool first = true; next_value(&rest, &session); first = false) {
         if (!first)

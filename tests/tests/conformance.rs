@@ -50,7 +50,7 @@ fn both(path: &Path, trial: impl Fn() -> Trial) -> Vec<Report> {
 }
 
 /// The same trial of a first-party plugin on every carrier; the kit sees no difference.
-fn everywhere(plugin: impl Plugin + Clone + 'static, name: &str, trial: impl Fn() -> Trial) {
+fn everywhere(plugin: &(impl Plugin + Clone + 'static), name: &str, trial: impl Fn() -> Trial) {
     let program = Carrier::command(vec![env!("CARGO_BIN_EXE_plugin_program").to_owned(), name.to_owned()]);
     let linked = Carrier::Linked { plugin: name.to_owned() };
     let mut reports = both(&library(&format!("nexus_{name}")), &trial);
@@ -74,7 +74,7 @@ impl Trial {
     fn new(settings: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = Options::new(Place::below(folder.path()).unwrap());
-        options.settings = settings.as_object().unwrap().clone();
+        options.settings.clone_from(settings.as_object().unwrap());
         // Hashes take their time in a debug build.
         options.large = 512 << 10;
         Self { options, _folder: folder }
@@ -127,7 +127,7 @@ const TALLY: &str = "# id\tinstrument\tuser\tstart\tend\tconsent\n\
 
 #[test]
 fn the_folder_conforms_on_every_carrier() {
-    everywhere(Folder, "folder", || Trial::new(&json!({"path": "{tmp}"})));
+    everywhere(&Folder, "folder", || Trial::new(&json!({"path": "{tmp}"})));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn the_folder_with_previews_conforms() {
 
 #[test]
 fn the_logbook_conforms_on_every_carrier() {
-    everywhere(Logbook, "logbook", || Trial::with_log("path", "usage.csv", LOG));
+    everywhere(&Logbook, "logbook", || Trial::with_log("path", "usage.csv", LOG));
 }
 
 #[test]

@@ -5,15 +5,16 @@
 //! and its instance is not called again in this run.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nexus_plugin_api::call::LogSink;
 use nexus_plugin_api::{Call, Cancel, PluginError};
 
 use super::process::log_of;
+use super::turns::Turns;
 use crate::secret::Redactor;
 
 /// How long the calls of an instance may take.
@@ -91,48 +92,22 @@ pub(super) struct Caller {
     pub limits: Limits,
     pub redactor: Redactor,
     /// How many calls may be under way at the same time; `None`: any number.
-    slots: Option<Slots>,
+    turns: Option<Turns>,
     /// How many calls may be left behind before the instance is off: one where nobody can tell what such a
     /// call still does, more where it can do nothing but waste time.
     pub patience: usize,
     left_behind: AtomicUsize,
 }
 
-/// Places for calls. Whoever finds none waits, which does not count as time of the call.
-#[derive(Debug)]
-struct Slots {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-/// One place; free again when dropped.
-struct Slot<'s>(&'s Slots);
-
-impl Slots {
-    fn take(&self) -> Slot<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.freed.wait_while(free, |free| *free == 0);
-        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
-        Slot(self)
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
-    }
-}
-
 impl Caller {
     pub fn new(name: String, scratch: PathBuf, limits: Limits, redactor: Redactor) -> Self {
-        Self { name, scratch, limits, redactor, patience: 1, left_behind: AtomicUsize::new(0), slots: None }
+        Self { name, scratch, limits, redactor, patience: 1, left_behind: AtomicUsize::new(0), turns: None }
     }
 
-    /// The same with so many calls at the same time, if that is limited.
-    pub fn with_slots(self, calls: Option<usize>) -> Self {
-        let slots = calls.map(|calls| Slots { free: Mutex::new(calls.max(1)), freed: Condvar::new() });
-        Self { slots, ..self }
+    /// The same with so many calls at the same time, if that is limited. Waiting for a turn does not count as time
+    /// of the call.
+    pub fn with_turns(self, calls: Option<usize>) -> Self {
+        Self { turns: calls.map(|calls| Turns::new(calls.max(1))), ..self }
     }
 
     pub fn is_off(&self) -> bool {
@@ -157,7 +132,7 @@ impl Caller {
         limit: Duration,
         ask: impl FnOnce(&Call) -> Result<T, PluginError> + Send + 'static,
     ) -> Result<T, CallError> {
-        let _slot = self.slots.as_ref().map(Slots::take);
+        let _turn = self.turns.as_ref().map(Turns::take);
         if self.is_off() {
             return Err(CallError::Off { plugin: self.name.clone() });
         }
@@ -211,6 +186,8 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     fn caller(grace: Duration) -> Caller {
@@ -282,8 +259,8 @@ mod tests {
     }
 
     #[test]
-    fn waiting_for_a_place_is_no_time_of_the_call() {
-        let caller = caller(Duration::ZERO).with_slots(Some(2));
+    fn waiting_for_a_turn_is_no_time_of_the_call() {
+        let caller = caller(Duration::ZERO).with_turns(Some(2));
         let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (entered, begun) = mpsc::channel::<()>();
         let (release, released) = mpsc::channel::<()>();

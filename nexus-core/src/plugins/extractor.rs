@@ -7,9 +7,8 @@ use nexus_plugin_api::{CheckReport, Extractor, Instance, PathRef, PluginKind, Si
 
 use super::call::{CallError, Caller};
 use super::instances::other_kind;
-use super::turns::Turns;
 use super::{Catalogue, OpenError, Surroundings};
-use crate::config::{Carrier, Config, ExtractorConfig, Isolation};
+use crate::config::{Config, ExtractorConfig};
 use crate::ids::ExtractorName;
 
 /// How many files an extractor may hang on before it is off for the run. A call that is left behind can do no
@@ -32,8 +31,6 @@ pub struct ExtractorInstance {
     pub suffixes: Vec<String>,
     /// Higher is asked first.
     pub priority: i32,
-    /// As many as it has processes: the time that a call waits for one is not its own.
-    turns: Option<Turns>,
     pub(super) caller: Caller,
     pub(super) extractor: Arc<dyn Extractor>,
 }
@@ -50,7 +47,6 @@ impl ExtractorInstance {
     /// # Errors
     /// What the plugin says, or that it did not answer in time.
     pub fn read(&self, path: &Path, scratch: &Path) -> Result<Option<Vec<Signal>>, CallError> {
-        let _turn = self.turns.as_ref().map(Turns::take);
         let (extractor, path) = (Arc::clone(&self.extractor), PathRef::new(path));
         self.caller.within_using(scratch.to_owned(), "extract", self.caller.limits.extract, move |call| {
             if extractor.accepts(call, &path)? { extractor.extract(call, &path).map(Some) } else { Ok(None) }
@@ -62,7 +58,6 @@ impl ExtractorInstance {
     /// # Errors
     /// What the plugin says, or that it did not answer in time.
     pub fn extract(&self, path: &Path, scratch: &Path) -> Result<Vec<Signal>, CallError> {
-        let _turn = self.turns.as_ref().map(Turns::take);
         let (extractor, path) = (Arc::clone(&self.extractor), PathRef::new(path));
         self.caller.within_using(scratch.to_owned(), "extract", self.caller.limits.extract, move |call| {
             extractor.extract(call, &path)
@@ -122,7 +117,7 @@ impl Catalogue {
         }
         let Surroundings { scratch, redactor, .. } = surroundings;
         let mut caller = Caller::new(table.name.to_string(), scratch.clone(), self.limits, redactor.clone())
-            .with_slots(table.carrier.at_once());
+            .with_turns(table.carrier.at_once());
         caller.patience = PATIENCE;
         Ok(ExtractorInstance {
             name: table.name.clone(),
@@ -130,19 +125,9 @@ impl Catalogue {
             version: manifest.version,
             suffixes,
             priority: table.priority.unwrap_or(manifest.priority),
-            turns: processes(&table.carrier).map(Turns::new),
             caller,
             extractor: Arc::from(extractor),
         })
-    }
-}
-
-/// How many calls are answered at the same time; `None` inside this process, where nothing limits them.
-fn processes(carrier: &Carrier) -> Option<usize> {
-    match carrier {
-        Carrier::Command { processes, .. }
-        | Carrier::Library { processes, isolation: Isolation::Process, .. } => Some(*processes),
-        Carrier::Library { isolation: Isolation::None, .. } | Carrier::Linked { .. } => None,
     }
 }
 

@@ -36,7 +36,7 @@ impl Catalogue {
         let Surroundings { scratch, redactor, .. } = surroundings;
         let caller = |name: &str, carrier: &Carrier| {
             Caller::new(name.to_owned(), scratch.clone(), self.limits, redactor.clone())
-                .with_slots(carrier.at_once())
+                .with_turns(carrier.at_once())
         };
         for table in &config.harvesters {
             match self.instance(&table.carrier, &table.settings, PluginKind::Harvester, surroundings) {

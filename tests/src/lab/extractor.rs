@@ -64,14 +64,11 @@ impl Extractor for ScriptedExtractor {
         let path = path.as_path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let deeds = self.deeds.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match deeds.iter().find(|(part, _)| name.contains(part.as_str())) {
-            Some((_, deed)) => deed(call, path),
-            None => {
-                let length =
-                    std::fs::metadata(path).map_err(|error| PluginError::permanent(error.to_string()))?;
-                Ok(vec![Self::image(&[("Length", MetaValue::Text(length.len().to_string()))])])
-            }
+        if let Some((_, deed)) = deeds.iter().find(|(part, _)| name.contains(part.as_str())) {
+            return deed(call, path);
         }
+        let length = std::fs::metadata(path).map_err(|error| PluginError::permanent(error.to_string()))?;
+        Ok(vec![Self::image(&[("Length", MetaValue::Text(length.len().to_string()))])])
     }
 
     fn check(&self, _call: &Call) -> Result<CheckReport, PluginError> {

@@ -1,4 +1,4 @@
-//! A destination that is linked and the same one loaded: the same deliveries.
+//! A destination that is linked, the same one loaded, and once more in a process of its own: the same deliveries.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nexus_core::session::RecordStatus;
 use nexus_tests::lab::Lab;
+use nexus_tests::nexus_bin;
 
 /// The library of this name beside the test binary.
 fn library(name: &str) -> PathBuf {
@@ -32,10 +33,12 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn linked_and_loaded_deliver_the_same_records_and_log_the_same() {
-    let loaded = format!("library = \"{}\"\nisolation = \"none\"", library("nexus_folder").display());
-    let seen = ["plugin = \"folder\"", &loaded].map(|carrier| {
+fn linked_loaded_and_isolated_deliver_the_same_records_and_log_the_same() {
+    let isolated = format!("library = \"{}\"", library("nexus_folder").display());
+    let loaded = format!("{isolated}\nisolation = \"none\"");
+    let seen = ["plugin = \"folder\"", &loaded, &isolated].map(|carrier| {
         let mut lab = Lab::new();
+        lab.plugin_host = vec![nexus_bin::path().into(), "plugin-host".into()];
         fs::create_dir(lab.path("tree")).unwrap();
         lab.table("tree", &format!("{carrier}\npath = \"tree\""));
         lab.sessions(1..=8);
@@ -60,4 +63,5 @@ fn linked_and_loaded_deliver_the_same_records_and_log_the_same() {
         (files, log)
     });
     assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
 }

@@ -1,12 +1,12 @@
 //! Which plugin a word of the command line means.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use nexus_core::config::{Carrier, Config, ConfigError, PluginSettings};
 use nexus_core::plugins::{Catalogue, Surroundings};
-use nexus_plugin_api::{Plugin as _, PluginKind};
+use nexus_plugin_api::{Plugin, PluginKind};
 
 use crate::args::{DEFAULT_CONFIG, Global};
 use crate::commands::config;
@@ -65,13 +65,11 @@ pub(super) fn config_if_any(global: &Global) -> Result<Option<Config>, Stop> {
 /// What plugins need around them.
 pub(super) fn surroundings(config: Option<&Config>) -> Surroundings {
     let scratch = std::env::temp_dir();
-    match config {
-        Some(config) => Surroundings::of(config, scratch),
-        None => {
-            let folder = std::env::current_dir().unwrap_or_default();
-            Surroundings { scratch, folder, ..Surroundings::default() }
-        }
+    if let Some(config) = config {
+        return Surroundings::of(config, scratch);
     }
+    let folder = std::env::current_dir().unwrap_or_default();
+    Surroundings { scratch, folder, ..Surroundings::default() }
 }
 
 /// What plugins need around them, with a folder of their own for files that is gone afterwards.
@@ -182,7 +180,7 @@ pub(super) fn at_path(path: &Path) -> Result<Subject, Stop> {
     let carrier = if is_library(&absolute) {
         Carrier::library(absolute)
     } else {
-        let Some(words) = words(absolute) else {
+        let Some(words) = words(&absolute) else {
             return Err(usage(format!(
                 "`{shown}` is neither a shared library nor a program nor a Python file"
             ))
@@ -201,9 +199,9 @@ fn is_library(path: &Path) -> bool {
 }
 
 /// How the program is started: by itself if it can be, else by the interpreter for its suffix.
-fn words(path: PathBuf) -> Option<Vec<String>> {
+fn words(path: &Path) -> Option<Vec<String>> {
     let word = path.to_str()?.to_owned();
-    if can_be_started(&path) {
+    if can_be_started(path) {
         return Some(vec![word]);
     }
     (path.extension() == Some(OsStr::new("py"))).then(|| vec!["python3".to_owned(), word])
@@ -240,7 +238,7 @@ pub(super) fn named(word: &OsStr, catalogue: &Catalogue, config: Option<&Config>
     let word = word.to_string_lossy();
     let all = config.map(tables).unwrap_or_default();
     let mut called = all.iter().filter(|table| table.is_called(&word));
-    let linked = catalogue.linked().iter().map(|plugin| plugin.manifest()).find(|m| m.name == word);
+    let linked = catalogue.linked().iter().map(Plugin::manifest).find(|m| m.name == word);
     match (called.next(), called.next(), linked) {
         (Some(table), None, _) => Ok(Subject::of_table(table)),
         (_, _, Some(manifest)) => {

@@ -110,12 +110,10 @@ fn python(folder: &Path) -> Result<PathBuf, Stop> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|suffix| suffix == "py"))
         .collect();
-    match (files.pop(), files.is_empty()) {
-        (Some(only), true) => Ok(only),
-        _ => {
-            let error = anyhow!("it is not clear which plugin `{}` holds", folder.display());
-            let hint = format!("name its file, or write `command` or `library` into {FILE_NAME}");
-            Err(Stop::new(ExitCode::Usage, error).with_hint(hint))
-        }
+    if let (Some(only), true) = (files.pop(), files.is_empty()) {
+        return Ok(only);
     }
+    let error = anyhow!("it is not clear which plugin `{}` holds", folder.display());
+    let hint = format!("name its file, or write `command` or `library` into {FILE_NAME}");
+    Err(Stop::new(ExitCode::Usage, error).with_hint(hint))
 }
