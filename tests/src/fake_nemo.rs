@@ -2,12 +2,15 @@
 //!
 //! It answers the API root and `tools`, `users`, `projects`, `usage_events`, `reservations` as NEMO-CE 8 does: lists without
 //! `page_size` are one array, unknown parameters and empty values mean no filter, an unknown id in a filter by foreign
-//! key is a 400, a path without its last slash is a redirect. `expand`, `fields` and `omit` are answered with 501: a real
-//! server would obey them.
+//! key is a 400, a path without its last slash is a redirect, `expand`, `fields` and `omit` shape the rows, and a
+//! reservation whose answers are no JSON breaks every list that shows them.
 
 mod data;
+mod dump;
 mod filter;
+mod shape;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
@@ -32,6 +35,10 @@ pub struct FakeNemo {
 struct State {
     zone: Tz,
     token: Mutex<String>,
+    /// The status of an answer to bad credentials: 403, or 401 where tokens are the site's first way in.
+    unauthorized: Mutex<u16>,
+    /// Lists that the account may not view.
+    forbidden: Mutex<BTreeSet<String>>,
     facility: Mutex<Facility>,
 }
 
@@ -41,6 +48,8 @@ impl FakeNemo {
         let state = Arc::new(State {
             zone,
             token: Mutex::new(TOKEN.to_owned()),
+            unauthorized: Mutex::new(403),
+            forbidden: Mutex::default(),
             facility: Mutex::new(Facility::default()),
         });
         Self { server: Server::start(Arc::<State>::clone(&state)), state }
@@ -64,6 +73,16 @@ impl FakeNemo {
     /// From now on only this token is right.
     pub fn change_token(&self, token: &str) {
         token.clone_into(&mut self.state.token.lock().unwrap());
+    }
+
+    /// From now on bad credentials are answered with this status.
+    pub fn answer_unauthorized_with(&self, status: u16) {
+        *self.state.unauthorized.lock().unwrap() = status;
+    }
+
+    /// From now on the account lacks the right to view this list.
+    pub fn forbid(&self, list: &str) {
+        self.state.forbidden.lock().unwrap().insert(list.to_owned());
     }
 
     /// Adds a tool.
@@ -91,6 +110,11 @@ impl FakeNemo {
         self.state.facility.lock().unwrap().events.remove(&id);
     }
 
+    /// Removes a reservation.
+    pub fn remove_reservation(&self, id: u64) {
+        self.state.facility.lock().unwrap().reservations.remove(&id);
+    }
+
     /// Adds a reservation, or replaces the one with its id.
     pub fn put_reservation(&self, reservation: Reservation) {
         self.state.facility.lock().unwrap().reservations.insert(reservation.id, reservation);
@@ -115,16 +139,17 @@ impl Service for State {
             let target = format!("{}/?{}", request.path, query.collect::<Vec<_>>().join("&"));
             return Response::html(301).with_header("Location", target);
         };
-        if let Some(asked) =
-            ["expand", "fields", "omit"].iter().find(|name| request.parameter(name).is_some())
-        {
-            return detail(501, &format!("this fake server does not know `{asked}`"));
+        if self.forbidden.lock().unwrap().contains(endpoint) {
+            return detail(403, "You do not have permission to perform this action.");
+        }
+        if endpoint == "metadata" {
+            return Response::json(200, &json!({ "nemo_version": "8.1.5" }));
         }
         let facility = self.facility.lock().unwrap();
         match facility.rows(endpoint, self.zone) {
             None => Response::html(404),
             Some(rows) => match filter::apply(endpoint, rows, request, &facility) {
-                Ok(rows) => page(rows, request),
+                Ok(rows) => page(rows, request, &facility, endpoint),
                 Err(refusal) => Response::json(400, &refusal),
             },
         }
@@ -136,16 +161,17 @@ impl State {
     fn refuse(&self, request: &Request) -> Option<Response> {
         let header = request.header("authorization").unwrap_or_default();
         let mut words = header.split_whitespace();
+        let status = *self.unauthorized.lock().unwrap();
         if !words.next().unwrap_or_default().eq_ignore_ascii_case("token") {
-            return Some(detail(403, "Authentication credentials were not provided."));
+            return Some(detail(status, "Authentication credentials were not provided."));
         }
         match (words.next(), words.next()) {
-            (None, _) => Some(detail(403, "Invalid token header. No credentials provided.")),
+            (None, _) => Some(detail(status, "Invalid token header. No credentials provided.")),
             (Some(_), Some(_)) => {
-                Some(detail(403, "Invalid token header. Token string should not contain spaces."))
+                Some(detail(status, "Invalid token header. Token string should not contain spaces."))
             }
             (Some(token), None) if token != self.token.lock().unwrap().as_str() => {
-                Some(detail(403, "Invalid token."))
+                Some(detail(status, "Invalid token."))
             }
             (Some(_), None) => None,
         }
@@ -175,8 +201,17 @@ fn root(request: &Request) -> Response {
 }
 
 /// The whole list, or one page of it when the client asks for pages.
-fn page(rows: Vec<Value>, request: &Request) -> Response {
-    let Some(asked) = request.parameter("page_size") else { return Response::json(200, &Value::Array(rows)) };
+fn page(rows: Vec<Value>, request: &Request, facility: &Facility, endpoint: &str) -> Response {
+    let breaks = |rows: &[Value]| {
+        let broken = |row: &Value| row["id"].as_u64().is_some_and(|id| facility.is_broken(id));
+        endpoint == "reservations" && shape::shows(request, "question_data") && rows.iter().any(broken)
+    };
+    let Some(asked) = request.parameter("page_size") else {
+        if breaks(&rows) {
+            return Response::html(500);
+        }
+        return Response::json(200, &Value::Array(shape::apply(rows, request, facility)));
+    };
     let size = asked.parse().ok().filter(|size| *size > 0).unwrap_or(1000);
     let number: usize = request.parameter("page").and_then(|page| page.parse().ok()).unwrap_or(1);
     let pages = rows.len().div_ceil(size).max(1);
@@ -190,6 +225,10 @@ fn page(rows: Vec<Value>, request: &Request) -> Response {
         json!(format!("http://{host}{}?{}&page={page}", request.path, query.join("&")))
     };
     let results: Vec<_> = rows.iter().skip((number - 1) * size).take(size).cloned().collect();
+    if breaks(&results) {
+        return Response::html(500);
+    }
+    let results = shape::apply(results, request, facility);
     Response::json(
         200,
         &json!({

@@ -19,3 +19,4 @@ pub mod nexus_bin;
 pub mod peer;
 pub mod privilege;
 pub mod program;
+pub mod real_nemo;

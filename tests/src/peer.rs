@@ -97,7 +97,7 @@ impl Peer {
 }
 
 /// The folder for what is installed once, with a home folder in it.
-fn cache() -> Result<PathBuf, String> {
+pub(crate) fn cache() -> Result<PathBuf, String> {
     let cache = cache_folder()?.join("nexus-tests");
     let home = cache.join("home");
     std::fs::create_dir_all(&home).map_err(|error| format!("cannot make {}: {error}", home.display()))?;
@@ -132,11 +132,11 @@ fn check(peer: &Peer) -> Result<(), String> {
 }
 
 /// Not by a macro: what those print in a test that passes is never seen.
-fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     drop(writeln!(std::io::stderr(), "\n{line}"));
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| format!("cannot run {command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());

@@ -336,7 +336,8 @@ pub const TABLES: &[TableSpec] = &[
                 name: "aliases",
                 kind: Kind::Addresses,
                 absent: Absent::Default("[]"),
-                about: "Earlier addresses of the same source: sessions harvested under them keep their identity.",
+                about: "Earlier addresses of the same source: sessions harvested under them keep their identity. The \
+                        plugin is given them too.",
             },
             Key {
                 name: "reservations_from",

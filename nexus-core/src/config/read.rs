@@ -208,11 +208,17 @@ impl Reader<'_> {
     fn value(&mut self, key: &'static Key, at: &Key_<'_>, value: &Value_<'_>, checked: &mut Checked) {
         match value::check(key.kind, value.get_ref(), &self.source.base) {
             Ok(found) => {
-                // The plugin talks to the address that the host compares instruments with.
-                if key.name == "address"
-                    && let Value::Text(text) = &found
-                {
-                    let setting = Setting::Text(text.clone());
+                // The plugin talks to the address that the host compares instruments with, and knows the
+                // sessions of the earlier ones.
+                let setting = match &found {
+                    Value::Text(text) if key.name == "address" => Some(Setting::Text(text.clone())),
+                    Value::Texts(texts) if key.name == "aliases" => {
+                        let one = |text: &String| (Setting::Text(text.clone()), value.span());
+                        Some(Setting::List(texts.iter().map(one).collect()))
+                    }
+                    _ => None,
+                };
+                if let Some(setting) = setting {
                     let name = key.name.to_owned();
                     checked.settings.push(Entry { name, key: at.span(), setting, span: value.span() });
                 }
@@ -241,7 +247,7 @@ impl Reader<'_> {
         let path = format!("{}.{}", checked.path, key.name);
         if let Some(span) = given {
             if let Some(value) = checked.get(key.name)
-                && key.name != "address"
+                && !matches!(key.name, "address" | "aliases")
             {
                 let origin = Origin::Line(self.source.position(span.start).0);
                 self.effective.push(Effective { key: path, value: value.to_string(), origin });

@@ -478,11 +478,16 @@ fn settings_reach_the_plugin_with_their_secrets() {
 }
 
 #[test]
-fn the_address_is_the_hosts_and_the_plugins() {
-    let config = good("[harvesters.n]\nplugin = \"nemo\"\naddress = \"https://n.example.org/api/\"\n");
+fn the_addresses_are_the_hosts_and_the_plugins() {
+    let config = good(
+        "[harvesters.n]\nplugin = \"nemo\"\naddress = \"https://n.example.org/api/\"\n\
+         aliases = [\"https://old.example.org/api/\"]\n",
+    );
     assert_eq!(config.harvesters[0].address.as_deref(), Some("https://n.example.org/api/"));
+    assert_eq!(config.harvesters[0].aliases, ["https://old.example.org/api/"]);
     let settings = config.harvesters[0].settings.resolve(&json!({}), &Redactor::default()).unwrap();
-    assert_eq!(settings, json!({"address": "https://n.example.org/api/"}));
+    let both = json!({"address": "https://n.example.org/api/", "aliases": ["https://old.example.org/api/"]});
+    assert_eq!(settings, both);
 }
 
 #[test]

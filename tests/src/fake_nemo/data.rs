@@ -39,8 +39,10 @@ pub struct UsageEvent {
     pub id: u64,
     /// The tool's number.
     pub tool: u64,
-    /// The user's number; also the operator.
+    /// The user's number.
     pub user: u64,
+    /// The operator's number; `None`: the user's.
+    pub operator: Option<u64>,
     /// When it began.
     pub start: DateTime<Utc>,
     /// When it ended; `None` while in use.
@@ -54,7 +56,8 @@ pub struct UsageEvent {
 impl UsageEvent {
     /// A finished event without answers.
     pub fn new(id: u64, tool: u64, user: u64, start: DateTime<Utc>, length: Duration) -> Self {
-        Self { id, tool, user, start, end: Some(start + length), pre_run_data: None, run_data: None }
+        let end = Some(start + length);
+        Self { id, tool, user, operator: None, start, end, pre_run_data: None, run_data: None }
     }
 
     /// The same with answers given at its end.
@@ -74,6 +77,8 @@ pub struct Reservation {
     pub tool: Option<u64>,
     /// The user's number; also the creator.
     pub user: u64,
+    /// When it was made; `None`: two days before it begins.
+    pub created: Option<DateTime<Utc>>,
     /// When it begins.
     pub start: DateTime<Utc>,
     /// When it ends.
@@ -82,6 +87,33 @@ pub struct Reservation {
     pub cancelled: bool,
     /// The answers, see [`questions`].
     pub question_data: Option<Value>,
+    /// Whether the text behind the answers is no JSON, so that the server fails whenever it should show it.
+    pub broken: bool,
+}
+
+impl Reservation {
+    /// A booking without answers.
+    pub fn new(id: u64, tool: u64, user: u64, start: DateTime<Utc>, length: Duration) -> Self {
+        let (tool, end) = (Some(tool), start + length);
+        Self {
+            id,
+            tool,
+            user,
+            created: None,
+            start,
+            end,
+            cancelled: false,
+            question_data: None,
+            broken: false,
+        }
+    }
+
+    /// The same with answers.
+    #[must_use]
+    pub fn with_answers(mut self, answers: Value) -> Self {
+        self.question_data = Some(answers);
+        self
+    }
 }
 
 /// Answers to the usual questions: consent, a title, a purpose, a project, one sample.
@@ -135,6 +167,21 @@ impl Facility {
             _ => return None,
         })
     }
+
+    /// Whether the answers of a reservation are no JSON.
+    pub(super) fn is_broken(&self, reservation: u64) -> bool {
+        self.reservations.get(&reservation).is_some_and(|booking| booking.broken)
+    }
+
+    /// The object that a foreign key of this name points to.
+    pub(super) fn linked(&self, key: &str, id: u64) -> Option<Value> {
+        match key {
+            "user" | "operator" | "creator" => self.users.get(&id).map(user),
+            "tool" => self.tools.get(&id).map(|name| tool(id, name)),
+            "project" | "projects" => (id == 1).then(project),
+            _ => None,
+        }
+    }
 }
 
 fn tool(id: u64, name: &str) -> Value {
@@ -167,7 +214,7 @@ fn usage_event(event: &UsageEvent, zone: Tz) -> Value {
         "id": event.id, "start": time_text(event.start, zone), "end": event.end.map(|end| time_text(end, zone)),
         "has_ended": if event.end.is_some() { event.id } else { 0 }, "note": null, "validated": false,
         "remote_work": false, "training": false, "pre_run_data": event.pre_run_data, "run_data": event.run_data,
-        "waived": false, "waived_on": null, "user": event.user, "operator": event.user, "project": 1,
+        "waived": false, "waived_on": null, "user": event.user, "operator": event.operator.unwrap_or(event.user), "project": 1,
         "tool": event.tool, "staff_charge": null, "validated_by": null, "waived_by": null,
     })
 }
@@ -175,7 +222,7 @@ fn usage_event(event: &UsageEvent, zone: Tz) -> Value {
 fn reservation(booking: &Reservation, zone: Tz) -> Value {
     json!({
         "id": booking.id, "question_data": booking.question_data, "configuration_options": [],
-        "creation_time": time_text(booking.start - Duration::days(2), zone),
+        "creation_time": time_text(booking.created.unwrap_or(booking.start - Duration::days(2)), zone),
         "start": time_text(booking.start, zone), "end": time_text(booking.end, zone), "short_notice": false,
         "cancelled": booking.cancelled, "cancellation_time": null, "missed": false, "shortened": false,
         "additional_information": null, "self_configuration": false, "title": "", "note": null, "validated": false,

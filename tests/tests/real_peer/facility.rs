@@ -159,15 +159,10 @@ impl Facility {
             return;
         }
         self.nemo.put_event(event);
-        self.nemo.put_reservation(Reservation {
-            id: 70,
-            tool: Some(tool),
-            user: 3,
-            start: start - Duration::minutes(30),
-            end: start + LENGTH,
-            cancelled: false,
-            question_data: Some(answers),
-        });
+        let before = Duration::minutes(30);
+        self.nemo.put_reservation(
+            Reservation::new(70, tool, 3, start - before, LENGTH + before).with_answers(answers),
+        );
     }
 
     fn put_files(&self, id: u64, tool: u64, start: DateTime<Utc>) {

@@ -1,0 +1,15 @@
+//! The NEMO plugin against a server that answers as the real one does.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+#[path = "nemo/bench.rs"]
+mod bench;
+#[path = "nemo/consent.rs"]
+mod consent;
+#[path = "nemo/harvesting.rs"]
+mod harvesting;
+#[path = "nemo/requests.rs"]
+mod requests;
+#[path = "nemo/table.rs"]
+mod table;
+#[path = "nemo/transport.rs"]
+mod transport;
