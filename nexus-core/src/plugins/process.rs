@@ -29,7 +29,6 @@ use super::Surroundings;
 use super::call::Limits;
 use super::files::{FileError, Program, check_pin};
 use super::groups::Groups;
-use crate::causes::with_causes;
 use crate::secret::Redactor;
 use child::Process;
 use pool::{Pool, PoolWire};

@@ -55,6 +55,7 @@ pub enum ReplyError {
 
 impl ReplyError {
     /// The message with its cause.
+    #[cfg(feature = "host")]
     pub(crate) fn in_full(&self) -> String {
         match self {
             Self::NotAnAnswer(source) => format!("{self}: {source}"),

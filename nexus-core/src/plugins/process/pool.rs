@@ -13,6 +13,7 @@ use super::Launch;
 use super::child::Process;
 use super::ending::{Broken, Exit};
 use super::words::shown;
+use crate::causes::with_causes;
 use crate::plugins::groups::Idle;
 
 /// Ids of the first two requests of a process; callers count from 1.
@@ -125,7 +126,7 @@ impl Pool {
             Ok(begun) => begun,
             Err(error) => {
                 self.died();
-                return Err(failed(super::told(&error)));
+                return Err(failed(with_causes(&error)));
             }
         };
         let same = |manifest: &Manifest| (manifest.name.clone(), manifest.kind, manifest.protocol.clone());
@@ -320,7 +321,7 @@ pub(super) fn begin(launch: &Launch, call: &Call) -> Result<(Process, Manifest),
         Ok(Reply::Ok(manifest)) => manifest,
         Ok(Reply::Error(error)) => return Err(refused(masked(error, launch).message)),
         Ok(Reply::Unsupported) => return Err(refused("it does not know the method `manifest`".to_owned())),
-        Err(error) => return Err(refused(super::told(&error))),
+        Err(error) => return Err(refused(with_causes(&error))),
     };
     nexus_plugin_api::host::check_manifest(&manifest, &launch.origin)?;
     Ok((process, manifest))

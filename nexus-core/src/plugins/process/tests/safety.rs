@@ -5,7 +5,7 @@ use crate::record::sha256_hex;
 use crate::secret::Secret;
 
 fn refused(bench: &Bench) -> String {
-    bench.plugin().err().map(|error| super::super::told(&error)).unwrap()
+    bench.plugin().err().map(|error| crate::causes::with_causes(&error)).unwrap()
 }
 
 #[test]
