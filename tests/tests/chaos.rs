@@ -189,6 +189,13 @@ fn a_run_of_200_sessions_beside_destinations_that_go_wrong() {
         Shaky::new(&mut lab, "linked", "plugin = \"shaky-linked\"", SHARED, seed),
         Shaky::new(
             &mut lab,
+            "inside",
+            &format!("library = \"{}\"\nisolation = \"none\"", library.display()),
+            SHARED,
+            seed + 3,
+        ),
+        Shaky::new(
+            &mut lab,
             "own",
             &format!("library = \"{}\"\nprocesses = 2", library.display()),
             OWN,
