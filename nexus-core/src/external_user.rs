@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use nexus_plugin_api::MetUser;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 use serde::Serialize;
 
@@ -157,7 +158,18 @@ pub fn all_of(
     Ok(found.rows.into_iter().map(|row| (row.system, row.external_id)).collect())
 }
 
-impl NewIdentifier<'_> {
+impl<'a> NewIdentifier<'a> {
+    /// The identifier of a user whom a plugin met in this system.
+    pub fn met(user: &'a MetUser, system: ExternalSystem) -> Self {
+        Self {
+            user: &user.username,
+            system,
+            external_id: &user.external_id,
+            email: user.email.as_deref(),
+            notes: None,
+        }
+    }
+
     /// Stores the identifier. If the user has one in this system it is replaced, with e-mail and notes if they
     /// are given, and counts as verified now; else it is added as created now.
     pub fn store(&self, tx: &Transaction<'_>, clock: &dyn Clock) -> Result<Linked, ExternalUserError> {

@@ -33,7 +33,8 @@ use crate::{first_party, output};
 
 The JSON is that of the files beside a record. A file of several signals gives several, one after the other; with \
 --json they are one list, with the name of the reader. The extractors are those of the configuration, where there is \
-one. Nothing but the preview is written.
+one. Nothing but the preview stays: while an extractor is a process of its own, it is noted in `.plugins` of the \
+data folder.
 
 Exit code: 0 done, 1 the file cannot be read, or no preview can be drawn of it, 2 the command line is wrong, 3 the \
 configuration or one of its extractors cannot be used.")]

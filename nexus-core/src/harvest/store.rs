@@ -78,14 +78,7 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
 
 /// A conflict of identifiers is a matter for a person, not a reason to lose a page of events.
 fn identify(tx: &Transaction<'_>, user: &MetUser, system: ExternalSystem, now: DateTime<Utc>) {
-    let new = NewIdentifier {
-        user: &user.username,
-        system,
-        external_id: &user.external_id,
-        email: user.email.as_deref(),
-        notes: None,
-    };
-    if let Err(error) = new.store(tx, &ManualClock::at(now)) {
+    if let Err(error) = NewIdentifier::met(user, system).store(tx, &ManualClock::at(now)) {
         tracing::warn!("{error}");
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The call runs on a thread of its own, so that a plugin that hangs costs its caller the deadline and no
 //! more. An overdue call is told to stop, given a moment, and then left behind: its end will not be seen,
-//! and its instance is not called again in this run.
+//! and after so many of them its instance is not called again in this run: after one, or after a few where such
+//! a call can only waste time. A process is killed within that moment, so that nothing of it is left behind.
 
 use std::path::PathBuf;
 use std::sync::Arc;

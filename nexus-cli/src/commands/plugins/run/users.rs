@@ -48,14 +48,7 @@ fn one<'u>(tx: &rusqlite::Transaction<'_>, user: &'u MetUser) -> Result<Stored<'
         Ok(system) => system,
         Err(error) => return Ok(refused(chain(&error))),
     };
-    let new = NewIdentifier {
-        user: &user.username,
-        system,
-        external_id: &user.external_id,
-        email: user.email.as_deref(),
-        notes: None,
-    };
-    match new.store(tx, &SystemClock) {
+    match NewIdentifier::met(user, system).store(tx, &SystemClock) {
         Ok(linked) => Ok(Stored { user, new: linked == Linked::Inserted, problem: None }),
         Err(error @ (ExternalUserError::Taken { .. } | ExternalUserError::Empty { .. })) => {
             Ok(refused(chain(&error)))
