@@ -4,6 +4,10 @@
 #[path = "nemo/bench.rs"]
 #[allow(dead_code, reason = "shared with the tests against the fake server")]
 mod bench;
+#[path = "real_nemo/changes.rs"]
+mod changes;
+#[path = "real_nemo/site.rs"]
+mod site;
 #[path = "nemo/table.rs"]
 mod table;
 
@@ -12,8 +16,8 @@ use std::net::TcpStream;
 
 use bench::{Bench, Harvest};
 use chrono::Duration;
-use nexus_plugin_api::{Call, CheckResult};
-use nexus_tests::fake_nemo::{TOKEN, UsageEvent};
+use nexus_plugin_api::{Call, CheckResult, HarvestRequest, ReservationAnswer};
+use nexus_tests::fake_nemo::{Reservation, TOKEN, UsageEvent, questions};
 use nexus_tests::real_nemo::RealNemo;
 use serde_json::{Value, json};
 
@@ -82,6 +86,59 @@ fn the_table_holds_and_both_servers_bring_the_same() {
         })
         .collect();
     table::compare(&rows, bench.answers(&sessions));
+}
+
+#[test]
+fn the_server_s_own_log_counts_a_handful_of_requests() {
+    let (mut bench, rows) = facility(1_000);
+    let booked: Vec<u64> = (10_000..10_100).filter(|id| id % 10 != 0).collect();
+    for id in &booked {
+        let start = bench::origin() + Duration::minutes(90 * (i64::try_from(*id).unwrap() - 10_000));
+        let booking = Reservation::new(*id, 2, 3 + id % 2, start, Duration::minutes(50));
+        bench.nemo.put_reservation(booking.with_answers(questions("Agree", &format!("Title {id}"))));
+    }
+    let Some(real) = RealNemo::start(&bench.nemo.dump(&RIGHTS)) else { return };
+    at(&mut bench, &real);
+    let mut seen = 0;
+    let mut asked = |what: &str, most: usize| {
+        let log = real.site.requests();
+        let new = &log[seen..];
+        assert!(new.len() <= most, "{what}: {new:#?}");
+        println!("{what}: {} requests", new.len());
+        seen = log.len();
+    };
+    let mut request = bench.question(&[1, 2], None);
+    let local = |request: &mut HarvestRequest| {
+        for query in &mut request.instruments {
+            query.instrument.api_url = query.instrument.api_url.replace(&bench.nemo.api(), &real.api());
+        }
+    };
+    local(&mut request);
+    let first = bench.harvest(&request).unwrap();
+    assert_eq!(first.ids().len(), rows.len() + 900 + 1);
+    asked("a thousand new events", 10);
+
+    let mut request = bench.question(&[1, 2], Some(&first));
+    local(&mut request);
+    bench.harvest(&request).unwrap();
+    asked("nothing new", 3);
+
+    let sessions: Vec<_> = booked
+        .iter()
+        .map(|id| {
+            let start = bench::origin() + Duration::minutes(90 * (i64::try_from(*id).unwrap() - 10_000));
+            let mut session = bench.session(&UsageEvent::new(*id, 2, 3, start, Duration::minutes(45)));
+            session.session_identifier = format!("{}usage_events/?id={id}", real.api());
+            session.instrument.api_url = format!("{}tools/?id=2", real.api());
+            session.user = Some(if id % 2 == 0 { "k.ito" } else { "staff" }.into());
+            session
+        })
+        .collect();
+    for (id, answer) in booked.iter().zip(bench.answers(&sessions)) {
+        let ReservationAnswer::Reservation(found) = answer else { panic!("{id}: {answer:?}") };
+        assert_eq!(found.title, Some(format!("Title {id}")));
+    }
+    asked("reservations of ninety sessions", 2);
 }
 
 #[test]
