@@ -68,13 +68,14 @@ impl Upstream {
     /// The server's answer. A connection of its own for every request.
     fn pass_on(&self, request: &Request) -> std::io::Result<Response> {
         let mut stream = TcpStream::connect(&self.host)?;
-        let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
+        let mut head = Vec::new();
+        write!(head, "{} {} HTTP/1.1\r\n", request.method, request.target)?;
         let dropped = ["connection", "content-length", "transfer-encoding", "expect", "accept-encoding"];
         for (name, value) in request.headers.iter().filter(|(name, _)| !dropped.contains(&name.as_str())) {
-            head += &format!("{name}: {value}\r\n");
+            write!(head, "{name}: {value}\r\n")?;
         }
-        head += &format!("content-length: {}\r\nconnection: close\r\n\r\n", request.body.len());
-        stream.write_all(head.as_bytes())?;
+        write!(head, "content-length: {}\r\nconnection: close\r\n\r\n", request.body.len())?;
+        stream.write_all(&head)?;
         stream.write_all(&request.body)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;

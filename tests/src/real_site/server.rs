@@ -84,7 +84,7 @@ impl Running {
                 let why = std::fs::read_to_string(&errors).unwrap_or_default();
                 panic!("the server ended before it listened: {why}");
             }
-            Err(_) => panic!("the server did not listen within two minutes"),
+            Err(why) => panic!("the server did not listen within two minutes: {why}"),
         }
         self.process = Some(process);
     }

@@ -1,5 +1,6 @@
 //! What happens to NEMO between two runs and in the middle of one.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Duration, Utc};
@@ -156,7 +157,7 @@ fn a_deleted_tool_costs_the_other_nothing_and_takes_nothing_with_it() {
     let mut told = String::new();
     for _ in 0..3 {
         site.pass(Duration::hours(1));
-        told += &format!("{:?}\n", site.lab.run());
+        writeln!(told, "{:?}", site.lab.run()).unwrap();
     }
     assert!(told.contains("TOOL-2"), "{told}");
     assert!(site.status(5).is_some(), "the other tool's new event: {told}");
