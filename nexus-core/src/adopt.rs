@@ -2,7 +2,9 @@
 //!
 //! Until somebody says `nexus adopt`, a run on such a database changes nothing. Adopting remembers every
 //! session with its status, and turns the peer's successful uploads into deliveries, so that none of its
-//! records is delivered a second time.
+//! records is delivered a second time. Sessions that a configured harvester knows become its own.
+
+mod sources;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +12,8 @@ use std::fs;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction};
 use serde::Serialize;
+
+pub use sources::Sources;
 
 use crate::build::reserve_name;
 use crate::clock::Clock;
@@ -51,6 +55,10 @@ impl Inheritance {
 pub struct Adopted {
     /// Sessions remembered.
     pub sessions: u64,
+    /// Sessions that a harvester of the configuration knows, under its present or a former address.
+    pub claimed: u64,
+    /// Sessions of an event that is another session already: the server had another address meanwhile.
+    pub twice: Vec<SessionId>,
     /// Deliveries of the peer.
     pub deliveries: u64,
     /// Records of the peer that will be delivered.
@@ -133,6 +141,7 @@ pub fn adopt(
     routes: &Routes,
     folders: &Folders,
     instruments: &Instruments,
+    sources: &Sources,
     deliver_missing: bool,
     clock: &dyn Clock,
 ) -> Result<Adopted, WriteError> {
@@ -153,6 +162,8 @@ pub fn adopt(
         }
         adopted.sessions += 1;
     }
+    let claimed = sources::claim(tx, sources)?;
+    (adopted.claimed, adopted.twice) = (claimed.sessions, claimed.twice);
     let mut last = 0;
     loop {
         let page = UploadLog::after(tx, last, 1000)?;

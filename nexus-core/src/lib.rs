@@ -10,6 +10,7 @@
 
 pub mod activity;
 pub mod adopt;
+pub mod api_address;
 pub mod build;
 pub mod builder;
 mod causes;

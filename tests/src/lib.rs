@@ -15,6 +15,8 @@ pub mod fault;
 pub mod fixtures;
 pub mod http;
 pub mod lab;
+pub mod nemo_facility;
+pub mod nemo_table;
 pub mod nexus_bin;
 pub mod peer;
 pub mod privilege;
