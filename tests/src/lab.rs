@@ -29,7 +29,7 @@ use nexus_core::report::RunReport;
 use nexus_core::session::{self, RecordStatus};
 use nexus_core::session_state::SessionState;
 use nexus_core::upload_log::UploadLog;
-use nexus_plugin_api::{EventTime, Plugin, UsageEvent};
+use nexus_plugin_api::{EventTime, UsageEvent};
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
@@ -59,8 +59,6 @@ pub struct Lab {
     pub extractor: ScriptedExtractor,
     /// How long a plugin's call may take.
     pub limits: Limits,
-    /// Plugins beside the scripted ones.
-    pub plugins: Vec<Arc<dyn Plugin>>,
     /// The program that runs libraries in a process of their own, and its first arguments.
     pub plugin_host: Vec<OsString>,
     destinations: String,
@@ -104,7 +102,6 @@ impl Lab {
             harvester: ScriptedHarvester::default(),
             extractor: ScriptedExtractor::default(),
             limits: Limits::default(),
-            plugins: Vec::new(),
             plugin_host: Vec::new(),
             destinations: String::new(),
             storage: String::new(),
@@ -146,21 +143,6 @@ impl Lab {
     /// Adds an extractor of any carrier.
     pub fn extractor_of(&mut self, name: &str, lines: &str) {
         writeln!(self.destinations, "[extractors.{name}]\n{lines}").unwrap();
-    }
-
-    /// Adds a harvester of any kind.
-    pub fn harvester_of(&mut self, name: &str, lines: &str) {
-        writeln!(self.destinations, "[harvesters.{name}]\n{lines}").unwrap();
-    }
-
-    /// Adds an instrument whose files lie in a folder of its PID, in the zone of New York.
-    pub fn instrument(&self, pid: &str, harvester: &str, api_url: &str) {
-        fs::create_dir_all(self.path("files").join(pid)).unwrap();
-        let columns = "instrument_pid, api_url, harvester, filestore_path, calendar_url, location, display_name, \
-                       property_tag, timezone";
-        let rest = "?4, '', 'Room 1', 'The ' || ?1, ?1, 'America/New_York'";
-        let sql = format!("INSERT INTO instruments ({columns}) VALUES (?1, ?2, ?3, {rest})");
-        self.sql(&sql, &[pid, api_url, harvester, pid]);
     }
 
     /// Changes a piece of the destinations' settings.
@@ -241,16 +223,15 @@ impl Lab {
 
     /// The facility, ready to be run.
     pub fn open(&self) -> Result<Facility, PipelineError> {
-        let scripted: Vec<Arc<dyn Plugin>> = vec![
+        let catalogue = Catalogue::new(vec![
             Arc::new(self.harvester.clone()),
             Arc::new(self.servers.clone()),
             Arc::new(self.extractor.clone()),
             Arc::new(nexus_plugin_folder::Folder),
             Arc::new(nexus_test_shaky::LinkedShaky),
-        ];
-        let catalogue = Catalogue::new(scripted.into_iter().chain(self.plugins.iter().cloned()).collect())
-            .with_limits(self.limits)
-            .with_plugin_host(self.plugin_host.clone());
+        ])
+        .with_limits(self.limits)
+        .with_plugin_host(self.plugin_host.clone());
         let clock = Arc::new(trap::Clock(Arc::clone(&self.clock)));
         let mut facility = Facility::open(&self.config(), &catalogue, clock, StopFlag::default())?;
         let readers = std::mem::replace(&mut facility.readers, Readers::new(facility.folders.scratch()));
