@@ -28,6 +28,7 @@ pub enum Fault {
 pub struct Rule {
     method: Option<String>,
     path: String,
+    whole: bool,
     left: Option<usize>,
     fault: Fault,
 }
@@ -35,7 +36,12 @@ pub struct Rule {
 impl Rule {
     /// Every request whose path (from the first `/`, without the query) starts with `path`.
     pub fn on(path: &str, fault: Fault) -> Self {
-        Self { method: None, path: path.to_owned(), left: None, fault }
+        Self { method: None, path: path.to_owned(), whole: false, left: None, fault }
+    }
+
+    /// Every request with exactly this path.
+    pub fn at(path: &str, fault: Fault) -> Self {
+        Self { whole: true, ..Self::on(path, fault) }
     }
 
     /// Only requests of this method.
@@ -55,6 +61,7 @@ impl Rule {
     fn matches(&self, method: &str, path: &str) -> bool {
         self.left != Some(0)
             && path.starts_with(&self.path)
+            && (!self.whole || path.len() == self.path.len())
             && self.method.as_deref().is_none_or(|wanted| wanted == method)
     }
 }
