@@ -40,6 +40,11 @@ impl Rule {
         Self { method: None, path: path.to_owned(), exactly: false, passed: 0, left: None, fault }
     }
 
+    /// Every request with exactly this path.
+    pub fn at(path: &str, fault: Fault) -> Self {
+        Self::on(path, fault).exactly()
+    }
+
     /// Only requests with that very path.
     #[must_use]
     pub fn exactly(mut self) -> Self {
