@@ -21,6 +21,8 @@ pub enum Fault {
     HoldAfter(Gate),
     /// The request waits for the [`Gate`] and is carried out then, whether or not the client still listens.
     HoldBefore(Gate),
+    /// The request waits for the [`Gate`]; then it is dropped, not carried out.
+    HoldAndDrop(Gate),
 }
 
 /// Which requests a fault is for, and how often.
@@ -133,6 +135,11 @@ impl Gate {
     pub fn wait_for_arrivals(&self, count: usize) {
         let state = self.0.0.lock().unwrap();
         drop(self.0.1.wait_while(state, |state| state.waiting < count).unwrap());
+    }
+
+    /// How many requests have arrived at the gate so far.
+    pub fn arrivals(&self) -> usize {
+        self.0.0.lock().unwrap().waiting
     }
 
     pub(crate) fn pass(&self) {

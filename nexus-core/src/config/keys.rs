@@ -413,6 +413,13 @@ pub const TABLES: &[TableSpec] = &[
                 absent: Absent::Default("\"0 s\""),
                 about: "The shortest time between the beginnings of two deliveries, for a server that must not be hurried.",
             },
+            Key {
+                name: "settle",
+                kind: Kind::Duration { zero: true },
+                absent: Absent::Means("as the destination says of itself, 2 minutes for most", "\"5 min\""),
+                about: "How long after an answer was lost the server may still store the record. Before that nobody believes it \
+                        that the record is not there, so that it is not made twice.",
+            },
         ],
     },
 ];
