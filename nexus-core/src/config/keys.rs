@@ -98,6 +98,9 @@ impl TableSpec {
 /// The three ways to name a plugin; a plugin's table gives exactly one.
 pub const CARRIERS: [&str; 3] = ["plugin", "library", "command"];
 
+/// Keys of the host in a plugin's table that the plugin is given as well.
+pub const GIVEN_ON: [&str; 2] = ["address", "aliases"];
+
 const PLUGIN: Key = Key {
     name: "plugin",
     kind: Kind::Name,
