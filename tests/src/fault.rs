@@ -28,6 +28,8 @@ pub enum Fault {
 pub struct Rule {
     method: Option<String>,
     path: String,
+    exactly: bool,
+    passed: usize,
     left: Option<usize>,
     fault: Fault,
 }
@@ -35,7 +37,26 @@ pub struct Rule {
 impl Rule {
     /// Every request whose path (from the first `/`, without the query) starts with `path`.
     pub fn on(path: &str, fault: Fault) -> Self {
-        Self { method: None, path: path.to_owned(), left: None, fault }
+        Self { method: None, path: path.to_owned(), exactly: false, passed: 0, left: None, fault }
+    }
+
+    /// Every request with exactly this path.
+    pub fn at(path: &str, fault: Fault) -> Self {
+        Self::on(path, fault).exactly()
+    }
+
+    /// Only requests with that very path.
+    #[must_use]
+    pub fn exactly(mut self) -> Self {
+        self.exactly = true;
+        self
+    }
+
+    /// Lets the first `count` requests that match pass.
+    #[must_use]
+    pub fn after(mut self, count: usize) -> Self {
+        self.passed = count;
+        self
     }
 
     /// Only requests of this method.
@@ -54,7 +75,7 @@ impl Rule {
 
     fn matches(&self, method: &str, path: &str) -> bool {
         self.left != Some(0)
-            && path.starts_with(&self.path)
+            && (if self.exactly { path == self.path } else { path.starts_with(&self.path) })
             && self.method.as_deref().is_none_or(|wanted| wanted == method)
     }
 }
@@ -74,7 +95,11 @@ impl Rules {
 
     pub(crate) fn take(&self, method: &str, path: &str) -> Option<Fault> {
         let mut rules = self.0.lock().unwrap();
-        let rule = rules.iter_mut().find(|rule| rule.matches(method, path))?;
+        let rule = rules.iter_mut().filter(|rule| rule.matches(method, path)).find_map(|rule| {
+            let passes = rule.passed > 0;
+            rule.passed = rule.passed.saturating_sub(1);
+            (!passes).then_some(rule)
+        })?;
         if let Some(left) = &mut rule.left {
             *left -= 1;
         }

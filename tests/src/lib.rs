@@ -21,4 +21,7 @@ pub mod nexus_bin;
 pub mod peer;
 pub mod privilege;
 pub mod program;
+pub mod proxy;
+pub mod real_cdcs;
 pub mod real_nemo;
+pub mod real_site;
