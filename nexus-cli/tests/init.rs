@@ -81,6 +81,7 @@ NX_DB_PATH="nexuslims.db"
 NX_CDCS_TOKEN=s3cret-cdcs
 NX_CDCS_URL=https://cdcs.example.org
 NX_CDCS_USER_OWNED_RECORDS=True
+NX_CDCS_ASSIGN_TO_PUBLIC_WORKSPACE=false
 NX_FILE_STRATEGY=inclusive
 NX_IGNORE_PATTERNS='["*.mib", "*.tmp"]'
 NX_FILE_DELAY_DAYS=1.5
@@ -144,6 +145,7 @@ priority = 100
 url = "https://cdcs.example.org"
 token = { env = "NX_CDCS_TOKEN" }
 user_owned_records = true
+workspace = "none"
 
 [destinations.labarchives]
 plugin = "labarchives"

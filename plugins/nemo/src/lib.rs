@@ -17,12 +17,13 @@ mod consent;
 mod harvest;
 mod matching;
 mod model;
-pub mod pause;
 mod people;
 mod reservation;
 mod settings;
 mod time;
 mod tools;
+
+pub use nexus_plugin_http::pause;
 
 use std::sync::{Arc, Mutex};
 

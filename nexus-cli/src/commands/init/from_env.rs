@@ -218,7 +218,10 @@ impl Importer {
             self.take_text("NX_CDCS_URL", "url");
             self.take_secret("NX_CDCS_TOKEN", "token");
             self.take_flag("NX_CDCS_USER_OWNED_RECORDS", "user_owned_records");
-            self.take_flag("NX_CDCS_ASSIGN_TO_PUBLIC_WORKSPACE", "assign_to_public_workspace");
+            let published = "NX_CDCS_ASSIGN_TO_PUBLIC_WORKSPACE";
+            if let Some(public) = self.take(published).and_then(|value| self.flag(published, &value)) {
+                self.text("workspace", if public { "public" } else { "none" });
+            }
         }
         let needed =
             ["NX_LABARCHIVES_ACCESS_KEY_ID", "NX_LABARCHIVES_ACCESS_PASSWORD", "NX_LABARCHIVES_USER_ID"];
@@ -238,11 +241,19 @@ impl Importer {
     }
 
     fn take_flag(&mut self, name: &str, key: &str) {
-        let Some(value) = self.take(name) else { return };
+        if let Some(flag) = self.take(name).and_then(|value| self.flag(name, &value)) {
+            self.lines.push(format!("{key} = {flag}"));
+        }
+    }
+
+    fn flag(&mut self, name: &str, value: &str) -> Option<bool> {
         match value.to_lowercase().as_str() {
-            "1" | "true" | "t" | "yes" | "y" | "on" => self.lines.push(format!("{key} = true")),
-            "0" | "false" | "f" | "no" | "n" | "off" => self.lines.push(format!("{key} = false")),
-            _ => self.note(name, "left out: it is neither true nor false"),
+            "1" | "true" | "t" | "yes" | "y" | "on" => Some(true),
+            "0" | "false" | "f" | "no" | "n" | "off" => Some(false),
+            _ => {
+                self.note(name, "left out: it is neither true nor false");
+                None
+            }
         }
     }
 

@@ -8,10 +8,11 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use nexus_plugin_api::Call;
+use nexus_plugin_http::shown;
 use serde_json::Value;
 use url::Url;
 
-use super::{Client, ClientError, without_query};
+use super::{Client, ClientError};
 
 /// Pages after which a list is taken for endless.
 const MOST_PAGES: usize = 100_000;
@@ -120,7 +121,7 @@ fn read(url: &Url, answer: Value) -> Result<Page, ClientError> {
 }
 
 fn no_list(url: &Url) -> ClientError {
-    ClientError::NoList { url: without_query(url) }
+    ClientError::NoList { url: shown(url) }
 }
 
 #[cfg(test)]
