@@ -216,25 +216,10 @@ fn deliver(
         if state.content_sha256.is_some() {
             continue;
         }
-        let Some(session) = session::load(tx, &id, instruments)? else {
+        let Some(hash) = take_record(tx, &id, folders, instruments, now)? else {
             adopted.records_missing.push(id);
             continue;
         };
-        let name = reserve_name(tx, &session)?;
-        let Some(bytes) = folders.find_record(&name).and_then(|path| fs::read(path).ok()) else {
-            adopted.records_missing.push(id);
-            continue;
-        };
-        let hash = sha256_hex(&bytes);
-        let facts = session_state::BuildFacts {
-            content_sha256: hash.clone(),
-            file_sha256: hash.clone(),
-            file_size: bytes.len() as u64,
-            file_count: 0,
-            built_at: UtcTime::new(now),
-            built_by: "NexusLIMS".to_owned(),
-        };
-        session_state::built(tx, &id, &facts)?;
         for route in routes.destinations.iter() {
             let known = table::load(tx, &id, &route.name)?;
             let row = known.clone().unwrap_or_else(|| Delivery::new(id.clone(), route.name.clone(), now));
@@ -245,4 +230,30 @@ fn deliver(
         adopted.to_deliver += 1;
     }
     Ok(())
+}
+
+/// Takes on a record that the peer built, as it is; answers its hash, or `None` if its file is not there.
+pub(crate) fn take_record(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    folders: &Folders,
+    instruments: &Instruments,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, WriteError> {
+    let Some(session) = session::load(tx, id, instruments)? else { return Ok(None) };
+    let name = reserve_name(tx, &session)?;
+    let Some(bytes) = folders.find_record(&name).and_then(|path| fs::read(path).ok()) else {
+        return Ok(None);
+    };
+    let hash = sha256_hex(&bytes);
+    let facts = session_state::BuildFacts {
+        content_sha256: hash.clone(),
+        file_sha256: hash.clone(),
+        file_size: bytes.len() as u64,
+        file_count: 0,
+        built_at: UtcTime::new(now),
+        built_by: "NexusLIMS".to_owned(),
+    };
+    session_state::built(tx, id, &facts)?;
+    Ok(Some(hash))
 }

@@ -11,6 +11,7 @@
 pub mod activity;
 pub mod adopt;
 pub mod api_address;
+pub mod backfill;
 pub mod build;
 pub mod builder;
 mod causes;

@@ -400,6 +400,19 @@ pub const TABLES: &[TableSpec] = &[
                 absent: Absent::Default("[]"),
                 about: "Destinations whose first attempt in a run this one waits for, so that it can link to them.",
             },
+            Key {
+                name: "concurrency",
+                kind: Kind::Integer { min: 1, max: 64 },
+                absent: Absent::Means("4, or 1 if the destination cannot tell what it holds", "2"),
+                about: "How many records are delivered to it at the same time; never more than `processes`. After a crash, \
+                        each of them is in doubt at a destination that cannot tell what it holds.",
+            },
+            Key {
+                name: "interval",
+                kind: Kind::Duration { zero: true },
+                absent: Absent::Default("\"0 s\""),
+                about: "The shortest time between the beginnings of two deliveries, for a server that must not be hurried.",
+            },
         ],
     },
 ];

@@ -76,6 +76,8 @@ impl Catalogue {
                         after: table.after.clone(),
                         config_digest: digest,
                         at_once: table.carrier.at_once(),
+                        concurrency: table.concurrency,
+                        interval: table.interval,
                         caller: caller(table.name.as_str(), &table.carrier),
                         destination: Arc::from(destination),
                     });
