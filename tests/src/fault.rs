@@ -30,7 +30,7 @@ pub enum Fault {
 pub struct Rule {
     method: Option<String>,
     path: String,
-    exactly: bool,
+    whole: bool,
     passed: usize,
     left: Option<usize>,
     fault: Fault,
@@ -39,19 +39,12 @@ pub struct Rule {
 impl Rule {
     /// Every request whose path (from the first `/`, without the query) starts with `path`.
     pub fn on(path: &str, fault: Fault) -> Self {
-        Self { method: None, path: path.to_owned(), exactly: false, passed: 0, left: None, fault }
+        Self { method: None, path: path.to_owned(), whole: false, passed: 0, left: None, fault }
     }
 
     /// Every request with exactly this path.
     pub fn at(path: &str, fault: Fault) -> Self {
-        Self::on(path, fault).exactly()
-    }
-
-    /// Only requests with that very path.
-    #[must_use]
-    pub fn exactly(mut self) -> Self {
-        self.exactly = true;
-        self
+        Self { whole: true, ..Self::on(path, fault) }
     }
 
     /// Lets the first `count` requests that match pass.
@@ -77,7 +70,8 @@ impl Rule {
 
     fn matches(&self, method: &str, path: &str) -> bool {
         self.left != Some(0)
-            && (if self.exactly { path == self.path } else { path.starts_with(&self.path) })
+            && path.starts_with(&self.path)
+            && (!self.whole || path.len() == self.path.len())
             && self.method.as_deref().is_none_or(|wanted| wanted == method)
     }
 }

@@ -182,12 +182,10 @@ fn the_folder_with_previews_conforms() {
 
 #[test]
 fn cdcs_conforms_on_every_carrier() {
-    let sites = std::cell::RefCell::new(Vec::new());
     everywhere(&Cdcs, "cdcs", || {
         let site = FakeCdcs::start();
         let settings = json!({"url": site.url(), "token": fake_cdcs::TOKEN});
-        sites.borrow_mut().push(site);
-        Trial::new(&settings)
+        Trial::beside(site, &settings)
     });
 }
 
