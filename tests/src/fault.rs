@@ -21,6 +21,8 @@ pub enum Fault {
     HoldAfter(Gate),
     /// The request waits for the [`Gate`] and is carried out then, whether or not the client still listens.
     HoldBefore(Gate),
+    /// The request waits for the [`Gate`]; then it is dropped, not carried out.
+    HoldAndDrop(Gate),
 }
 
 /// Which requests a fault is for, and how often.
@@ -28,7 +30,7 @@ pub enum Fault {
 pub struct Rule {
     method: Option<String>,
     path: String,
-    exactly: bool,
+    whole: bool,
     passed: usize,
     left: Option<usize>,
     fault: Fault,
@@ -37,19 +39,12 @@ pub struct Rule {
 impl Rule {
     /// Every request whose path (from the first `/`, without the query) starts with `path`.
     pub fn on(path: &str, fault: Fault) -> Self {
-        Self { method: None, path: path.to_owned(), exactly: false, passed: 0, left: None, fault }
+        Self { method: None, path: path.to_owned(), whole: false, passed: 0, left: None, fault }
     }
 
     /// Every request with exactly this path.
     pub fn at(path: &str, fault: Fault) -> Self {
-        Self::on(path, fault).exactly()
-    }
-
-    /// Only requests with that very path.
-    #[must_use]
-    pub fn exactly(mut self) -> Self {
-        self.exactly = true;
-        self
+        Self { whole: true, ..Self::on(path, fault) }
     }
 
     /// Lets the first `count` requests that match pass.
@@ -75,7 +70,8 @@ impl Rule {
 
     fn matches(&self, method: &str, path: &str) -> bool {
         self.left != Some(0)
-            && (if self.exactly { path == self.path } else { path.starts_with(&self.path) })
+            && path.starts_with(&self.path)
+            && (!self.whole || path.len() == self.path.len())
             && self.method.as_deref().is_none_or(|wanted| wanted == method)
     }
 }
@@ -133,6 +129,11 @@ impl Gate {
     pub fn wait_for_arrivals(&self, count: usize) {
         let state = self.0.0.lock().unwrap();
         drop(self.0.1.wait_while(state, |state| state.waiting < count).unwrap());
+    }
+
+    /// How many requests have arrived at the gate so far.
+    pub fn arrivals(&self) -> usize {
+        self.0.0.lock().unwrap().waiting
     }
 
     pub(crate) fn pass(&self) {
