@@ -10,7 +10,7 @@ use nexus_plugin_api::{Reservation, ReservationAnswer};
 use nexus_tests::fault::{Fault, Gate, Rule};
 use nexus_tests::lab::Lab;
 use nexus_tests::proxy::Proxy;
-use nexus_tests::real_cdcs::{OTHER_TEMPLATE_TITLE, ORDINARY, RealCdcs, SUPERUSER, TEMPLATE_TITLE};
+use nexus_tests::real_cdcs::{ORDINARY, OTHER_TEMPLATE_TITLE, RealCdcs, SUPERUSER, TEMPLATE_TITLE};
 use serde_json::{Value, json};
 
 const CREATE: &str = "/rest/data/";
@@ -19,7 +19,10 @@ const QUERY: &str = "/rest/data/query/";
 /// A facility that delivers there, with more lines for its table.
 fn lab(url: &str, token: &str, more: &str) -> Lab {
     let mut lab = Lab::new();
-    lab.table("cdcs", &format!("plugin = \"cdcs\"\nurl = \"{url}\"\ntoken = {{ value = \"{token}\" }}\n{more}"));
+    lab.table(
+        "cdcs",
+        &format!("plugin = \"cdcs\"\nurl = \"{url}\"\ntoken = {{ value = \"{token}\" }}\n{more}"),
+    );
     lab
 }
 
@@ -38,8 +41,12 @@ fn record(cdcs: &RealCdcs, lab: &Lab, number: u32) -> Value {
     assert_eq!(record["workspace"].as_u64(), Some(cdcs.workspace()), "{record:#}");
     assert_eq!(record["template"].as_u64(), Some(cdcs.template()), "{record:#}");
     let stored = record["xml_content"].as_str().or(record["content"].as_str()).unwrap();
-    let built = lab.record(number).expect("a record on disk");
-    assert!(stored.starts_with(built.trim_end()), "{stored}");
+    // A record that was built again with equal content is not delivered for its date.
+    let undated = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.contains("Extraction – Date")).map(str::to_owned).collect()
+    };
+    let built = undated(&lab.record(number).expect("a record on disk"));
+    assert!(undated(stored).starts_with(&built), "{stored}");
     record.clone()
 }
 
@@ -116,8 +123,8 @@ fn a_request_that_arrives_after_its_client_gave_up_makes_no_second_record() {
     let proxy = Proxy::before(&cdcs.url());
     let (late, asked) = (Gate::new(), Gate::new());
     proxy.server.fail(Rule::at(CREATE, Fault::HoldBefore(late.clone())).method("POST").times(1));
-    // The question before the creation passes, and the one right after it; the one after the settle time waits.
-    proxy.server.fail(Rule::on(QUERY, Fault::HoldBefore(asked.clone())).after(2).times(1));
+    // The question before the creation passes; the one after the settle time waits until the record has landed.
+    proxy.server.fail(Rule::on(QUERY, Fault::HoldBefore(asked.clone())).after(1).times(1));
     let lab = lab(&proxy.url(), ORDINARY, "timeout = \"10 s\"");
     lab.sessions([1]);
     std::thread::scope(|scope| {
@@ -219,7 +226,8 @@ fn another_rank_of_the_templates_changes_nothing() {
 fn a_record_of_its_user_stays_theirs_and_is_changed_in_place() {
     let Some(cdcs) = RealCdcs::start() else { return };
     let (_, users) = cdcs.ask("GET", "rest/user/", None);
-    let ada = users.as_array().unwrap().iter().find(|one| one["username"] == "ada").unwrap()["id"].to_string();
+    let ada =
+        users.as_array().unwrap().iter().find(|one| one["username"] == "ada").unwrap()["id"].to_string();
     let lab = lab(&cdcs.url(), SUPERUSER, "user_owned_records = true");
     lab.sql(
         "INSERT INTO external_user_identifiers (nexuslims_username, external_system, external_id, created_at) \
@@ -244,7 +252,8 @@ fn a_record_of_two_megabytes_goes_through_and_is_changed() {
     let lab = lab(&cdcs.url(), ORDINARY, "");
     lab.sessions([1]);
     let purpose = |word: &str| {
-        let booked = Reservation { purpose: Some(word.repeat(2_200_000 / word.len())), ..Reservation::default() };
+        let booked =
+            Reservation { purpose: Some(word.repeat(2_200_000 / word.len())), ..Reservation::default() };
         lab.harvester.answer(Lab::id(1).as_str(), ReservationAnswer::Reservation(Box::new(booked)));
     };
     purpose("µ-structure of 伊藤 & <co> ");
