@@ -254,3 +254,17 @@ fn a_destination_that_moved_gets_its_old_records_by_backfill() {
     facility.run(0);
     assert_eq!(facility.files("elsewhere"), facility.files("share"));
 }
+
+#[test]
+fn under_all_a_session_is_completed_when_what_is_missing_is_given_up() {
+    let facility = Facility::with_two_sessions();
+    let archive =
+        "[destinations.archive]\nplugin = \"folder\"\npath = \"archive\"\n[export]\nstrategy = \"all\"\n";
+    facility.settings(&format!("{}{archive}", common::facility::SHARE)).folder("archive");
+    facility.sandbox.write("archive/2024", "in the way");
+    facility.run(4);
+    assert_eq!(facility.status("logbook:lab/1"), "BUILT_NOT_EXPORTED");
+    facility.nexus(["export", "forget", "logbook:lab/1", "--destination", "archive"]).done();
+    assert_eq!(facility.status("logbook:lab/1"), "COMPLETED");
+    assert_eq!(facility.status("logbook:lab/2"), "BUILT_NOT_EXPORTED");
+}

@@ -104,7 +104,7 @@ impl Exporter<'_> {
             return Ok(tally);
         }
         let target = match destination.target() {
-            Ok(target) => TargetFacts::from(&target),
+            Ok(target) => TargetFacts::from(&target).settling(destination.settle),
             Err(error) => {
                 let error = error.told();
                 queue::note_destination(self, &destination.name, None, Some(error.clone()))?;

@@ -22,6 +22,8 @@ pub enum Fault {
     HoldAfter(Gate),
     /// The request waits for the [`Gate`] and is carried out then, whether or not the client still listens.
     HoldBefore(Gate),
+    /// The request waits for the [`Gate`]; then it is dropped, not carried out.
+    HoldAndDrop(Gate),
 }
 
 /// Which requests a fault is for, and how often.
@@ -129,6 +131,11 @@ impl Gate {
         let (state, most) = (self.0.0.lock().unwrap(), Duration::from_mins(2));
         let waited = self.0.1.wait_timeout_while(state, most, |state| state.waiting < count).unwrap();
         assert!(!waited.1.timed_out(), "{} of {count} requests arrived at the gate", waited.0.waiting);
+    }
+
+    /// How many requests have arrived at the gate so far.
+    pub fn arrivals(&self) -> usize {
+        self.0.0.lock().unwrap().waiting
     }
 
     pub(crate) fn pass(&self) {

@@ -223,6 +223,10 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
                 (Response::new(200, "application/json", b"\x00\xff{\"id\": 1, ".to_vec()), false)
             }
             Some(Fault::DropBefore) => return Ok(()),
+            Some(Fault::HoldAndDrop(gate)) => {
+                gate.pass();
+                return Ok(());
+            }
             Some(Fault::DropAfter) => {
                 handle();
                 return Ok(());

@@ -463,3 +463,17 @@ fn the_pace_of_a_destination_is_kept_and_holds_nobody_else() {
     assert_eq!((slow.counts().creates, quick.counts().creates), (4, 4));
     assert_eq!(lab.now() - before, TimeDelta::seconds(30), "four beginnings, ten seconds apart");
 }
+
+#[test]
+fn the_settle_time_of_the_configuration_counts() {
+    for (settle, expected) in [("", 120), ("settle = \"5 min\"", 300), ("settle = \"0 s\"", 0)] {
+        let mut lab = Lab::new();
+        let server = lab.destination("a", settle);
+        lab.sessions([1]);
+        server.on_deliver("lab-use-1", [Fault::LostBeforeWrite]);
+        let before = lab.now();
+        lab.run();
+        assert_eq!(server.of("lab-use-1").len(), 1);
+        assert_eq!((lab.now() - before).num_seconds(), expected, "{settle}");
+    }
+}

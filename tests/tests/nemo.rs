@@ -5,6 +5,10 @@
 mod adopting;
 #[path = "nemo/bench.rs"]
 mod bench;
+#[path = "nemo/commands.rs"]
+mod commands;
+#[path = "nemo/connections.rs"]
+mod connections;
 #[path = "nemo/consent.rs"]
 mod consent;
 #[path = "nemo/harvesting.rs"]

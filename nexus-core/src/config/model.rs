@@ -230,6 +230,8 @@ pub struct DestinationConfig {
     pub concurrency: Option<usize>,
     /// The shortest time between the beginnings of two deliveries.
     pub interval: Duration,
+    /// How long after a lost answer the record may still be stored; `None`: as the destination says of itself.
+    pub settle: Option<Duration>,
     /// The plugin's own keys.
     pub settings: PluginSettings,
 }

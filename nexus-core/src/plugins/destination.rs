@@ -26,6 +26,8 @@ pub struct DestinationInstance {
     pub concurrency: Option<usize>,
     /// The shortest time between the beginnings of two deliveries.
     pub interval: Duration,
+    /// How long after a lost answer the record may still be stored, if the configuration says so.
+    pub settle: Option<Duration>,
     pub(super) caller: Caller,
     pub(super) destination: Arc<dyn Destination>,
 }

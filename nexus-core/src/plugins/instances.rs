@@ -78,6 +78,7 @@ impl Catalogue {
                         at_once: table.carrier.at_once(),
                         concurrency: table.concurrency,
                         interval: table.interval,
+                        settle: table.settle,
                         caller: caller(table.name.as_str(), &table.carrier),
                         destination: Arc::from(destination),
                     });

@@ -5,6 +5,7 @@ use nexus_core::backfill::{Backfilled, backfill as backfill_one};
 use nexus_core::clock::{Clock as _, SystemClock};
 use nexus_core::delivery::table::{self, Which};
 use nexus_core::delivery::{self, Class, Delivery, Effect, Event, State};
+use nexus_core::export::{Routes, settle_session};
 use nexus_core::ids::{DestinationName, SessionId};
 use nexus_core::instrument::Instruments;
 use nexus_core::pipeline;
@@ -71,6 +72,7 @@ pub struct BackfillArgs {
 pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
     let RetryArgs { sessions, destination, conditions, dry_run } = args;
     let config = config::load(global)?;
+    let routes = pipeline::routes(&config);
     let which = Which {
         destination: destination.map(DestinationName::from),
         class: conditions.class,
@@ -82,7 +84,7 @@ pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
             // What is done is not meant, unless the destination was named.
             let open = vec![State::Held, State::Due, State::InFlight, State::Failed, State::Unknown];
             let states = if which.destination.is_none() { open } else { Vec::new() };
-            return named(tx, &sessions, &Which { states, ..which }, &Event::Retry);
+            return named(tx, &sessions, &Which { states, ..which }, &Event::Retry, &routes);
         }
         let found = table::which(tx, &which)?;
         let (unknown, known): (Vec<_>, Vec<_>) =
@@ -95,7 +97,7 @@ pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
         let mut told = Vec::new();
         let asked_for = which.class == Some(Class::Unknown);
         for row in known.iter().filter(|row| meant(row)).chain(unknown.iter().filter(|_| asked_for)) {
-            told.push(give(tx, row, &Event::Retry)?);
+            told.push(give(tx, row, &Event::Retry, &routes)?);
         }
         if told.is_empty() {
             told.push(Told::done("no deliveries".to_owned()));
@@ -114,17 +116,18 @@ pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
 /// Runs `nexus export forget`.
 pub fn forget(global: &Global, args: ForgetArgs) -> Result<ExitCode, Stop> {
     let config = config::load(global)?;
+    let routes = pipeline::routes(&config);
     let which = Which { destination: Some(args.destination.as_str().into()), ..Which::default() };
     decide(global, &config, args.dry_run, |tx| {
         if !args.all_open {
-            return named(tx, &args.sessions, &which, &Event::Forget);
+            return named(tx, &args.sessions, &which, &Event::Forget, &routes);
         }
         let states = vec![State::Held, State::Due, State::Failed, State::Unknown];
         let found = table::which(tx, &Which { states, ..which })?;
         if found.is_empty() {
             return Ok(vec![Told::done("no deliveries".to_owned())]);
         }
-        found.iter().map(|row| give(tx, row, &Event::Forget)).collect()
+        found.iter().map(|row| give(tx, row, &Event::Forget, &routes)).collect()
     })
 }
 
@@ -174,6 +177,7 @@ fn named(
     sessions: &[String],
     which: &Which,
     event: &Event,
+    routes: &Routes,
 ) -> Result<Vec<Told>, WriteError> {
     let mut told = Vec::new();
     for id in sessions {
@@ -185,15 +189,18 @@ fn named(
             )));
         }
         for row in &found {
-            told.push(give(tx, row, event)?);
+            told.push(give(tx, row, event, routes)?);
         }
     }
     Ok(told)
 }
 
-fn give(tx: &Transaction<'_>, row: &Delivery, event: &Event) -> Result<Told, WriteError> {
-    let (next, effects) = delivery::step(row, event.clone(), SystemClock.now());
+/// Gives an event to a delivery, and moves its session on if nothing more is missing.
+fn give(tx: &Transaction<'_>, row: &Delivery, event: &Event, routes: &Routes) -> Result<Told, WriteError> {
+    let now = SystemClock.now();
+    let (next, effects) = delivery::step(row, event.clone(), now);
     table::save(tx, row, &next)?;
+    settle_session(tx, &row.session, routes, now)?;
     let why = effects.iter().find_map(|effect| match effect {
         Effect::Refused { why } => Some(why),
         _ => None,

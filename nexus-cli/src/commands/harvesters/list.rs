@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 use nexus_core::config::{Carrier, Config, HarvesterConfig};
 use nexus_core::cursor::Cursor;
@@ -68,7 +67,7 @@ pub(super) fn run(global: &Global) -> Result<ExitCode, Stop> {
         let headings = ["Harvester", "Plugin", "Address", "Instruments", "Read from", "Read up to"];
         output::table(&headings, lines.iter().map(Line::cells));
         for line in &lines {
-            for problem in &line.problem {
+            if let Some(problem) = &line.problem {
                 output::line(format!("\n{}: {problem}", line.name));
             }
         }
@@ -144,17 +143,17 @@ impl Line<'_> {
     fn cells(&self) -> Vec<String> {
         let read = || self.instruments.iter().filter(|one| one.checked_at.is_some());
         let never = self.instruments.len() - read().count();
-        let day = |time: DateTime<Utc>| time.format("%Y-%m-%d %H:%M UTC").to_string();
+        let day = |time: UtcTime| time.0.format("%Y-%m-%d %H:%M UTC").to_string();
         let (from, to) = if read().next().is_none() {
             ("-".to_owned(), "-".to_owned())
         } else {
             let from = if read().any(|one| one.covered_from.is_none()) {
                 "the beginning".to_owned()
             } else {
-                read().filter_map(|one| one.covered_from).max().map(|at| day(at.into())).unwrap_or_default()
+                read().filter_map(|one| one.covered_from).max().map(|at| day(at)).unwrap_or_default()
             };
             let to = read().filter_map(|one| one.covered_to.or(one.checked_at)).min();
-            (from, to.map(|at| day(at.into())).unwrap_or_default())
+            (from, to.map(|at| day(at)).unwrap_or_default())
         };
         let count = match never {
             0 => self.instruments.len().to_string(),
