@@ -10,7 +10,7 @@ use nexus_plugin_api::{Reservation, ReservationAnswer};
 use nexus_tests::fault::{Fault, Gate, Rule};
 use nexus_tests::lab::Lab;
 use nexus_tests::proxy::Proxy;
-use nexus_tests::real_cdcs::{ORDINARY, OTHER_TEMPLATE_TITLE, RealCdcs, SUPERUSER, TEMPLATE_TITLE};
+use nexus_tests::real_cdcs::{ORDINARY, OTHER_TEMPLATE_TITLE, RealCdcs, STAFF, SUPERUSER, TEMPLATE_TITLE};
 use serde_json::{Value, json};
 
 const CREATE: &str = "/rest/data/";
@@ -244,6 +244,27 @@ fn a_record_of_its_user_stays_theirs_and_is_changed_in_place() {
     for number in 1..=2 {
         assert_eq!(record(&cdcs, &lab, number)["user_id"], json!(ada));
     }
+}
+
+#[test]
+fn records_for_their_users_need_a_superuser_and_nothing_is_made_without_one() {
+    let Some(cdcs) = RealCdcs::start() else { return };
+    let mut lab = lab(&cdcs.url(), STAFF, "user_owned_records = true");
+    lab.sessions(1..=2);
+    let report = lab.run();
+    for number in 1..=2 {
+        let delivery = lab.delivery(number, "cdcs").unwrap();
+        assert_eq!(
+            (delivery.state, delivery.failure_class),
+            (State::Failed, Some(Class::Auth)),
+            "{report:#?}"
+        );
+    }
+    assert!(report.needs_person.iter().any(|told| told.contains("superuser")), "{report:#?}");
+    assert_eq!(cdcs.titles(), Vec::<String>::new());
+    lab.reconfigure(STAFF, SUPERUSER);
+    let report = lab.run_after(TimeDelta::days(2));
+    one_each(&cdcs, &lab, 1..=2, &report);
 }
 
 #[test]

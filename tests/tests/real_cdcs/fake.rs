@@ -33,9 +33,12 @@ impl Side {
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
+            // How many versions there are, and who is ranked, is a matter of what was put there.
             let known = |key: &str, value: &Value| match key {
                 "message" | "detail" => value.clone(),
                 "xml_content" => json!("text"),
+                "versions" => json!(value.as_array().map(Vec::is_empty)),
+                "display_rank" => json!("rank"),
                 _ => shape(value),
             };
             Value::Object(
