@@ -177,6 +177,26 @@ fn records_that_nexuslims_could_not_export_are_delivered_if_asked_for() {
 }
 
 #[test]
+fn records_of_nexuslims_are_backfilled_as_they_are() {
+    let facility = facility();
+    facility.nexus(["adopt"]).done();
+    let id = format!("{NEMO}107");
+    let backfill = ["export", "backfill", "--destination", "cdcs", &id];
+    let missing = facility.nexus(backfill).code(4).stdout;
+    assert!(
+        missing.contains("NexusLIMS built its record, and the file is not in the records folder"),
+        "{missing}"
+    );
+    let record = "<?xml version='1.0'?><Experiment>of NexusLIMS</Experiment>";
+    facility.sandbox.write(&format!("data/records/uploaded/{UNEXPORTED}"), record);
+    facility.nexus(backfill).done();
+    facility.run(4);
+    let delivered = facility.sandbox.path("share/2026/Linden-SEM-222222").join(UNEXPORTED);
+    assert_eq!(fs::read_to_string(delivered).unwrap(), record);
+    assert_eq!(facility.status(&id), "COMPLETED");
+}
+
+#[test]
 fn a_new_database_needs_no_adoption() {
     let facility = Facility::with_two_sessions();
     assert_eq!(facility.nexus(["adopt", "--dry-run"]).done(), "there is nothing to adopt\n");

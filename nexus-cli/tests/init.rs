@@ -173,6 +173,48 @@ user_id = { env = "NX_LABARCHIVES_USER_ID" }
     assert!(!written.contains("s3cret") && !outcome.stdout.contains("s3cret"));
 }
 
+/// A `.env` file with two servers, and these lines.
+fn with_certificates(lines: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let servers = "NX_NEMO_ADDRESS_2=https://other.example.org/api/\nNX_NEMO_TOKEN_2=s3cret\n";
+    sandbox.write("old/.env", format!("{ENV}{servers}{lines}"));
+    sandbox
+}
+
+#[test]
+fn every_server_is_a_harvester_that_trusts_the_same_certificates() {
+    let sandbox = with_certificates("NX_CERT_BUNDLE_FILE=certs/ca.pem\n");
+    sandbox.nexus(["init", "new", "--from-env", "old/.env"]).code(0);
+    let written = fs::read_to_string(sandbox.path("new/nexus.toml")).unwrap();
+    let dir = sandbox.path("").canonicalize().unwrap();
+    let written = written.replace(dir.to_str().unwrap(), "[DIR]");
+    let table = |name: &str| {
+        let begins = written.find(&format!("[harvesters.{name}]")).unwrap();
+        written[begins..].split("\n\n").next().unwrap().to_owned()
+    };
+    for name in ["nemo-1", "nemo-2"] {
+        assert!(table(name).contains("ca_bundle = \"[DIR]/old/certs/ca.pem\""), "{written}");
+    }
+    assert!(!written.contains("nemo-7"), "without a token it was no server of NexusLIMS");
+}
+
+#[test]
+fn certificates_in_the_settings_themselves_go_into_a_file() {
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+    let sandbox = with_certificates(&format!("NX_CERT_BUNDLE=\"{pem}\"\nNX_CERT_BUNDLE_FILE=certs/ca.pem\n"));
+    let answer = sandbox.nexus(["init", "new", "--from-env", "old/.env", "--json"]).code(0).stdout;
+    assert!(answer.contains("left out, as by NexusLIMS: NX_CERT_BUNDLE holds certificates"), "{answer}");
+    assert!(answer.contains("[DIR]/new/ca_bundle.pem"), "{answer}");
+    let written = fs::read_to_string(sandbox.path("new/nexus.toml")).unwrap();
+    assert_eq!(written.matches("ca_bundle = \"ca_bundle.pem\"").count(), 2, "{written}");
+    assert_eq!(fs::read_to_string(sandbox.path("new/ca_bundle.pem")).unwrap(), format!("{pem}\n"));
+
+    let sandbox = with_certificates("NX_CERT_BUNDLE=nonsense\n");
+    let answer = sandbox.nexus(["init", "new", "--from-env", "old/.env"]).code(0).stdout;
+    assert!(answer.contains("left out: it holds no certificate"), "{answer}");
+    assert!(!fs::read_to_string(sandbox.path("new/nexus.toml")).unwrap().contains("ca_bundle"));
+}
+
 #[cfg(unix)]
 #[test]
 fn secrets_are_copied_when_asked_into_files_of_their_own() {

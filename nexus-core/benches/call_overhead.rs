@@ -1,8 +1,10 @@
 //! What a call to a plugin costs beyond what the plugin does, on every carrier.
 //!
 //! `cargo bench -p nexus-core --bench call_overhead`. The plugin is a destination that gives back what it was given:
-//! `deliver` with a checkpoint of 4 KiB or 1 MiB, and a checkpoint of the same size in the answer. For the process
-//! carrier this very program is the plugin, and the one that runs a library.
+//! `deliver` with a checkpoint of 4 KiB or 1 MiB, and the same checkpoint in the answer. What JSON costs depends on what
+//! is written in it, so there are three of 4 KiB: a plain text, one with a quote every eighth character, and a list of
+//! files as a destination keeps it that delivers one by one. For the process carrier this very program is the
+//! plugin, and the one that runs a library.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark stops at the first surprise")]
 
 use std::process::ExitCode;
@@ -18,8 +20,25 @@ use nexus_plugin_api::{
 };
 use serde_json::{Value, json};
 
-/// Bytes in each direction.
-const SIZES: [usize; 2] = [4 << 10, 1 << 20];
+/// What goes in each direction.
+const CHECKPOINTS: [&str; 4] = ["4 KiB, plain", "4 KiB, quotes", "4 KiB, a list", "1 MiB, quotes"];
+
+fn checkpoint(named: &str) -> Value {
+    let (size, what) = named.split_once(", ").unwrap();
+    let size = if size == "4 KiB" { 4 << 10 } else { 1 << 20 };
+    let file = |number: usize| {
+        json!({
+            "location": format!("tem/2024/grain {number:04}.dm4"),
+            "id": "b2d9a1f0-0000-5000-8000-000000000002",
+            "size": 1_234_567 + number,
+        })
+    };
+    match what {
+        "plain" => "checkpoint of 7 ".repeat(size / 16).into(),
+        "quotes" => "checkpoint \"7\" ".repeat(size / 15).into(),
+        _ => json!({"uploaded": (0..size / 105).map(file).collect::<Vec<_>>()}),
+    }
+}
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
@@ -73,8 +92,8 @@ fn another_process(role: &str) -> impl Plugin {
     Catalogue::default().load(&Carrier::command(words), None, "echo", &surroundings).unwrap()
 }
 
-/// Calls with so many bytes in each direction.
-fn echo(bencher: Bencher, plugin: &dyn Plugin, size: usize) {
+/// Calls with this checkpoint in each direction.
+fn echo(bencher: Bencher, plugin: &dyn Plugin, named: &str) {
     let Ok(Instance::Destination(destination)) = plugin.create(&json!({})) else { panic!("refused") };
     let mut delivery: Delivery = serde_json::from_value(json!({
         "record": {"path": "/r.xml", "key": "k", "name": "n", "content_sha256": "", "file_sha256": "", "size": 1},
@@ -83,29 +102,31 @@ fn echo(bencher: Bencher, plugin: &dyn Plugin, size: usize) {
         "activities": []
     }))
     .unwrap();
-    delivery.checkpoint = Some(Checkpoint(Value::String("checkpoint \"7\" ".repeat(size / 15))));
+    let checkpoint = Checkpoint(checkpoint(named));
+    let size = serde_json::to_string(&checkpoint).unwrap().len();
+    delivery.checkpoint = Some(checkpoint);
     let call = Call::unlimited("");
     let expected = delivery.checkpoint.clone().map(Step::More);
     assert_eq!(destination.deliver(&call, &delivery).ok(), expected);
     bencher.counter(BytesCount::new(2 * size)).bench_local(|| destination.deliver(&call, &delivery));
 }
 
-#[divan::bench(args = SIZES)]
-fn linked(bencher: Bencher, size: usize) {
-    echo(bencher, &Guarded::new(Echo).unwrap(), size);
+#[divan::bench(args = CHECKPOINTS)]
+fn linked(bencher: Bencher, named: &str) {
+    echo(bencher, &Guarded::new(Echo).unwrap(), named);
 }
 
-#[divan::bench(args = SIZES)]
-fn library_in_this_process(bencher: Bencher, size: usize) {
-    echo(bencher, &in_this_process().unwrap(), size);
+#[divan::bench(args = CHECKPOINTS)]
+fn library_in_this_process(bencher: Bencher, named: &str) {
+    echo(bencher, &in_this_process().unwrap(), named);
 }
 
-#[divan::bench(args = SIZES)]
-fn program(bencher: Bencher, size: usize) {
-    echo(bencher, &another_process("program"), size);
+#[divan::bench(args = CHECKPOINTS)]
+fn program(bencher: Bencher, named: &str) {
+    echo(bencher, &another_process("program"), named);
 }
 
-#[divan::bench(args = SIZES)]
-fn library_in_a_process(bencher: Bencher, size: usize) {
-    echo(bencher, &another_process("plugin-host"), size);
+#[divan::bench(args = CHECKPOINTS)]
+fn library_in_a_process(bencher: Bencher, named: &str) {
+    echo(bencher, &another_process("plugin-host"), named);
 }

@@ -243,6 +243,31 @@ pub fn head(request: &[u8]) -> Result<Head<'_>, PluginError> {
     serde_json::from_slice(request).map_err(|error| unreadable(&error.to_string()))
 }
 
+/// Id and method of a request that begins as [`request`] writes it, at a glance: what follows has not been looked
+/// at, and may not even be JSON.
+pub(crate) fn glance(request: &[u8]) -> Option<(u64, Method)> {
+    let rest = request.strip_prefix(b"{\"id\":")?;
+    let (id, rest) = rest.split_at_checked(rest.iter().position(|byte| *byte == b',')?)?;
+    let rest = rest.strip_prefix(b",\"method\":\"")?;
+    let word = rest.get(..rest.iter().position(|byte| *byte == b'"')?)?;
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    Some((text(id)?.parse().ok()?, text(word)?.parse().ok()?))
+}
+
+/// The params of a request of which [`glance`] saw this much, and the proof that it saw right, in one reading. `None`
+/// if anything at all is wrong with it: [`head`] and [`params`] say what.
+pub(crate) fn all_at_once<P: DeserializeOwned>(id: u64, method: Method, request: &[u8]) -> Option<P> {
+    #[derive(Deserialize)]
+    struct Request<'a, P> {
+        id: u64,
+        #[serde(borrow)]
+        method: Cow<'a, str>,
+        params: P,
+    }
+    let whole: Request<'_, P> = serde_json::from_slice(request).ok()?;
+    (whole.id == id && whole.method == method.as_str()).then_some(whole.params)
+}
+
 /// What is said of a request that [`is_object`] denies.
 pub(crate) const NO_OBJECT: &str = "it is no JSON object";
 
@@ -296,6 +321,47 @@ mod tests {
         assert_eq!((head.id, head.method.as_ref()), (7, "run_action"));
         let params: ActionParams<'_> = params(Method::RunAction, newer).unwrap();
         assert_eq!((params.name.as_ref(), params.arguments.as_ref()), ("enrol", &serde_json::Value::Null));
+    }
+
+    #[test]
+    fn a_glance_sees_what_is_written_here_and_is_never_believed() {
+        let path = PathRef::new("/a \"b\".dm4");
+        for method in Method::ALL {
+            let text = request(u64::MAX, method, &PathParams { path: Cow::Borrowed(&path) }).unwrap();
+            assert_eq!(glance(&text), Some((u64::MAX, method)));
+            let read: Option<PathParams<'_>> = all_at_once(u64::MAX, method, &text);
+            assert_eq!(read.unwrap().path.as_ref(), &path);
+            let other: Option<PathParams<'_>> = all_at_once(7, method, &text);
+            assert_eq!(other, None);
+        }
+        let fine = r#"{"id":7,"method":"extract","params":{"path":"/x"}}"#;
+        assert!(all_at_once::<PathParams<'_>>(7, Method::Extract, fine.as_bytes()).is_some());
+        assert!(all_at_once::<PathParams<'_>>(7, Method::Accepts, fine.as_bytes()).is_none());
+        for seen in [
+            r#"{"id":7,"method":"extract","params":{"path":"/x"}"#,
+            r#"{"id":7,"method":"extract","params":{"path":"/x"}} {}"#,
+            r#"{"id":7,"method":"extract","params":{"path":"/x"},"id":7}"#,
+            r#"{"id":07,"method":"extract","params":{"path":"/x"}}"#,
+            r#"{"id":+7,"method":"extract","params":{"path":"/x"}}"#,
+            r#"{"id":7,"method":"extract","params":{}}"#,
+            r#"{"id":7,"method":"extract"}"#,
+            r#"{"id":7,"method":"extract"#,
+        ] {
+            if let Some((id, method)) = glance(seen.as_bytes()) {
+                assert_eq!((id, method), (7, Method::Extract));
+            }
+            assert_eq!(all_at_once::<PathParams<'_>>(7, Method::Extract, seen.as_bytes()), None, "{seen}");
+        }
+        for unseen in [
+            "",
+            "{}",
+            "{\"id\":",
+            r#"{"id":7}"#,
+            r#"{ "id":7,"method":"extract"}"#,
+            r#"{"id":-7,"method":"extract"}"#,
+        ] {
+            assert_eq!(glance(unseen.as_bytes()), None, "{unseen}");
+        }
     }
 
     #[test]

@@ -54,10 +54,12 @@ enum Wire {
 impl Serialize for PathRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.to_str() {
-            Some(text) => Wire::Text(text.to_owned()),
-            None => Wire::Bytes { bytes: hex(self.0.as_os_str().as_encoded_bytes()) },
+            Some(text) => serializer.serialize_str(text),
+            None => {
+                let bytes = hex(self.0.as_os_str().as_encoded_bytes());
+                Wire::Bytes { bytes }.serialize(serializer)
+            }
         }
-        .serialize(serializer)
     }
 }
 

@@ -86,6 +86,11 @@ impl FakeCdcs {
         self.state().records.all().to_vec()
     }
 
+    /// Removes every record.
+    pub fn forget_records(&self) {
+        self.state().records = Records::default();
+    }
+
     /// Adds an account with a token of its own; returns the user's number.
     pub fn add_account(&self, username: &str, token: &str, role: Role) -> u64 {
         self.state().accounts.add(username, Some(token), role)

@@ -21,6 +21,8 @@ pub enum Fault {
     HoldAfter(Gate),
     /// The request waits for the [`Gate`] and is carried out then, whether or not the client still listens.
     HoldBefore(Gate),
+    /// The request waits for the [`Gate`]; then it is dropped, not carried out.
+    HoldAndDrop(Gate),
 }
 
 /// Which requests a fault is for, and how often.
@@ -29,6 +31,7 @@ pub struct Rule {
     method: Option<String>,
     path: String,
     whole: bool,
+    passed: usize,
     left: Option<usize>,
     fault: Fault,
 }
@@ -36,12 +39,19 @@ pub struct Rule {
 impl Rule {
     /// Every request whose path (from the first `/`, without the query) starts with `path`.
     pub fn on(path: &str, fault: Fault) -> Self {
-        Self { method: None, path: path.to_owned(), whole: false, left: None, fault }
+        Self { method: None, path: path.to_owned(), whole: false, passed: 0, left: None, fault }
     }
 
     /// Every request with exactly this path.
     pub fn at(path: &str, fault: Fault) -> Self {
         Self { whole: true, ..Self::on(path, fault) }
+    }
+
+    /// Lets the first `count` requests that match pass.
+    #[must_use]
+    pub fn after(mut self, count: usize) -> Self {
+        self.passed = count;
+        self
     }
 
     /// Only requests of this method.
@@ -81,7 +91,11 @@ impl Rules {
 
     pub(crate) fn take(&self, method: &str, path: &str) -> Option<Fault> {
         let mut rules = self.0.lock().unwrap();
-        let rule = rules.iter_mut().find(|rule| rule.matches(method, path))?;
+        let rule = rules.iter_mut().filter(|rule| rule.matches(method, path)).find_map(|rule| {
+            let passes = rule.passed > 0;
+            rule.passed = rule.passed.saturating_sub(1);
+            (!passes).then_some(rule)
+        })?;
         if let Some(left) = &mut rule.left {
             *left -= 1;
         }
@@ -115,6 +129,11 @@ impl Gate {
     pub fn wait_for_arrivals(&self, count: usize) {
         let state = self.0.0.lock().unwrap();
         drop(self.0.1.wait_while(state, |state| state.waiting < count).unwrap());
+    }
+
+    /// How many requests have arrived at the gate so far.
+    pub fn arrivals(&self) -> usize {
+        self.0.0.lock().unwrap().waiting
     }
 
     pub(crate) fn pass(&self) {

@@ -1,11 +1,14 @@
 //! The conformance kit on the plugins that come with nexus and on the examples, on every carrier.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+use std::any::Any;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use chrono::{DateTime, Duration, Utc};
+use chrono_tz::Tz;
 use nexus_core::config::{Carrier, Isolation};
 use nexus_core::plugins::conformance::{Options, Outcome, Place, Report, Status, run};
 use nexus_core::plugins::{Catalogue, Surroundings};
@@ -14,7 +17,9 @@ use nexus_plugin_api::{InstrumentRef, Plugin};
 use nexus_plugin_cdcs::Cdcs;
 use nexus_plugin_folder::Folder;
 use nexus_plugin_logbook::Logbook;
+use nexus_plugin_nemo::Nemo;
 use nexus_tests::fake_cdcs::{self, FakeCdcs};
+use nexus_tests::fake_nemo::{FakeNemo, Person, Reservation, TOKEN, UsageEvent, questions};
 use serde_json::{Value, json};
 
 /// The library of this name beside the test binary.
@@ -66,9 +71,10 @@ fn everywhere(plugin: &(impl Plugin + Clone + 'static), name: &str, trial: impl 
     }
 }
 
-/// What a plugin is given, in a folder of its own.
+/// What a plugin is given, in a folder of its own, and the server it speaks to.
 struct Trial {
     options: Options,
+    _server: Option<Box<dyn Any>>,
     _folder: tempfile::TempDir,
 }
 
@@ -79,23 +85,59 @@ impl Trial {
         options.settings.clone_from(settings.as_object().unwrap());
         // Hashes take their time in a debug build.
         options.large = 512 << 10;
-        Self { options, _folder: folder }
+        Self { options, _server: None, _folder: folder }
+    }
+
+    /// The same with a server that lasts as long as the trial.
+    fn beside(server: impl Any, settings: &Value) -> Self {
+        Self { _server: Some(Box::new(server)), ..Self::new(settings) }
+    }
+
+    /// The same of a harvester of these instruments, named and found as the source does it.
+    fn of_instruments(mut self, instruments: &[(&str, String)]) -> Self {
+        let instrument = |(pid, api_url): &(&str, String)| InstrumentRef {
+            pid: (*pid).to_owned(),
+            display_name: format!("{pid} (room 1)"),
+            api_url: api_url.clone(),
+            timezone: "America/Denver".into(),
+            location: "room 1".into(),
+        };
+        self.options.instruments = instruments.iter().map(instrument).collect();
+        self
     }
 
     /// A trial of a harvester that reads this log.
     fn with_log(key: &str, name: &str, text: &str) -> Self {
-        let mut trial = Self::new(&json!({key: format!("{{tmp}}/{name}")}));
+        let trial = Self::new(&json!({key: format!("{{tmp}}/{name}")}));
         fs::write(trial.options.place.tmp().join(name), text).unwrap();
-        trial.options.instruments = ["TITAN", "QUANTA"]
-            .map(|pid| InstrumentRef {
-                pid: pid.into(),
-                display_name: format!("{pid} (room 1)"),
-                api_url: format!("https://scheduler.example.org/api/tools/?id={pid}"),
-                timezone: "America/Denver".into(),
-                location: "room 1".into(),
-            })
-            .into();
-        trial
+        let address = |pid| (pid, format!("https://scheduler.example.org/api/tools/?id={pid}"));
+        trial.of_instruments(&["TITAN", "QUANTA"].map(address))
+    }
+
+    /// A trial of the harvester of NEMO.
+    fn with_nemo() -> Self {
+        let nemo = FakeNemo::start(Tz::America__Denver);
+        for (tool, name) in [(1, "Titan"), (2, "Quanta"), (3, "Polisher")] {
+            nemo.add_tool(tool, name);
+        }
+        nemo.add_user(Person::new(3, "ada", "Ada", "Lovelace"));
+        nemo.add_user(Person::new(4, "bob", "", ""));
+        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
+        let event = |id, tool, user, start| UsageEvent::new(id, tool, user, at(start), Duration::hours(2));
+        nemo.put_event(
+            event(1, 1, 3, "2024-03-05T16:10:00Z").with_run_data(&questions("Agree", "Grains, \"fine\"")),
+        );
+        nemo.put_event(event(2, 1, 4, "2024-03-05T19:00:00Z").with_run_data(&questions("Disagree", "μ")));
+        nemo.put_event(event(3, 1, 4, "2024-03-06T21:00:00Z"));
+        nemo.put_event(event(4, 2, 3, "2024-03-10T08:30:00Z"));
+        nemo.put_event(event(5, 3, 3, "2024-03-07T16:00:00Z"));
+        nemo.put_event(UsageEvent { end: None, ..event(6, 2, 4, "2024-03-11T16:00:00Z") });
+        // Of the events without answers, the third has no booking and the fourth has one.
+        let booked = Reservation::new(7, 2, 3, at("2024-03-10T08:00:00Z"), Duration::hours(3));
+        nemo.put_reservation(booked.with_answers(questions("Agree", "Before the clock changes, and after")));
+        let tools = [("TITAN", nemo.tool_url(1)), ("QUANTA", nemo.tool_url(2))];
+        let settings = json!({"address": nemo.api(), "token": TOKEN, "user_ids": true});
+        Self::beside(nemo, &settings).of_instruments(&tools)
     }
 
     fn of(&self, how: &str, plugin: Arc<dyn Wired>) -> Report {
@@ -140,18 +182,21 @@ fn the_folder_with_previews_conforms() {
 
 #[test]
 fn cdcs_conforms_on_every_carrier() {
-    let sites = std::cell::RefCell::new(Vec::new());
     everywhere(&Cdcs, "cdcs", || {
         let site = FakeCdcs::start();
         let settings = json!({"url": site.url(), "token": fake_cdcs::TOKEN});
-        sites.borrow_mut().push(site);
-        Trial::new(&settings)
+        Trial::beside(site, &settings)
     });
 }
 
 #[test]
 fn the_logbook_conforms_on_every_carrier() {
     everywhere(&Logbook, "logbook", || Trial::with_log("path", "usage.csv", LOG));
+}
+
+#[test]
+fn nemo_conforms_on_every_carrier() {
+    everywhere(&Nemo, "nemo", Trial::with_nemo);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `nexus adopt`: going on with a database that another program filled.
 
 use clap::Args;
-use nexus_core::adopt::{self, Adopted, Inheritance};
+use nexus_core::adopt::{self, Adopted, Inheritance, Sources};
 use nexus_core::clock::SystemClock;
 use nexus_core::db::{Access, Database};
 use nexus_core::instrument::Instruments;
@@ -50,8 +50,10 @@ pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
     let instruments = Instruments::load(database.read()).or_stop(ExitCode::CannotStart)?;
     let tx = database.transaction().or_stop(ExitCode::CannotStart)?;
     let folders = pipeline::folders(&config);
-    let adopted = adopt::adopt(&tx, &routes, &folders, &instruments, args.deliver_missing, &SystemClock)
-        .or_stop(ExitCode::Failed)?;
+    let sources = Sources::of(&config);
+    let adopted =
+        adopt::adopt(&tx, &routes, &folders, &instruments, &sources, args.deliver_missing, &SystemClock)
+            .or_stop(ExitCode::Failed)?;
     tx.commit().map_err(WriteError::from).or_stop(ExitCode::Failed)?;
     report(global, &adopted)
 }
@@ -92,6 +94,18 @@ fn report(global: &Global, adopted: &Adopted) -> Result<ExitCode, Stop> {
             output::line(format!(
                 "  {} more were built by NexusLIMS and never delivered: `nexus adopt --deliver-missing` delivers them",
                 adopted.undelivered
+            ));
+        }
+        if adopted.claimed > 0 {
+            output::line(format!(
+                "  {} sessions are known to a harvester by the number of their usage event: what changes there is followed",
+                adopted.claimed
+            ));
+        }
+        for id in &adopted.twice {
+            output::line(format!(
+                "  session {id} is of a usage event that another session stands for: NexusLIMS stored it again when its \
+                 server had another address; `nexus sessions show` tells its status"
             ));
         }
         for id in &adopted.records_missing {

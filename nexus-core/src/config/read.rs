@@ -247,7 +247,7 @@ impl Reader<'_> {
         let path = format!("{}.{}", checked.path, key.name);
         if let Some(span) = given {
             if let Some(value) = checked.get(key.name)
-                && !matches!(key.name, "address" | "aliases")
+                && !keys::GIVEN_ON.contains(&key.name)
             {
                 let origin = Origin::Line(self.source.position(span.start).0);
                 self.effective.push(Effective { key: path, value: value.to_string(), origin });

@@ -93,6 +93,28 @@ impl<T: ?Sized> Drop for Guard<T> {
     }
 }
 
+/// The methods that the three traits have in common.
+macro_rules! of_every_kind {
+    () => {
+        fn check(&self, call: &Call) -> Result<CheckReport, PluginError> {
+            self.run(Method::Check, |inner| inner.check(call))
+        }
+
+        fn actions(&self) -> Vec<Action> {
+            self.run(Method::Actions, |inner| Ok(inner.actions())).unwrap_or_default()
+        }
+
+        fn run_action(
+            &self,
+            call: &Call,
+            name: &str,
+            arguments: &serde_json::Value,
+        ) -> Result<ActionOutcome, PluginError> {
+            self.run(Method::RunAction, |inner| inner.run_action(call, name, arguments))
+        }
+    };
+}
+
 impl Harvester for Guard<dyn Harvester> {
     fn harvest(&self, call: &Call, request: &HarvestRequest) -> Result<HarvestPage, PluginError> {
         self.run(Method::Harvest, |inner| inner.harvest(call, request))
@@ -111,22 +133,7 @@ impl Harvester for Guard<dyn Harvester> {
         self.run(Method::Instruments, |inner| inner.instruments(call))
     }
 
-    fn check(&self, call: &Call) -> Result<CheckReport, PluginError> {
-        self.run(Method::Check, |inner| inner.check(call))
-    }
-
-    fn actions(&self) -> Vec<Action> {
-        self.run(Method::Actions, |inner| Ok(inner.actions())).unwrap_or_default()
-    }
-
-    fn run_action(
-        &self,
-        call: &Call,
-        name: &str,
-        arguments: &serde_json::Value,
-    ) -> Result<ActionOutcome, PluginError> {
-        self.run(Method::RunAction, |inner| inner.run_action(call, name, arguments))
-    }
+    of_every_kind!();
 }
 
 impl Destination for Guard<dyn Destination> {
@@ -142,22 +149,7 @@ impl Destination for Guard<dyn Destination> {
         self.run(Method::Deliver, |inner| inner.deliver(call, delivery))
     }
 
-    fn check(&self, call: &Call) -> Result<CheckReport, PluginError> {
-        self.run(Method::Check, |inner| inner.check(call))
-    }
-
-    fn actions(&self) -> Vec<Action> {
-        self.run(Method::Actions, |inner| Ok(inner.actions())).unwrap_or_default()
-    }
-
-    fn run_action(
-        &self,
-        call: &Call,
-        name: &str,
-        arguments: &serde_json::Value,
-    ) -> Result<ActionOutcome, PluginError> {
-        self.run(Method::RunAction, |inner| inner.run_action(call, name, arguments))
-    }
+    of_every_kind!();
 }
 
 impl Extractor for Guard<dyn Extractor> {
@@ -169,20 +161,5 @@ impl Extractor for Guard<dyn Extractor> {
         self.run(Method::Extract, |inner| inner.extract(call, path))
     }
 
-    fn check(&self, call: &Call) -> Result<CheckReport, PluginError> {
-        self.run(Method::Check, |inner| inner.check(call))
-    }
-
-    fn actions(&self) -> Vec<Action> {
-        self.run(Method::Actions, |inner| Ok(inner.actions())).unwrap_or_default()
-    }
-
-    fn run_action(
-        &self,
-        call: &Call,
-        name: &str,
-        arguments: &serde_json::Value,
-    ) -> Result<ActionOutcome, PluginError> {
-        self.run(Method::RunAction, |inner| inner.run_action(call, name, arguments))
-    }
+    of_every_kind!();
 }

@@ -78,32 +78,34 @@ const LISTING_TIME: Duration = Duration::from_secs(10);
 #[derive(Serialize)]
 struct Nothing {}
 
-/// What all three kinds share.
-impl Proxy {
-    fn ask_check(&self, call: &Call) -> Result<CheckReport, PluginError> {
-        self.ask(call, Method::Check, &Nothing {})
-    }
+/// The methods that the three traits have in common.
+macro_rules! of_every_kind {
+    () => {
+        fn check(&self, call: &Call) -> Result<CheckReport, PluginError> {
+            self.ask(call, Method::Check, &Nothing {})
+        }
 
-    /// The trait has no way to say that this failed: a plugin that cannot tell offers none.
-    fn ask_actions(&self) -> Vec<Action> {
-        let deadline = Instant::now().checked_add(LISTING_TIME);
-        let call = Call::new(deadline, Cancel::new(), PathBuf::new(), Arc::new(|_, _| {}));
-        self.ask_if_supported(&call, Method::Actions, &Nothing {})
-            .ok()
-            .flatten()
-            .map_or_else(Vec::new, |answer: ActionsAnswer| answer.actions)
-    }
+        /// The trait has no way to say that this failed: a plugin that cannot tell offers none.
+        fn actions(&self) -> Vec<Action> {
+            let deadline = Instant::now().checked_add(LISTING_TIME);
+            let call = Call::new(deadline, Cancel::new(), PathBuf::new(), Arc::new(|_, _| {}));
+            self.ask_if_supported(&call, Method::Actions, &Nothing {})
+                .ok()
+                .flatten()
+                .map_or_else(Vec::new, |answer: ActionsAnswer| answer.actions)
+        }
 
-    fn ask_run_action(
-        &self,
-        call: &Call,
-        name: &str,
-        arguments: &serde_json::Value,
-    ) -> Result<ActionOutcome, PluginError> {
-        let params = ActionParams { name: name.into(), arguments: Cow::Borrowed(arguments) };
-        self.ask_if_supported(call, Method::RunAction, &params)?
-            .ok_or_else(|| PluginError::permanent(format!("there is no action `{name}`")))
-    }
+        fn run_action(
+            &self,
+            call: &Call,
+            name: &str,
+            arguments: &serde_json::Value,
+        ) -> Result<ActionOutcome, PluginError> {
+            let params = ActionParams { name: name.into(), arguments: Cow::Borrowed(arguments) };
+            self.ask_if_supported(call, Method::RunAction, &params)?
+                .ok_or_else(|| PluginError::permanent(format!("there is no action `{name}`")))
+        }
+    };
 }
 
 impl Harvester for Proxy {
@@ -127,22 +129,7 @@ impl Harvester for Proxy {
         Ok(answer.map_or_else(Vec::new, |answer| answer.instruments))
     }
 
-    fn check(&self, call: &Call) -> Result<CheckReport, PluginError> {
-        self.ask_check(call)
-    }
-
-    fn actions(&self) -> Vec<Action> {
-        self.ask_actions()
-    }
-
-    fn run_action(
-        &self,
-        call: &Call,
-        name: &str,
-        arguments: &serde_json::Value,
-    ) -> Result<ActionOutcome, PluginError> {
-        self.ask_run_action(call, name, arguments)
-    }
+    of_every_kind!();
 }
 
 impl Destination for Proxy {
@@ -158,22 +145,7 @@ impl Destination for Proxy {
         self.ask(call, Method::Deliver, delivery)
     }
 
-    fn check(&self, call: &Call) -> Result<CheckReport, PluginError> {
-        self.ask_check(call)
-    }
-
-    fn actions(&self) -> Vec<Action> {
-        self.ask_actions()
-    }
-
-    fn run_action(
-        &self,
-        call: &Call,
-        name: &str,
-        arguments: &serde_json::Value,
-    ) -> Result<ActionOutcome, PluginError> {
-        self.ask_run_action(call, name, arguments)
-    }
+    of_every_kind!();
 }
 
 impl Extractor for Proxy {
@@ -189,20 +161,5 @@ impl Extractor for Proxy {
         Ok(answer.signals)
     }
 
-    fn check(&self, call: &Call) -> Result<CheckReport, PluginError> {
-        self.ask_check(call)
-    }
-
-    fn actions(&self) -> Vec<Action> {
-        self.ask_actions()
-    }
-
-    fn run_action(
-        &self,
-        call: &Call,
-        name: &str,
-        arguments: &serde_json::Value,
-    ) -> Result<ActionOutcome, PluginError> {
-        self.ask_run_action(call, name, arguments)
-    }
+    of_every_kind!();
 }

@@ -14,6 +14,8 @@ mod base;
 mod check;
 mod client;
 mod consent;
+#[doc(hidden)]
+pub mod fuzz;
 mod harvest;
 mod matching;
 mod model;

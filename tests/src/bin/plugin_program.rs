@@ -1,4 +1,4 @@
-//! Plugins as programs, for the tests: `plugin_program logbook`, `plugin_program folder`, `plugin_program cdcs`; and, as
+//! The plugins that come with nexus as programs, for the tests: `plugin_program logbook` and so on; and, as
 //! `nexus plugin-host` does it, a library in this process: `plugin_program host LIBRARY`.
 
 use std::path::Path;
@@ -12,13 +12,14 @@ fn main() -> ExitCode {
         ["logbook"] => serve::stdio(nexus_plugin_logbook::Logbook),
         ["folder"] => serve::stdio(nexus_plugin_folder::Folder),
         ["cdcs"] => serve::stdio(nexus_plugin_cdcs::Cdcs),
+        ["nemo"] => serve::stdio(nexus_plugin_nemo::Nemo),
         ["host", library] => serve::host(
             || host::open(Path::new(library)).map_err(|error| PluginError::permanent(error.to_string())),
             std::io::stdin(),
             std::io::stdout(),
         ),
         other => {
-            eprintln!("logbook, folder, cdcs or host LIBRARY is wanted, not {other:?}");
+            eprintln!("logbook, folder, cdcs, nemo or host LIBRARY is wanted, not {other:?}");
             ExitCode::FAILURE
         }
     }

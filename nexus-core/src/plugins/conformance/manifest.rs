@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::bench::{Bench, quoted};
 use super::check::{Check, Verdict, fail, must, skip};
+use crate::config::keys;
 
 /// The name of the check that everything depends on.
 pub(super) const LOADS: &str = "manifest.loads";
@@ -304,12 +305,10 @@ fn own(bench: &mut Bench<'_>) -> Verdict {
         PluginKind::Destination => "destinations",
         PluginKind::Extractor => "extractors",
     };
-    // `address` is read by the host and given to the plugin as well.
-    let keys = crate::config::keys::table(table).map_or(&[][..], |table| table.keys);
+    let host = keys::table(table).map_or(&[][..], |table| table.keys);
     for (name, _) in properties(&bench.manifest.settings) {
-        must(name == "address" || !keys.iter().any(|key| key.name == name), || {
-            format!("`{name}` is a key of the host")
-        })?;
+        let taken_out = host.iter().any(|key| key.name == name) && !keys::GIVEN_ON.contains(&name.as_str());
+        must(!taken_out, || format!("`{name}` is a key of the host"))?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::Launch;
 use super::ending::{Broken, Cause, Exit};
-use super::lines::{self, Line, Unusable};
+use super::lines::{self, Line, Logged, Unusable};
 use super::words::{self, LastWords};
 use crate::plugins::groups::{Entry, TOKEN_VARIABLE};
 
@@ -132,15 +132,18 @@ impl Process {
         line.push(b'\n');
         let begun = Instant::now();
         let mut written = 0;
+        let mut logged = Logged::default();
         // When it was asked to end the call.
         let mut ending: Option<Instant> = None;
         self.in_step = false;
+        self.last.begin();
         loop {
             let broken = |cause| Broken { sent: written > 0, cause };
             let output = self.receive().map_err(|error| broken(Cause::Pipe(error)))?;
             while let Some(text) = self.next_line() {
                 match lines::read(&text, id) {
-                    Line::Log(entry) => log(&entry),
+                    Line::Log(entry) if logged.count(&text) => log(&entry),
+                    Line::Log(_) => return Err(broken(Cause::Unusable(Unusable::TooMuchLog))),
                     Line::Reply => {
                         self.in_step = written == line.len() && self.stdin.is_some();
                         return Ok(text);

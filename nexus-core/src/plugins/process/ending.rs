@@ -5,7 +5,7 @@ use std::time::Duration;
 use nexus_plugin_api::PluginError;
 use nexus_plugin_api::message::{MAX_MESSAGE, Method};
 
-use super::lines::{Unusable, quoted};
+use super::lines::{MOST_LOG, Unusable, quoted};
 use crate::secret::Redactor;
 
 /// Why an exchange brought no reply.
@@ -118,6 +118,9 @@ impl Broken {
                     Unusable::NotAReply { .. } | Unusable::NotUtf8 { .. } => error.with_hint(
                         "standard output is for replies only; diagnostics belong on standard error",
                     ),
+                    Unusable::TooMuchLog => {
+                        error.with_hint("log what a person needs who looks at a run, not each row or byte")
+                    }
                     Unusable::WrongId { .. } | Unusable::TooLong => error,
                 }
             }
@@ -141,6 +144,10 @@ fn describe(unusable: &Unusable, redactor: &Redactor) -> String {
             format!("it is no reply: `{}`", quoted(&redactor.mask(line)))
         }
         Unusable::WrongId { sent, received } => format!("it answers request {received}, not {sent}"),
+        Unusable::TooMuchLog => {
+            let (lines, bytes) = MOST_LOG;
+            format!("it wrote more than {lines} log lines, or more than {} MiB of them", bytes >> 20)
+        }
         Unusable::TooLong => format!(
             "it has more than the {MAX_MESSAGE} bytes that are read; large data goes into the scratch folder"
         ),

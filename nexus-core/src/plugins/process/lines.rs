@@ -17,6 +17,25 @@ pub(super) enum Line {
     Unusable(Unusable),
 }
 
+/// Most log lines of one call, and most bytes of them.
+pub(super) const MOST_LOG: (usize, usize) = (10_000, 16 << 20);
+
+/// How much a call has logged.
+#[derive(Debug, Default)]
+pub(super) struct Logged {
+    lines: usize,
+    bytes: usize,
+}
+
+impl Logged {
+    /// Counts a line; `false` if that is more than a call may log.
+    pub fn count(&mut self, line: &[u8]) -> bool {
+        self.lines += 1;
+        self.bytes = self.bytes.saturating_add(line.len());
+        self.lines <= MOST_LOG.0 && self.bytes <= MOST_LOG.1
+    }
+}
+
 /// What is wrong with a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
@@ -24,6 +43,7 @@ pub(super) enum Unusable {
     NotAReply { line: String },
     WrongId { sent: u64, received: u64 },
     TooLong,
+    TooMuchLog,
 }
 
 /// What the line is, after request `sent` was written; `None` if that one has no id that could be read.

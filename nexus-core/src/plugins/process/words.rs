@@ -1,12 +1,16 @@
 //! What a plugin writes to standard error: into the log, line by line, whether or not it is being called.
+//!
+//! As many lines as a call may log are passed on from one call to the next. More are left out, and cost nothing:
+//! they may be those of a library that the plugin's author has no say in.
 
 use std::io::{self, Read};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nexus_plugin_api::LogLevel;
 use nexus_plugin_api::call::LogSink;
 
+use super::lines::{Logged, MOST_LOG};
 use crate::own_table::cut;
 use crate::secret::Redactor;
 
@@ -20,26 +24,62 @@ const LAST: usize = 400;
 /// The last line that said something, and whether there will be more.
 #[derive(Debug, Default)]
 pub(super) struct LastWords {
-    state: Mutex<(Option<String>, bool)>,
+    state: Mutex<State>,
     ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<String>,
+    ended: bool,
+    /// Since the last call began.
+    logged: Logged,
+    /// That lines are left out was told.
+    told: bool,
+}
+
+/// What becomes of a line.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    Passed,
+    /// It is the first that is left out.
+    FirstLeftOut,
+    LeftOut,
 }
 
 impl LastWords {
     /// The last line, after everything that was written has been read, or this time has passed.
     pub fn wait(&self, patience: Duration) -> Option<String> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.ended.wait_timeout_while(state, patience, |(_, ended)| !*ended);
-        waited.unwrap_or_else(PoisonError::into_inner).0.0.clone()
+        let waited = self.ended.wait_timeout_while(self.lock(), patience, |state| !state.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.last.clone()
     }
 
-    fn note(&self, line: &str) {
-        let line = cut(line.trim(), LAST).to_owned();
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(line);
+    /// A call begins.
+    pub fn begin(&self) {
+        let mut state = self.lock();
+        state.logged = Logged::default();
+        state.told = false;
+    }
+
+    fn note(&self, line: &str) -> Fate {
+        let mut state = self.lock();
+        state.last = Some(cut(line.trim(), LAST).to_owned());
+        if state.logged.count(line.as_bytes()) {
+            Fate::Passed
+        } else if std::mem::replace(&mut state.told, true) {
+            Fate::LeftOut
+        } else {
+            Fate::FirstLeftOut
+        }
     }
 
     fn end(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
+        self.lock().ended = true;
         self.ended.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,14 +95,26 @@ pub(super) fn listen(
     std::thread::Builder::new().name(format!("{name} stderr")).spawn(move || {
         pass_on(from, &mut |line| {
             let line = shown(line, &redactor);
-            if !line.trim().is_empty() {
-                last.note(&line);
-                log(LogLevel::Info, &line);
+            if line.trim().is_empty() {
+                return;
+            }
+            match last.note(&line) {
+                Fate::Passed => log(LogLevel::Info, &line),
+                Fate::FirstLeftOut => log(LogLevel::Warn, &left_out()),
+                Fate::LeftOut => {}
             }
         });
         last.end();
     })?;
     Ok(words)
+}
+
+fn left_out() -> String {
+    let (lines, bytes) = MOST_LOG;
+    format!(
+        "it wrote more than {lines} lines or {} MiB to standard error since the last call began; the rest is left out",
+        bytes >> 20
+    )
 }
 
 /// Calls `tell` with every line, without what is far beyond [`LONGEST`].
@@ -137,6 +189,21 @@ mod tests {
             let text = shown(&line.as_bytes()[..LONGEST + BEYOND], &redactor);
             assert!(!text.contains("hunt"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_flood_is_cut_off_until_the_next_call() {
+        let words = LastWords::default();
+        for _ in 0..2 {
+            let fates: Vec<Fate> = (0..MOST_LOG.0 + 3).map(|_| words.note("x")).collect();
+            assert!(fates.iter().take(MOST_LOG.0).all(|fate| *fate == Fate::Passed));
+            assert_eq!(fates[MOST_LOG.0..], [Fate::FirstLeftOut, Fate::LeftOut, Fate::LeftOut]);
+            words.begin();
+        }
+        assert_eq!(words.note(&"x".repeat(MOST_LOG.1 + 1)), Fate::FirstLeftOut);
+        words.note("the end");
+        words.end();
+        assert_eq!(words.wait(Duration::ZERO).as_deref(), Some("the end"));
     }
 
     #[test]

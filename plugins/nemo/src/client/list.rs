@@ -53,6 +53,13 @@ pub struct Page {
     pub next: Option<Query>,
 }
 
+impl Page {
+    /// Reads an answer of this address.
+    pub fn read(url: &Url, answer: Value) -> Result<Self, ClientError> {
+        read(url, answer)
+    }
+}
+
 impl Client {
     /// The first page of a list, which is all of it on servers that know no pages.
     pub fn first_page(&self, call: &Call, list: &str, query: &Query) -> Result<Page, ClientError> {
@@ -63,7 +70,7 @@ impl Client {
     pub fn page(&self, call: &Call, list: &str, query: &Query) -> Result<Page, ClientError> {
         let mut url = self.base.list(list);
         url.set_query(Some(&query.0));
-        read(&url, self.get(call, &url)?)
+        Page::read(&url, self.get(call, &url)?)
     }
 
     /// A list, all pages of it; each row once.

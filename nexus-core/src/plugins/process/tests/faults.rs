@@ -46,6 +46,31 @@ fn a_line_that_never_ends() {
 }
 
 #[test]
+fn a_flood_of_log_lines() {
+    // Many, and long ones.
+    for text in ["'x'", "'x' * 65536"] {
+        let line = format!("json.dumps({{'log': {{'level': 'info', 'message': {text}}}}})");
+        let error = once(&format!("\n    while True: say({line})"));
+        let told = "answered `deliver` with something unusable: it wrote more than 10000 log lines, or more than 16 MiB";
+        assert!(error.message.contains(told), "{error}");
+        assert_eq!(error.class, FailureClass::Permanent);
+    }
+}
+
+#[test]
+fn as_many_log_lines_as_a_call_may_write() {
+    let bench = Bench::new(
+        "def answer(r):\n    for _ in range(10_000): say('{\"log\": {\"level\": \"debug\", \"message\": \"x\"}}')\n    reply(r, 1)",
+    );
+    let wire = bench.wire();
+    // Each call has as many.
+    for _ in 0..2 {
+        bench.ask(&*wire, Method::Find).unwrap();
+    }
+    assert_eq!(bench.heard.lock().unwrap().len(), 20_000);
+}
+
+#[test]
 fn ways_to_die() {
     for (fault, told) in [
         ("sys.exit(3)", "ended with exit code 3 in `deliver`"),
