@@ -160,10 +160,11 @@ user_id = { env = "NX_LABARCHIVES_USER_ID" }
         let all = answer["notes"].as_array().unwrap();
         all.iter().find(|note| note["setting"] == name).map(|note| note["text"].as_str().unwrap().to_owned())
     };
-    assert_eq!(note("line 24").unwrap(), "is no NAME=VALUE and was skipped");
+    assert_eq!(note("line 25").unwrap(), "is no NAME=VALUE and was skipped");
     assert_eq!(note("NX_NEMO_ADDRESS_7").unwrap(), "left out, as by NexusLIMS: there is no NX_NEMO_TOKEN_7");
     assert!(note("NX_EMAIL_SMTP_HOST").unwrap().starts_with("no counterpart: nexus sends no mail"));
     assert!(note("NX_CDCS_TOKEN").unwrap().contains("must be set for nexus"));
+    assert!(note("NX_CDCS_USER_OWNED_RECORDS").unwrap().contains("nexus users link"));
     assert_eq!(note("NX_MYSTERY").unwrap(), "not known");
     assert_eq!(note("HOME_GROWN"), None);
     assert_eq!(answer["kept"], serde_json::json!(["[DIR]/old/nexuslims.db"]));
@@ -188,10 +189,10 @@ fn every_server_is_a_harvester_that_trusts_the_same_certificates() {
     let dir = sandbox.path("").canonicalize().unwrap();
     let written = written.replace(dir.to_str().unwrap(), "[DIR]");
     let table = |name: &str| {
-        let begins = written.find(&format!("[harvesters.{name}]")).unwrap();
+        let begins = written.find(&format!("[{name}]")).unwrap();
         written[begins..].split("\n\n").next().unwrap().to_owned()
     };
-    for name in ["nemo-1", "nemo-2"] {
+    for name in ["harvesters.nemo-1", "harvesters.nemo-2", "destinations.cdcs"] {
         assert!(table(name).contains("ca_bundle = \"[DIR]/old/certs/ca.pem\""), "{written}");
     }
     assert!(!written.contains("nemo-7"), "without a token it was no server of NexusLIMS");
@@ -205,7 +206,7 @@ fn certificates_in_the_settings_themselves_go_into_a_file() {
     assert!(answer.contains("left out, as by NexusLIMS: NX_CERT_BUNDLE holds certificates"), "{answer}");
     assert!(answer.contains("[DIR]/new/ca_bundle.pem"), "{answer}");
     let written = fs::read_to_string(sandbox.path("new/nexus.toml")).unwrap();
-    assert_eq!(written.matches("ca_bundle = \"ca_bundle.pem\"").count(), 2, "{written}");
+    assert_eq!(written.matches("ca_bundle = \"ca_bundle.pem\"").count(), 3, "{written}");
     assert_eq!(fs::read_to_string(sandbox.path("new/ca_bundle.pem")).unwrap(), format!("{pem}\n"));
 
     let sandbox = with_certificates("NX_CERT_BUNDLE=nonsense\n");

@@ -69,7 +69,7 @@ pub(super) fn import(file: &Path, copy_secrets: bool) -> Result<Imported, Stop> 
     importer.tables()?;
     let ca_bundle = importer.ca_bundle();
     importer.harvesters(ca_bundle.as_deref());
-    importer.destinations();
+    importer.destinations(ca_bundle.as_deref());
     importer.left_over();
     let Importer { lines, mut result, .. } = importer;
     result.text = lines.join("\n") + "\n";
@@ -235,7 +235,7 @@ impl Importer {
         }
     }
 
-    fn destinations(&mut self) {
+    fn destinations(&mut self, ca_bundle: Option<&str>) {
         let has =
             |importer: &Self, names: &[&str]| names.iter().all(|name| importer.values.contains_key(*name));
         let cdcs = has(self, &["NX_CDCS_URL", "NX_CDCS_TOKEN"]);
@@ -245,7 +245,19 @@ impl Importer {
             self.lines.push("priority = 100".to_owned());
             self.take_text("NX_CDCS_URL", "url");
             self.take_secret("NX_CDCS_TOKEN", "token");
-            self.take_flag("NX_CDCS_USER_OWNED_RECORDS", "user_owned_records");
+            if let Some(path) = ca_bundle {
+                self.text("ca_bundle", path);
+            }
+            let owned = "NX_CDCS_USER_OWNED_RECORDS";
+            if let Some(flag) = self.take(owned).and_then(|value| self.flag(owned, &value)) {
+                self.lines.push(format!("user_owned_records = {flag}"));
+                if flag {
+                    self.note(
+                        owned,
+                        "accounts are not looked up or made: `nexus users link` names each user's",
+                    );
+                }
+            }
             let published = "NX_CDCS_ASSIGN_TO_PUBLIC_WORKSPACE";
             if let Some(public) = self.take(published).and_then(|value| self.flag(published, &value)) {
                 self.text("workspace", if public { "public" } else { "none" });
@@ -265,12 +277,6 @@ impl Importer {
             self.take_secret("NX_LABARCHIVES_ACCESS_PASSWORD", "access_password");
             self.take_secret("NX_LABARCHIVES_USER_ID", "user_id");
             self.take_text("NX_LABARCHIVES_NOTEBOOK_ID", "notebook_id");
-        }
-    }
-
-    fn take_flag(&mut self, name: &str, key: &str) {
-        if let Some(flag) = self.take(name).and_then(|value| self.flag(name, &value)) {
-            self.lines.push(format!("{key} = {flag}"));
         }
     }
 
