@@ -74,6 +74,11 @@ fn a_dry_run_shows_what_is_there_and_changes_nothing() {
             "records already at `labarchives`; this destination is not in the configuration: its records are \
              remembered, nothing is sent there",
         ),
+        (
+            15,
+            "sessions of https://nemo.example.org/api/, which is the address of no harvester: a harvest would bring \
+             those of a server that moved once more; put the address under its `aliases` first",
+        ),
     ];
     let lines = lines.map(|(count, what)| format!("  {count:>8} {what}\n")).concat();
     assert_eq!(facility.nexus(["adopt", "--dry-run"]).done(), format!("not adopted yet\n{lines}"));
@@ -82,6 +87,7 @@ fn a_dry_run_shows_what_is_there_and_changes_nothing() {
     assert_eq!(json["sessions"]["TO_BE_BUILT"], 11);
     assert_eq!(json["uploads"], json!({ "cdcs": 2, "labarchives": 1 }));
     assert_eq!(json["not_configured"], json!(["labarchives"]));
+    assert_eq!(json["elsewhere"], json!({ "https://nemo.example.org/api/": 15 }));
     assert!(fs::read(&path).unwrap() == before);
 }
 

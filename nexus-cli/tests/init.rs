@@ -189,10 +189,10 @@ fn every_server_is_a_harvester_that_trusts_the_same_certificates() {
     let dir = sandbox.path("").canonicalize().unwrap();
     let written = written.replace(dir.to_str().unwrap(), "[DIR]");
     let table = |name: &str| {
-        let begins = written.find(&format!("[harvesters.{name}]")).unwrap();
+        let begins = written.find(&format!("[{name}]")).unwrap();
         written[begins..].split("\n\n").next().unwrap().to_owned()
     };
-    for name in ["nemo-1", "nemo-2"] {
+    for name in ["harvesters.nemo-1", "harvesters.nemo-2", "destinations.cdcs"] {
         assert!(table(name).contains("ca_bundle = \"[DIR]/old/certs/ca.pem\""), "{written}");
     }
     assert!(!written.contains("nemo-7"), "without a token it was no server of NexusLIMS");
@@ -206,7 +206,7 @@ fn certificates_in_the_settings_themselves_go_into_a_file() {
     assert!(answer.contains("left out, as by NexusLIMS: NX_CERT_BUNDLE holds certificates"), "{answer}");
     assert!(answer.contains("[DIR]/new/ca_bundle.pem"), "{answer}");
     let written = fs::read_to_string(sandbox.path("new/nexus.toml")).unwrap();
-    assert_eq!(written.matches("ca_bundle = \"ca_bundle.pem\"").count(), 2, "{written}");
+    assert_eq!(written.matches("ca_bundle = \"ca_bundle.pem\"").count(), 3, "{written}");
     assert_eq!(fs::read_to_string(sandbox.path("new/ca_bundle.pem")).unwrap(), format!("{pem}\n"));
 
     let sandbox = with_certificates("NX_CERT_BUNDLE=nonsense\n");

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction};
 use serde::Serialize;
 
-pub use sources::Sources;
+pub use sources::{Known, Sources};
 
 use crate::build::reserve_name;
 use crate::clock::Clock;

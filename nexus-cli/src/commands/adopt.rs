@@ -1,13 +1,14 @@
 //! `nexus adopt`: going on with a database that another program filled.
 
 use clap::Args;
-use nexus_core::adopt::{self, Adopted, Inheritance, Sources};
+use nexus_core::adopt::{self, Adopted, Inheritance, Known, Sources};
 use nexus_core::clock::SystemClock;
 use nexus_core::db::{Access, Database};
 use nexus_core::instrument::Instruments;
 use nexus_core::lock::{DatabaseLock, RunLock};
 use nexus_core::pipeline::{self, PipelineError};
 use nexus_core::writer::WriteError;
+use serde::Serialize;
 
 use crate::args::Global;
 use crate::commands::config;
@@ -40,7 +41,8 @@ pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
         let database = Database::open(&config.database.path, Access::Read).or_stop(ExitCode::CannotStart)?;
         database.require_head().or_stop(ExitCode::CannotStart)?;
         let found = adopt::inspect(database.read(), &routes).or_stop(ExitCode::Failed)?;
-        return show(global, &found);
+        let known = Sources::of(&config).known(database.read()).or_stop(ExitCode::Failed)?;
+        return show(global, &Shown { found, known });
     }
     let _run_lock = RunLock::try_acquire(&config.storage.data).map_err(|error| stop(error.into()))?;
     let _database_lock =
@@ -58,11 +60,21 @@ pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
     report(global, &adopted)
 }
 
-fn show(global: &Global, found: &Inheritance) -> Result<ExitCode, Stop> {
+/// What a dry run shows.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    found: Inheritance,
+    #[serde(flatten)]
+    known: Known,
+}
+
+fn show(global: &Global, shown: &Shown) -> Result<ExitCode, Stop> {
     if global.json {
-        output::json(found)?;
+        output::json(shown)?;
         return Ok(ExitCode::Done);
     }
+    let Shown { found, known } = shown;
     match &found.adopted_at {
         Some(at) => output::line(format!("adopted at {at} (UTC)")),
         None if found.sessions.is_empty() => output::line("there is nothing to adopt"),
@@ -72,12 +84,23 @@ fn show(global: &Global, found: &Inheritance) -> Result<ExitCode, Stop> {
         output::line(format!("  {count:>8} sessions {status}"));
     }
     for (destination, count) in &found.uploads {
-        let known = if found.not_configured.contains(destination) {
+        let word = if found.not_configured.contains(destination) {
             "; this destination is not in the configuration: its records are remembered, nothing is sent there"
         } else {
             ""
         };
-        output::line(format!("  {count:>8} records already at `{destination}`{known}"));
+        output::line(format!("  {count:>8} records already at `{destination}`{word}"));
+    }
+    for (harvester, count) in &known.harvesters {
+        output::line(format!(
+            "  {count:>8} sessions that harvester `{harvester}` knows by their usage events"
+        ));
+    }
+    for (base, count) in &known.elsewhere {
+        output::line(format!(
+            "  {count:>8} sessions of {base}, which is the address of no harvester: a harvest would bring those of a server \
+             that moved once more; put the address under its `aliases` first"
+        ));
     }
     Ok(ExitCode::Done)
 }

@@ -4,7 +4,10 @@
 //! `address` or alias is that base brings the event again, under its present address: it has to be known by its
 //! number then, or the session would be there twice.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Transaction, params};
+use serde::Serialize;
 
 use crate::api_address::ApiBase;
 use crate::config::Config;
@@ -25,6 +28,24 @@ impl Sources {
         Self(config.harvesters.iter().map(|table| (table.name.clone(), bases(table))).collect())
     }
 
+    /// Whose the sessions of the session log are, as far as their names tell.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn known(&self, conn: &Connection) -> rusqlite::Result<Known> {
+        let mut known = Known::default();
+        let mut statement = conn.prepare("SELECT DISTINCT session_identifier FROM session_log")?;
+        for session in statement.query_map([], |row| row.get(0))? {
+            let session: SessionId = session?;
+            if let Some((harvester, ..)) = self.of_session(&session) {
+                *known.harvesters.entry(harvester.clone()).or_default() += 1;
+            } else if let Some((base, _)) = session.as_str().split_once("usage_events/") {
+                *known.elsewhere.entry(base.to_owned()).or_default() += 1;
+            }
+        }
+        Ok(known)
+    }
+
     /// The harvester that knows a session, the event's number there, and how present its address is: 0 for
     /// `address` itself.
     fn of_session(&self, session: &SessionId) -> Option<(&HarvesterName, u64, usize)> {
@@ -35,6 +56,15 @@ impl Sources {
             bases.iter().enumerate().find_map(numbered)
         })
     }
+}
+
+/// Whose sessions there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// Sessions that a harvester of the configuration knows.
+    pub harvesters: BTreeMap<HarvesterName, u64>,
+    /// Sessions of usage events below addresses that no harvester has, by address.
+    pub elsewhere: BTreeMap<String, u64>,
 }
 
 /// What was claimed.

@@ -69,7 +69,7 @@ pub(super) fn import(file: &Path, copy_secrets: bool) -> Result<Imported, Stop> 
     importer.tables()?;
     let ca_bundle = importer.ca_bundle();
     importer.harvesters(ca_bundle.as_deref());
-    importer.destinations();
+    importer.destinations(ca_bundle.as_deref());
     importer.left_over();
     let Importer { lines, mut result, .. } = importer;
     result.text = lines.join("\n") + "\n";
@@ -235,7 +235,7 @@ impl Importer {
         }
     }
 
-    fn destinations(&mut self) {
+    fn destinations(&mut self, ca_bundle: Option<&str>) {
         let has =
             |importer: &Self, names: &[&str]| names.iter().all(|name| importer.values.contains_key(*name));
         let cdcs = has(self, &["NX_CDCS_URL", "NX_CDCS_TOKEN"]);
@@ -245,6 +245,9 @@ impl Importer {
             self.lines.push("priority = 100".to_owned());
             self.take_text("NX_CDCS_URL", "url");
             self.take_secret("NX_CDCS_TOKEN", "token");
+            if let Some(path) = ca_bundle {
+                self.text("ca_bundle", path);
+            }
             let owned = "NX_CDCS_USER_OWNED_RECORDS";
             if let Some(flag) = self.take(owned).and_then(|value| self.flag(owned, &value)) {
                 self.lines.push(format!("user_owned_records = {flag}"));
