@@ -5,6 +5,7 @@
 //! that delivers twice makes two records. Content is not checked against a schema: use a [`Fault`](crate::fault::Fault)
 //! for a refusal.
 
+mod content;
 mod records;
 mod templates;
 mod users;

@@ -299,3 +299,56 @@ fn a_held_request_is_carried_out_when_its_gate_says() {
         assert_eq!(asking.join().unwrap(), 201);
     });
 }
+
+#[test]
+fn cdcs_looks_into_content() {
+    let cdcs = FakeCdcs::start();
+    cdcs.put_record("a", 1, "<Experiment pid=\"p-1\"><id>session-42</id><n>7</n><x/><x/></Experiment>");
+    cdcs.put_record(
+        "b",
+        1,
+        "<nx:Experiment xmlns:nx=\"u\"><nx:id s=\"1\">session-42</nx:id></nx:Experiment>",
+    );
+    let titles = |query: Value| {
+        let body = json!({"query": query, "all": true});
+        let (status, found) = ask_cdcs(&cdcs, "POST", "/rest/data/query/", &body).unwrap();
+        let title = |row: &Value| row["title"].as_str().unwrap().to_owned();
+        (status, found.as_array().map(|rows| rows.iter().map(title).collect::<Vec<_>>()).unwrap_or_default())
+    };
+    for (query, expected) in [
+        (json!({"Experiment.id": "session-42"}), vec!["a"]),
+        (json!({"nx:Experiment.nx:id.#text": "session-42"}), vec!["b"]),
+        (json!({"Experiment.@pid": "p-1", "Experiment.n": 7}), vec!["a"]),
+        (json!({"Experiment.n": "7"}), vec![]),
+        (json!({"Experiment.x": ""}), vec![]),
+        (json!({"Experiment.id": "session"}), vec![]),
+    ] {
+        assert_eq!(
+            titles(query.clone()),
+            (200, expected.into_iter().map(str::to_owned).collect()),
+            "{query}"
+        );
+    }
+    assert_eq!(titles(json!({"$or": []})).0, 501);
+}
+
+#[test]
+fn cdcs_keeps_templates_and_their_versions() {
+    let cdcs = FakeCdcs::start();
+    let ask = |method: &str, target: &str, body: Value| ask_cdcs(&cdcs, method, target, &body).unwrap();
+    let schema = "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"/>";
+    let body = json!({"title": "T", "filename": "t.xsd", "content": schema});
+    let (status, made) = ask("POST", "/rest/template/global/", body.clone());
+    assert_eq!((status, made["content"].as_str()), (201, Some(schema)));
+    assert_eq!(ask("POST", "/rest/template/global/", body).0, 400, "the title is taken");
+    let (_, listed) = ask("GET", "/rest/template-version-manager/global/?title=T", Value::Null);
+    let path = format!("/rest/template-version-manager/{}/version/", listed[0]["id"]);
+    let (status, version) = ask("POST", &path, json!({"filename": "t.xsd", "content": schema}));
+    assert_eq!((status, cdcs.current_version("T")), (201, made["id"].as_u64()), "not yet current");
+    ask("PATCH", &format!("/rest/template/version/{}/current/", version["id"]), Value::Null);
+    assert_eq!(cdcs.current_version("T"), version["id"].as_u64());
+    assert_eq!(ask("POST", "/rest/template/global/", json!({"title": "U", "content": "<a/>"})).0, 400);
+    cdcs.add_account("ada", "adas", Role::Ordinary);
+    let refused = ask_whole(&cdcs.url(), "POST", "/rest/template/global/", "adas", "{}").unwrap();
+    assert_eq!(refused.0, 403);
+}

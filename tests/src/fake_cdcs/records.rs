@@ -4,7 +4,7 @@ use chrono::{Duration, TimeZone, Utc};
 use serde_json::{Value, json};
 
 use super::users::{Accounts, Role};
-use super::{PUBLIC_WORKSPACE, detail, message, number};
+use super::{PUBLIC_WORKSPACE, content, detail, message, number};
 use crate::http::{Request, Response};
 
 /// A stored record.
@@ -290,13 +290,14 @@ impl Records {
         Response::json(200, &Value::Array(shown.collect()))
     }
 
-    /// `POST rest/data/query/`: by title, templates, workspaces; the content query must be empty.
+    /// `POST rest/data/query/`: by title, templates, workspaces, content.
     pub(super) fn query(&self, accounts: &Accounts, user: u64, request: &Request) -> Response {
         let body = request.json().unwrap_or_default();
-        match &body["query"] {
-            Value::Null => return message(400, "Expected parameters not provided."),
-            query if query.as_object().is_some_and(serde_json::Map::is_empty) => {}
-            _ => return message(501, "this fake server does not look into content"),
+        let Some(content) = body["query"].as_object() else {
+            return message(400, "Expected parameters not provided.");
+        };
+        if content::fits("", content).is_none() {
+            return message(501, "this fake server does not know such a query");
         }
         let title = body["title"].as_str();
         if title.is_some_and(|title| title.contains('$')) {
@@ -310,6 +311,7 @@ impl Records {
         let hits = self.rows.iter().filter(|record| {
             may_read(accounts, user, record)
                 && title.is_none_or(|title| record.title == title)
+                && (content.is_empty() || content::fits(&record.content, content) == Some(true))
                 && templates.as_ref().is_none_or(|ids| ids.contains(&record.template))
                 && workspaces.as_ref().is_none_or(|ids| record.workspace.is_some_and(|id| ids.contains(&id)))
         });
