@@ -160,10 +160,11 @@ user_id = { env = "NX_LABARCHIVES_USER_ID" }
         let all = answer["notes"].as_array().unwrap();
         all.iter().find(|note| note["setting"] == name).map(|note| note["text"].as_str().unwrap().to_owned())
     };
-    assert_eq!(note("line 24").unwrap(), "is no NAME=VALUE and was skipped");
+    assert_eq!(note("line 25").unwrap(), "is no NAME=VALUE and was skipped");
     assert_eq!(note("NX_NEMO_ADDRESS_7").unwrap(), "left out, as by NexusLIMS: there is no NX_NEMO_TOKEN_7");
     assert!(note("NX_EMAIL_SMTP_HOST").unwrap().starts_with("no counterpart: nexus sends no mail"));
     assert!(note("NX_CDCS_TOKEN").unwrap().contains("must be set for nexus"));
+    assert!(note("NX_CDCS_USER_OWNED_RECORDS").unwrap().contains("nexus users link"));
     assert_eq!(note("NX_MYSTERY").unwrap(), "not known");
     assert_eq!(note("HOME_GROWN"), None);
     assert_eq!(answer["kept"], serde_json::json!(["[DIR]/old/nexuslims.db"]));

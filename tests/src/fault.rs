@@ -1,6 +1,7 @@
 //! What a fake server may do wrong, and to which requests.
 
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 /// One way to go wrong.
 #[derive(Debug, Clone)]
@@ -125,10 +126,11 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Waits until at least `count` requests have arrived at the gate.
+    /// Waits until at least `count` requests have arrived at the gate; two minutes at the most.
     pub fn wait_for_arrivals(&self, count: usize) {
-        let state = self.0.0.lock().unwrap();
-        drop(self.0.1.wait_while(state, |state| state.waiting < count).unwrap());
+        let (state, most) = (self.0.0.lock().unwrap(), Duration::from_mins(2));
+        let waited = self.0.1.wait_timeout_while(state, most, |state| state.waiting < count).unwrap();
+        assert!(!waited.1.timed_out(), "{} of {count} requests arrived at the gate", waited.0.waiting);
     }
 
     /// How many requests have arrived at the gate so far.

@@ -261,7 +261,7 @@ impl Lab {
         let build = &report.build;
         assert_eq!(build.planned, build.accounted(), "{report:?}");
         assert_eq!(
-            report.sessions.len() as u64 + build.not_reached + build.beyond_limit,
+            report.sessions.len() as u64 + build.lines_left_out + build.not_reached + build.beyond_limit,
             build.planned,
             "{report:?}"
         );

@@ -3,5 +3,7 @@
 
 #[path = "real_cdcs/delivery.rs"]
 mod delivery;
+#[path = "real_cdcs/fake.rs"]
+mod fake;
 #[path = "real_cdcs/site.rs"]
 mod site;

@@ -271,7 +271,7 @@ impl Records {
     /// `GET rest/admin/data/`: everything, for superusers.
     pub(super) fn list_all(&self, accounts: &Accounts, user: u64, request: &Request) -> Response {
         if accounts.role(user) != Role::Superuser {
-            return detail(403, "You do not have permission to perform this action.");
+            return message(403, "Only a superuser can use this feature.");
         }
         let title = request.parameter("title");
         let number = |name: &str| request.parameter(name).and_then(|value| value.parse::<u64>().ok());
@@ -282,10 +282,12 @@ impl Records {
                 && workspace.is_none_or(|id| record.workspace == Some(id))
                 && owner.is_none_or(|id| record.owner == id)
         });
-        Response::json(
-            200,
-            &json!(newest_first(hits).into_iter().map(|record| self.shown(record)).collect::<Vec<_>>()),
-        )
+        let shown = newest_first(hits).into_iter().map(|record| {
+            let mut shown = self.shown(record);
+            shown.as_object_mut().map(|record| record.remove("checksum"));
+            shown
+        });
+        Response::json(200, &Value::Array(shown.collect()))
     }
 
     /// `POST rest/data/query/`: by title, templates, workspaces; the content query must be empty.
@@ -338,6 +340,8 @@ impl Records {
         let record = found.ok_or_else(|| message(404, "Data not found."))?;
         if record.owner == user || accounts.role(user) == Role::Superuser {
             Ok(record)
+        } else if record.workspace.is_some() {
+            Err(message(403, "The user does not have the permission to write into this workspace."))
         } else {
             Err(message(403, "The user doesn't have enough rights to access this document."))
         }

@@ -52,6 +52,8 @@ fn what_a_refused_create_means() {
         (Fault::Truncate, TRANSIENT, maybe, "no answer from"),
         (Fault::Garbage, TRANSIENT, maybe, "JSON that cannot be read"),
         (json(201, r#"{"id": 7}"#), TRANSIENT, maybe, "does not show it"),
+        (Fault::Html(307), PERMANENT, none, "sends elsewhere"),
+        (Fault::Html(303), PERMANENT, maybe, "sends elsewhere"),
         (json(429, "{}"), limited, none, "asks for a pause (429)"),
         (Fault::Html(413), PERMANENT, none, "the record is too large for"),
         (json(401, r#"{"detail": "Invalid token."}"#), auth, none, "does not accept the token (401"),
@@ -186,6 +188,17 @@ impl nexus_tests::http::Service for Moved {
         let to = format!("{}{}", self.0, request.path.trim_start_matches('/'));
         nexus_tests::http::Response::html(301).with_header("Location", to)
     }
+}
+
+#[test]
+fn another_file_than_was_built_is_not_sent() {
+    let bench = Bench::new();
+    let delivery = bench.delivery("r", "one");
+    std::fs::write(delivery.record.path.as_path(), "<Experiment/>").unwrap();
+    let error = bench.carry(&delivery).unwrap_err();
+    assert_eq!((error.class, error.effect), (PERMANENT, Effect::None));
+    assert!(error.message.contains("is not the one that was built"), "{error}");
+    assert_eq!(bench.site.server.count("POST", "/rest/data/"), 1, "only the question");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Records that are given to their users.
 
 use nexus_core::delivery::{Class, State};
-use nexus_plugin_api::{Effect, FailureClass, Step};
+use nexus_plugin_api::{Effect, FailureClass, Found, Step};
 use nexus_tests::fake_cdcs::{Role, TOKEN};
 use nexus_tests::fault::{Fault, Rule};
 
@@ -108,6 +108,20 @@ fn the_gift_is_a_step_of_its_own() {
     let Ok(Step::Done(remote)) = bench.plugin().deliver(&bench.call(), &delivery) else { panic!("not done") };
     assert_eq!((remote.id.as_str(), bench.site.records()[0].owner), ("1", 2));
     assert_eq!(bench.site.server.count("PATCH", "/rest/data/1/change-owner/"), 1, "it was given already");
+}
+
+#[test]
+fn a_record_that_is_not_its_users_yet_is_not_complete() {
+    let bench = Bench::new();
+    bench.site.add_account("ada", "adas", Role::Ordinary);
+    let mut delivery = bench.delivery("r", "one");
+    delivery.external_ids.insert("cdcs".into(), "2".into());
+    bench.carry(&delivery).unwrap();
+    let bench = bench.with("user_owned_records", true);
+    assert!(matches!(bench.find(&delivery), Found::One(remote) if remote.content_sha256.is_none()));
+    bench.carry(&delivery).unwrap();
+    assert!(matches!(bench.find(&delivery), Found::One(remote) if remote.content_sha256.is_some()));
+    assert_eq!((bench.site.records().len(), bench.site.records()[0].owner), (1, 2));
 }
 
 #[test]

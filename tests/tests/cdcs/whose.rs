@@ -10,8 +10,8 @@ fn a_record_that_nexuslims_uploaded_is_changed_and_not_doubled() {
     let facility = Facility::new();
     facility.lab.sessions([1]);
     facility.build();
-    // NexusLIMS reads other metadata and gives no key along.
-    let theirs = facility.lab.record(1).unwrap().replace("magnification", "Magnification");
+    // NexusLIMS makes another record and gives no key along.
+    let theirs = facility.lab.record(1).unwrap().replace("<title>Experiment", "<title>Session");
     let id = facility.site.put_record(&facility.title(1), 1, &theirs);
     let (_, requests) = facility.run();
     let record = facility.the_record(1);

@@ -248,7 +248,16 @@ impl Importer {
             if let Some(path) = ca_bundle {
                 self.text("ca_bundle", path);
             }
-            self.take_flag("NX_CDCS_USER_OWNED_RECORDS", "user_owned_records");
+            let owned = "NX_CDCS_USER_OWNED_RECORDS";
+            if let Some(flag) = self.take(owned).and_then(|value| self.flag(owned, &value)) {
+                self.lines.push(format!("user_owned_records = {flag}"));
+                if flag {
+                    self.note(
+                        owned,
+                        "accounts are not looked up or made: `nexus users link` names each user's",
+                    );
+                }
+            }
             let published = "NX_CDCS_ASSIGN_TO_PUBLIC_WORKSPACE";
             if let Some(public) = self.take(published).and_then(|value| self.flag(published, &value)) {
                 self.text("workspace", if public { "public" } else { "none" });
@@ -268,12 +277,6 @@ impl Importer {
             self.take_secret("NX_LABARCHIVES_ACCESS_PASSWORD", "access_password");
             self.take_secret("NX_LABARCHIVES_USER_ID", "user_id");
             self.take_text("NX_LABARCHIVES_NOTEBOOK_ID", "notebook_id");
-        }
-    }
-
-    fn take_flag(&mut self, name: &str, key: &str) {
-        if let Some(flag) = self.take(name).and_then(|value| self.flag(name, &value)) {
-            self.lines.push(format!("{key} = {flag}"));
         }
     }
 

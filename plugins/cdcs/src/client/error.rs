@@ -199,7 +199,11 @@ fn of_status(
         (403, Some(said)) if said.framework && !said.text.contains("permission") => {
             ClientError::Credentials { url, status, said: said.text }
         }
-        (403, Some(said)) => ClientError::Right { url, one_record: !said.framework, said: said.text },
+        (403, Some(said)) => {
+            // The lists for superusers speak as the application does, and mean the account.
+            let one_record = !said.framework && !said.text.contains("superuser");
+            ClientError::Right { url, one_record, said: said.text }
+        }
         (403, None) => ClientError::Failed { url, status, said: "a web page".to_owned() },
         (404, Some(said)) => ClientError::NotFound { url, said: said.text },
         (404, None) => ClientError::NoSuchPage { url },
