@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::args::Options;
 use crate::backlog::{self, Backlog, Size};
 use crate::measure::{self, Cost};
-use crate::program::{Build, Nexus, NexusFacility};
+use crate::program::{Build, Ends, Nexus, NexusFacility};
 use crate::show;
 use crate::stand_in::StandIn;
 use crate::work::Work;
@@ -86,7 +86,8 @@ fn measure_backlog(options: &Options, nexus: &Nexus, work: &Work, sessions: usiz
             let build = Build { previews: options.previews, threads: *threads };
             let new = |name: &str| {
                 let folder = work.path(&format!("{name}-{sessions}-{threads}-{number}"));
-                NexusFacility::new(nexus, &stand_in, &backlog.sessions, &files, folder, build)
+                let ends = Ends::Files;
+                NexusFacility::new(nexus, &stand_in, ends, &backlog.sessions, &files, folder, build)
             };
             let facility = new("steps")?;
             for (step, costs) in STEPS.iter().zip(&mut runs.steps) {

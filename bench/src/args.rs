@@ -16,6 +16,8 @@ use clap::{Args, Parser, Subcommand};
   cargo run --release -p nexus-bench -- --sessions 10 --files 25
   cargo run --release -p nexus-bench -- --sessions 200 --peer-sessions 20 --previews
   cargo run --release -p nexus-bench -- --nexus-only --sessions 1000,10000 --threads 1,2
+  cargo run --release -p nexus-bench -- --killed
+  cargo run --release -p nexus-bench -- --beside --sessions 2000 --files 1
 
 Exit code: 0 the same work was done, 1 the programs differ, 2 it could not be measured."
 )]
@@ -76,6 +78,13 @@ pub struct Options {
     /// Measure nexus alone, on more than NexusLIMS could do.
     #[arg(long, conflicts_with_all = ["peer_sessions", "peer_timeout"])]
     pub nexus_only: bool,
+    /// Measure nothing: kill each program after two uploads of five sessions, run it again, and count what the
+    /// repository holds. With --nexus-only, of nexus alone.
+    #[arg(long)]
+    pub killed: bool,
+    /// Measure nexus alone: how fast one destination is served beside five that are not well.
+    #[arg(long, conflicts_with = "killed")]
+    pub beside: bool,
     /// Work in this folder instead of the system's one for temporary files.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,

@@ -1,5 +1,7 @@
 //! The stand-in servers: a scheduler and a repository, in this process.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use nexus_tests::fake_cdcs::FakeCdcs;
 use nexus_tests::fake_nemo::{FakeNemo, Person, UsageEvent, questions};
@@ -26,13 +28,24 @@ impl StandIn {
             nemo.add_tool(instrument.tool, instrument.name);
         }
         nemo.add_user(Person::new(USER_NUMBER, USER, "Jun", "Ito"));
+        let stand_in = Self { nemo, cdcs: FakeCdcs::start() };
+        stand_in.put(sessions);
+        stand_in
+    }
+
+    /// Puts these sessions into the scheduler; those that it has stay as they are.
+    pub fn put(&self, sessions: &[Session]) {
         for session in sessions {
             let length: TimeDelta = session.end - session.start;
             let event =
                 UsageEvent::new(session.number, session.instrument.tool, USER_NUMBER, session.start, length);
-            nemo.put_event(event.with_run_data(&questions(answer(session), &title(session))));
+            self.nemo.put_event(event.with_run_data(&questions(answer(session), &title(session))));
         }
-        Self { nemo, cdcs: FakeCdcs::start() }
+    }
+
+    /// What is in the repository: content by title.
+    pub fn records(&self) -> BTreeMap<String, String> {
+        self.cdcs.records().into_iter().map(|record| (record.title, record.content)).collect()
     }
 
     /// The scheduler's web page of a session, as NexusLIMS puts it into records.

@@ -76,6 +76,8 @@ pub enum Command {
     Config(commands::config::ConfigArgs),
     /// List, add, edit, remove, import and export instruments.
     Instruments(commands::instruments::InstrumentsArgs),
+    /// List harvesters, and follow a scheduler to its new address.
+    Harvesters(commands::harvesters::HarvestersArgs),
     /// Link users to their identifiers in other systems.
     Users(commands::users::UsersArgs),
     /// List, show, check, run, make and test plugins.

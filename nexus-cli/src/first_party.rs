@@ -10,6 +10,7 @@ pub fn catalogue() -> Catalogue {
         Arc::new(nexus_plugin_logbook::Logbook),
         Arc::new(nexus_plugin_nemo::Nemo),
         Arc::new(nexus_plugin_folder::Folder),
+        Arc::new(nexus_plugin_cdcs::Cdcs),
     ]);
     match std::env::current_exe() {
         Ok(program) => catalogue.with_plugin_host(vec![program.into(), "plugin-host".into()]),

@@ -74,6 +74,11 @@ fn a_dry_run_shows_what_is_there_and_changes_nothing() {
             "records already at `labarchives`; this destination is not in the configuration: its records are \
              remembered, nothing is sent there",
         ),
+        (
+            15,
+            "sessions of https://nemo.example.org/api/, which is the address of no harvester: a harvest would bring \
+             those of a server that moved once more; put the address under its `aliases` first",
+        ),
     ];
     let lines = lines.map(|(count, what)| format!("  {count:>8} {what}\n")).concat();
     assert_eq!(facility.nexus(["adopt", "--dry-run"]).done(), format!("not adopted yet\n{lines}"));
@@ -82,6 +87,7 @@ fn a_dry_run_shows_what_is_there_and_changes_nothing() {
     assert_eq!(json["sessions"]["TO_BE_BUILT"], 11);
     assert_eq!(json["uploads"], json!({ "cdcs": 2, "labarchives": 1 }));
     assert_eq!(json["not_configured"], json!(["labarchives"]));
+    assert_eq!(json["elsewhere"], json!({ "https://nemo.example.org/api/": 15 }));
     assert!(fs::read(&path).unwrap() == before);
 }
 
@@ -174,6 +180,26 @@ fn records_that_nexuslims_could_not_export_are_delivered_if_asked_for() {
     assert_eq!(facility.column(&rows), [json!(0), json!(0), json!(1)]);
     facility.run(4);
     assert_eq!(facility.column(&rows).len(), 3);
+}
+
+#[test]
+fn records_of_nexuslims_are_backfilled_as_they_are() {
+    let facility = facility();
+    facility.nexus(["adopt"]).done();
+    let id = format!("{NEMO}107");
+    let backfill = ["export", "backfill", "--destination", "cdcs", &id];
+    let missing = facility.nexus(backfill).code(4).stdout;
+    assert!(
+        missing.contains("NexusLIMS built its record, and the file is not in the records folder"),
+        "{missing}"
+    );
+    let record = "<?xml version='1.0'?><Experiment>of NexusLIMS</Experiment>";
+    facility.sandbox.write(&format!("data/records/uploaded/{UNEXPORTED}"), record);
+    facility.nexus(backfill).done();
+    facility.run(4);
+    let delivered = facility.sandbox.path("share/2026/Linden-SEM-222222").join(UNEXPORTED);
+    assert_eq!(fs::read_to_string(delivered).unwrap(), record);
+    assert_eq!(facility.status(&id), "COMPLETED");
 }
 
 #[test]

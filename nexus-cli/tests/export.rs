@@ -104,3 +104,167 @@ fn records_that_were_tampered_with_are_not_delivered_but_built_again() {
         assert!(fs::read_to_string(record(name)).unwrap().contains("</Experiment>"));
     }
 }
+
+/// Two sessions whose records the share refuses.
+fn refused() -> Facility {
+    let facility = Facility::with_two_sessions();
+    facility.sandbox.write("share/2024", "in the way");
+    facility.run(4);
+    facility
+}
+
+#[test]
+fn what_is_not_delivered_is_listed_with_the_reason() {
+    let facility = refused();
+    let table = facility.nexus(["export", "list"]).done();
+    assert!(table.contains("logbook:lab/1") && table.contains("logbook:lab/2"), "{table}");
+    assert!(table.contains(" failed "), "{table}");
+    let list = |options: &[&str]| {
+        let args = ["export", "list", "--json"].iter().chain(options);
+        facility.nexus(args).json()
+    };
+    let rows = list(&[]);
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    let row = &rows[0];
+    assert_eq!(
+        (&row["session"], &row["destination"], &row["state"], &row["failure_class"], &row["configured"]),
+        (&json!("logbook:lab/1"), &json!("share"), &json!("failed"), &json!("permanent"), &json!(true))
+    );
+    assert!(row["failure_text"].as_str().unwrap().contains("/share/2024"), "{row}");
+    let count = |options: &[&str]| list(options).as_array().unwrap().len();
+    assert_eq!(count(&["logbook:lab/2"]), 1);
+    assert_eq!(count(&["--class", "permanent"]), 2);
+    assert_eq!(count(&["--class", "auth"]), 0);
+    assert_eq!(count(&["--state", "due"]), 0);
+    assert_eq!(count(&["--since", "2100-01-01"]), 0);
+    assert_eq!(count(&["--destination", "elsewhere"]), 0);
+    let nonsense = facility.nexus(["export", "list", "--class", "bad luck"]).code(2);
+    assert!(nonsense.stderr.contains("rate_limited"), "{}", nonsense.stderr);
+}
+
+#[test]
+fn failures_are_tried_again_in_bulk() {
+    let facility = refused();
+    let due = "logbook:lab/1 → share: failed → due\nlogbook:lab/2 → share: failed → due\n";
+    let before = facility.dump();
+    assert_eq!(facility.nexus(["export", "retry", "--class", "permanent", "--dry-run"]).done(), due);
+    assert_eq!(facility.dump(), before, "a rehearsal changes nothing");
+    assert_eq!(facility.nexus(["export", "retry", "--class", "auth"]).done(), "no deliveries\n");
+    assert_eq!(facility.nexus(["export", "retry", "--since", "2100-01-01"]).done(), "no deliveries\n");
+    fs::remove_file(facility.sandbox.path("share/2024")).unwrap();
+    assert_eq!(facility.nexus(["export", "retry", "--destination", "share"]).done(), due);
+    assert_eq!(facility.run(0)["export"]["share"]["delivered"], 2);
+    assert_eq!(facility.nexus(["export", "list"]).done(), "no deliveries\n");
+    let all = facility.nexus(["export", "list", "--all", "--json"]).json();
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    assert_eq!(facility.nexus(["export", "retry", "--destination", "share"]).done(), "no deliveries\n");
+    facility.nexus(["export", "retry"]).code(2);
+}
+
+#[test]
+fn what_nobody_can_tell_is_tried_again_only_by_name() {
+    let facility = refused();
+    facility.sql("UPDATE nexus_delivery SET state = 'unknown' WHERE session_identifier = 'logbook:lab/2'");
+    assert_eq!(
+        facility.nexus(["export", "retry", "--destination", "share"]).done(),
+        "logbook:lab/1 → share: failed → due\n\
+         1 deliveries are unknown and were left alone: look there first, then name their sessions or `--class unknown`\n"
+    );
+    assert_eq!(
+        facility.nexus(["export", "retry", "--class", "unknown"]).done(),
+        "logbook:lab/2 → share: unknown → due\n"
+    );
+}
+
+#[test]
+fn deliveries_to_a_destination_that_was_taken_out_are_listed_and_can_be_given_up() {
+    let facility = refused();
+    facility.settings("[destinations.archive]\nplugin = \"folder\"\npath = \"archive\"\n").folder("archive");
+    let rows = facility.nexus(["export", "list", "--json"]).json();
+    assert_eq!((&rows[0]["configured"], &rows[0]["destination"]), (&json!(false), &json!("share")));
+    let table = facility.nexus(["export", "list"]).done();
+    assert!(table.contains("(not") && table.contains("never:"), "{table}");
+    let forget = ["export", "forget", "--destination", "share", "--all-open"];
+    assert_eq!(
+        facility.nexus(forget).done(),
+        "logbook:lab/1 → share: failed → not_wanted\nlogbook:lab/2 → share: failed → not_wanted\n"
+    );
+    assert_eq!(facility.nexus(forget).done(), "no deliveries\n");
+    assert_eq!(facility.nexus(["export", "list"]).done(), "no deliveries\n");
+}
+
+#[test]
+fn a_destination_that_was_added_later_gets_the_records_of_the_past() {
+    let facility = Facility::with_two_sessions();
+    facility.log(&[
+        "1,TEM,anna,2024-03-05 09:00,2024-03-05 11:00,Grains,yes,",
+        "2,SEM,bea,2024-03-06 10:00,2024-03-06 12:00,Fracture,yes,",
+        "3,SEM,bea,2024-03-07 10:00,2024-03-07 12:00,Refused,no,",
+    ]);
+    facility.run(0);
+    let archive = "[destinations.archive]\nplugin = \"folder\"\npath = \"archive\"\n";
+    facility.settings(&format!("{}{archive}", common::facility::SHARE)).folder("archive");
+    facility.run(0);
+    assert!(facility.files("archive").is_empty(), "a run alone sends nothing old");
+
+    let backfill = |options: &[&str]| {
+        facility.nexus(["export", "backfill", "--destination", "archive"].iter().chain(options))
+    };
+    let before = facility.dump();
+    assert_eq!(
+        backfill(&["--status", "COMPLETED", "--dry-run"]).done(),
+        "logbook:lab/1 → archive: the next run delivers it\n\
+         logbook:lab/2 → archive: the next run delivers it\n\
+         archive: 2 records to deliver, 0 deliveries were there already\n"
+    );
+    assert_eq!(facility.dump(), before, "a rehearsal changes nothing");
+    let told = backfill(&["logbook:lab/1", "logbook:lab/3", "nobody"]).code(4).stdout;
+    assert_eq!(
+        told,
+        "logbook:lab/1 → archive: the next run delivers it\n\
+         logbook:lab/3: there is no record of it\n\
+         nobody: there is no such session, or another program built it and `nexus adopt` was not said since\n\
+         archive: 1 records to deliver, 0 deliveries were there already\n"
+    );
+    assert_eq!(facility.run(0)["export"]["archive"]["delivered"], 1);
+    let one = backfill(&["--instrument", "SEM"]).done();
+    assert!(one.ends_with("archive: 1 records to deliver, 0 deliveries were there already\n"), "{one}");
+    facility.run(0);
+    assert_eq!(facility.files("archive"), facility.files("share"));
+    assert_eq!(
+        backfill(&["--status", "COMPLETED"]).done(),
+        "archive: 0 records to deliver, 2 deliveries were there already\n"
+    );
+    assert_eq!(facility.statuses()["logbook:lab/1"], "COMPLETED");
+    facility.nexus(["export", "backfill", "--destination", "archve", "--status", "COMPLETED"]).refused(
+        2,
+        "error: there is no [destinations.archve] in the configuration\n  hint: `nexus config show` names them all",
+    );
+}
+
+#[test]
+fn a_destination_that_moved_gets_its_old_records_by_backfill() {
+    let facility = Facility::with_two_sessions();
+    facility.run(0);
+    let elsewhere = common::facility::SHARE.replace("\"share\"", "\"elsewhere\"");
+    facility.settings(&elsewhere).folder("elsewhere");
+    facility.run(0);
+    assert!(facility.files("elsewhere").is_empty());
+    facility.nexus(["export", "backfill", "--destination", "share", "--status", "COMPLETED"]).done();
+    facility.run(0);
+    assert_eq!(facility.files("elsewhere"), facility.files("share"));
+}
+
+#[test]
+fn under_all_a_session_is_completed_when_what_is_missing_is_given_up() {
+    let facility = Facility::with_two_sessions();
+    let archive =
+        "[destinations.archive]\nplugin = \"folder\"\npath = \"archive\"\n[export]\nstrategy = \"all\"\n";
+    facility.settings(&format!("{}{archive}", common::facility::SHARE)).folder("archive");
+    facility.sandbox.write("archive/2024", "in the way");
+    facility.run(4);
+    assert_eq!(facility.status("logbook:lab/1"), "BUILT_NOT_EXPORTED");
+    facility.nexus(["export", "forget", "logbook:lab/1", "--destination", "archive"]).done();
+    assert_eq!(facility.status("logbook:lab/1"), "COMPLETED");
+    assert_eq!(facility.status("logbook:lab/2"), "BUILT_NOT_EXPORTED");
+}

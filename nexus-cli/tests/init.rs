@@ -81,6 +81,7 @@ NX_DB_PATH="nexuslims.db"
 NX_CDCS_TOKEN=s3cret-cdcs
 NX_CDCS_URL=https://cdcs.example.org
 NX_CDCS_USER_OWNED_RECORDS=True
+NX_CDCS_ASSIGN_TO_PUBLIC_WORKSPACE=false
 NX_FILE_STRATEGY=inclusive
 NX_IGNORE_PATTERNS='["*.mib", "*.tmp"]'
 NX_FILE_DELAY_DAYS=1.5
@@ -144,6 +145,7 @@ priority = 100
 url = "https://cdcs.example.org"
 token = { env = "NX_CDCS_TOKEN" }
 user_owned_records = true
+workspace = "none"
 
 [destinations.labarchives]
 plugin = "labarchives"
@@ -158,16 +160,59 @@ user_id = { env = "NX_LABARCHIVES_USER_ID" }
         let all = answer["notes"].as_array().unwrap();
         all.iter().find(|note| note["setting"] == name).map(|note| note["text"].as_str().unwrap().to_owned())
     };
-    assert_eq!(note("line 24").unwrap(), "is no NAME=VALUE and was skipped");
+    assert_eq!(note("line 25").unwrap(), "is no NAME=VALUE and was skipped");
     assert_eq!(note("NX_NEMO_ADDRESS_7").unwrap(), "left out, as by NexusLIMS: there is no NX_NEMO_TOKEN_7");
     assert!(note("NX_EMAIL_SMTP_HOST").unwrap().starts_with("no counterpart: nexus sends no mail"));
     assert!(note("NX_CDCS_TOKEN").unwrap().contains("must be set for nexus"));
+    assert!(note("NX_CDCS_USER_OWNED_RECORDS").unwrap().contains("nexus users link"));
     assert_eq!(note("NX_MYSTERY").unwrap(), "not known");
     assert_eq!(note("HOME_GROWN"), None);
     assert_eq!(answer["kept"], serde_json::json!(["[DIR]/old/nexuslims.db"]));
     assert_eq!(fs::read(sandbox.path("old/nexuslims.db")).unwrap(), b"not to be touched");
     assert!(!sandbox.path("old/instruments").exists(), "the instruments' folder is not ours to make");
     assert!(!written.contains("s3cret") && !outcome.stdout.contains("s3cret"));
+}
+
+/// A `.env` file with two servers, and these lines.
+fn with_certificates(lines: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let servers = "NX_NEMO_ADDRESS_2=https://other.example.org/api/\nNX_NEMO_TOKEN_2=s3cret\n";
+    sandbox.write("old/.env", format!("{ENV}{servers}{lines}"));
+    sandbox
+}
+
+#[test]
+fn every_server_is_a_harvester_that_trusts_the_same_certificates() {
+    let sandbox = with_certificates("NX_CERT_BUNDLE_FILE=certs/ca.pem\n");
+    sandbox.nexus(["init", "new", "--from-env", "old/.env"]).code(0);
+    let written = fs::read_to_string(sandbox.path("new/nexus.toml")).unwrap();
+    let dir = sandbox.path("").canonicalize().unwrap();
+    let written = written.replace(dir.to_str().unwrap(), "[DIR]");
+    let table = |name: &str| {
+        let begins = written.find(&format!("[{name}]")).unwrap();
+        written[begins..].split("\n\n").next().unwrap().to_owned()
+    };
+    for name in ["harvesters.nemo-1", "harvesters.nemo-2", "destinations.cdcs"] {
+        assert!(table(name).contains("ca_bundle = \"[DIR]/old/certs/ca.pem\""), "{written}");
+    }
+    assert!(!written.contains("nemo-7"), "without a token it was no server of NexusLIMS");
+}
+
+#[test]
+fn certificates_in_the_settings_themselves_go_into_a_file() {
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+    let sandbox = with_certificates(&format!("NX_CERT_BUNDLE=\"{pem}\"\nNX_CERT_BUNDLE_FILE=certs/ca.pem\n"));
+    let answer = sandbox.nexus(["init", "new", "--from-env", "old/.env", "--json"]).code(0).stdout;
+    assert!(answer.contains("left out, as by NexusLIMS: NX_CERT_BUNDLE holds certificates"), "{answer}");
+    assert!(answer.contains("[DIR]/new/ca_bundle.pem"), "{answer}");
+    let written = fs::read_to_string(sandbox.path("new/nexus.toml")).unwrap();
+    assert_eq!(written.matches("ca_bundle = \"ca_bundle.pem\"").count(), 3, "{written}");
+    assert_eq!(fs::read_to_string(sandbox.path("new/ca_bundle.pem")).unwrap(), format!("{pem}\n"));
+
+    let sandbox = with_certificates("NX_CERT_BUNDLE=nonsense\n");
+    let answer = sandbox.nexus(["init", "new", "--from-env", "old/.env"]).code(0).stdout;
+    assert!(answer.contains("left out: it holds no certificate"), "{answer}");
+    assert!(!fs::read_to_string(sandbox.path("new/nexus.toml")).unwrap().contains("ca_bundle"));
 }
 
 #[cfg(unix)]

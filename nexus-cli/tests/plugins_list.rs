@@ -71,7 +71,7 @@ fn plugins_of_the_configuration_are_asked_who_they_are() {
 fn a_plugin_that_cannot_be_had_is_listed_with_the_reason() {
     let sandbox = facility(
         "[destinations.gone]\ncommand = [\"./nothing\"]\n[destinations.text]\nlibrary = \"log.so\"\n\
-         [destinations.none]\nplugin = \"cdcs\"\n",
+         [destinations.none]\nplugin = \"nowhere\"\n",
     );
     sandbox.write("log.so", "no library");
     let lines = sandbox.nexus(["plugins", "list", "--json"]).json();
@@ -81,7 +81,10 @@ fn a_plugin_that_cannot_be_had_is_listed_with_the_reason() {
     };
     assert!(problem_of("destinations.gone").contains("nothing"), "{lines:#}");
     assert!(problem_of("destinations.text").contains("[DIR]/log.so"), "{lines:#}");
-    assert!(problem_of("destinations.none").contains("there is no destination plugin `cdcs`"), "{lines:#}");
+    assert!(
+        problem_of("destinations.none").contains("there is no destination plugin `nowhere`"),
+        "{lines:#}"
+    );
 }
 
 #[test]
@@ -134,7 +137,7 @@ fn what_is_no_plugin_is_refused_by_name() {
     let sandbox = facility(STORE);
     sandbox.write("text.txt", "");
     for (word, code, part) in [
-        ("nosuch", 2, "there is no plugin `nosuch`; there are: logbook, nemo, folder"),
+        ("nosuch", 2, "there is no plugin `nosuch`; there are: logbook, nemo, folder, cdcs"),
         ("./nosuch.so", 2, "`./nosuch.so`: No such file"),
         ("text.txt", 2, "`text.txt` is neither a shared library nor a program nor a Python file"),
         ("plugins/", 2, "is not a file"),
@@ -149,7 +152,7 @@ fn what_is_no_plugin_is_refused_by_name() {
 
 #[test]
 fn every_instance_is_asked_whether_it_could_work() {
-    let sandbox = facility(&format!("{STORE}mood = \"bad\"\n[destinations.gone]\nplugin = \"cdcs\"\n"));
+    let sandbox = facility(&format!("{STORE}mood = \"bad\"\n[destinations.gone]\nplugin = \"nowhere\"\n"));
     sandbox.write("log.csv", "id,instrument,start,end\n");
     let outcome = sandbox.nexus(["plugins", "check", "--json"]).code(3);
     let report: Value = serde_json::from_str(&outcome.stdout).unwrap();

@@ -16,7 +16,7 @@ fn facility() -> Sandbox {
         "nexus.toml",
         "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"instruments\"\ndata = \"data\"\n\
          [destinations.store]\ncommand = [\"python3\", \"plugins/enrol.py\"]\n\
-         token = { value = \"s3cret-token\" }\n[destinations.broken]\nplugin = \"cdcs\"\n",
+         token = { value = \"s3cret-token\" }\n[destinations.broken]\nplugin = \"nowhere\"\n",
     );
     sandbox.write("plugins/enrol.py", include_str!("plugins/enrol.py"));
     sandbox
@@ -127,6 +127,6 @@ fn an_action_that_writes_wants_the_lock_of_a_run() {
 fn a_plugin_that_cannot_be_opened_is_named() {
     let sandbox = facility();
     let outcome = sandbox.nexus(["plugins", "run", "broken", "enrol"]).code(3);
-    assert!(outcome.stderr.contains("there is no destination plugin `cdcs`"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("there is no destination plugin `nowhere`"), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("store"), "{}", outcome.stderr);
 }

@@ -114,8 +114,17 @@ fn a_delivery_that_failed_says_why() {
     facility.sandbox.write("share/2024", "in the way");
     facility.run(4);
     let text = facility.nexus(["sessions", "show", "logbook:lab/1"]).done();
-    let line = text.lines().find(|line| line.starts_with("share")).unwrap();
-    assert!(line.contains("failed, failure permanent, because: ") && line.contains("/share/2024"), "{line}");
+    let told: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("share")).take(4).collect();
+    assert_eq!(told[0], "share        failed");
+    assert!(
+        told[1].trim_start().starts_with("failed (permanent): ") && told[1].contains("/share/2024"),
+        "{text}"
+    );
+    assert!(told[2].trim_start().starts_with("tries: 1, last at 20"), "{text}");
+    assert_eq!(
+        told[3].trim_start(),
+        "next: when the configuration or the record changes, or by `nexus export retry`"
+    );
     assert!(text.contains("status       BUILT_NOT_EXPORTED\n"), "{text}");
 }
 
@@ -148,12 +157,16 @@ fn a_session_without_a_record_can_be_tried_again_and_one_with_a_record_cannot() 
 #[test]
 fn deliveries_are_retried_and_forgotten_as_their_state_allows() {
     let facility = facility();
-    let retry = facility.nexus(["export", "retry", "logbook:lab/1"]).code(4).stdout;
+    let retry = ["export", "retry", "logbook:lab/1", "--destination", "share"];
+    let retry = facility.nexus(retry).code(4).stdout;
     assert_eq!(retry, "logbook:lab/1 → share: stays delivered: the destination holds the record already\n");
     let forget = ["export", "forget", "logbook:lab/1", "--destination", "share"];
     assert_eq!(facility.nexus(forget).done(), "logbook:lab/1 → share: delivered → not_wanted\n");
     let none = facility.nexus(["export", "retry", "logbook:lab/2"]).code(4).stdout;
-    assert_eq!(none, "logbook:lab/2: there is no such delivery\n");
+    assert_eq!(
+        none,
+        "logbook:lab/2: there is no such delivery; `nexus export list logbook:lab/2 --all` shows what there is\n"
+    );
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //!
 //! Until somebody says `nexus adopt`, a run on such a database changes nothing. Adopting remembers every
 //! session with its status, and turns the peer's successful uploads into deliveries, so that none of its
-//! records is delivered a second time.
+//! records is delivered a second time. Sessions that a configured harvester knows become its own.
+
+mod sources;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +12,8 @@ use std::fs;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction};
 use serde::Serialize;
+
+pub use sources::{Known, Sources};
 
 use crate::build::reserve_name;
 use crate::clock::Clock;
@@ -51,6 +55,10 @@ impl Inheritance {
 pub struct Adopted {
     /// Sessions remembered.
     pub sessions: u64,
+    /// Sessions that a harvester of the configuration knows, under its present or a former address.
+    pub claimed: u64,
+    /// Sessions of an event that is another session already: the server had another address meanwhile.
+    pub twice: Vec<SessionId>,
     /// Deliveries of the peer.
     pub deliveries: u64,
     /// Records of the peer that will be delivered.
@@ -133,6 +141,7 @@ pub fn adopt(
     routes: &Routes,
     folders: &Folders,
     instruments: &Instruments,
+    sources: &Sources,
     deliver_missing: bool,
     clock: &dyn Clock,
 ) -> Result<Adopted, WriteError> {
@@ -153,6 +162,8 @@ pub fn adopt(
         }
         adopted.sessions += 1;
     }
+    let claimed = sources::claim(tx, sources)?;
+    (adopted.claimed, adopted.twice) = (claimed.sessions, claimed.twice);
     let mut last = 0;
     loop {
         let page = UploadLog::after(tx, last, 1000)?;
@@ -205,25 +216,10 @@ fn deliver(
         if state.content_sha256.is_some() {
             continue;
         }
-        let Some(session) = session::load(tx, &id, instruments)? else {
+        let Some(hash) = take_record(tx, &id, folders, instruments, now)? else {
             adopted.records_missing.push(id);
             continue;
         };
-        let name = reserve_name(tx, &session)?;
-        let Some(bytes) = folders.find_record(&name).and_then(|path| fs::read(path).ok()) else {
-            adopted.records_missing.push(id);
-            continue;
-        };
-        let hash = sha256_hex(&bytes);
-        let facts = session_state::BuildFacts {
-            content_sha256: hash.clone(),
-            file_sha256: hash.clone(),
-            file_size: bytes.len() as u64,
-            file_count: 0,
-            built_at: UtcTime::new(now),
-            built_by: "NexusLIMS".to_owned(),
-        };
-        session_state::built(tx, &id, &facts)?;
         for route in routes.destinations.iter() {
             let known = table::load(tx, &id, &route.name)?;
             let row = known.clone().unwrap_or_else(|| Delivery::new(id.clone(), route.name.clone(), now));
@@ -234,4 +230,30 @@ fn deliver(
         adopted.to_deliver += 1;
     }
     Ok(())
+}
+
+/// Takes on a record that the peer built, as it is; answers its hash, or `None` if its file is not there.
+pub(crate) fn take_record(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    folders: &Folders,
+    instruments: &Instruments,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, WriteError> {
+    let Some(session) = session::load(tx, id, instruments)? else { return Ok(None) };
+    let name = reserve_name(tx, &session)?;
+    let Some(bytes) = folders.find_record(&name).and_then(|path| fs::read(path).ok()) else {
+        return Ok(None);
+    };
+    let hash = sha256_hex(&bytes);
+    let facts = session_state::BuildFacts {
+        content_sha256: hash.clone(),
+        file_sha256: hash.clone(),
+        file_size: bytes.len() as u64,
+        file_count: 0,
+        built_at: UtcTime::new(now),
+        built_by: "NexusLIMS".to_owned(),
+    };
+    session_state::built(tx, id, &facts)?;
+    Ok(Some(hash))
 }

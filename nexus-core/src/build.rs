@@ -44,7 +44,7 @@ use crate::ids::SessionId;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::HarvesterInstance;
-use crate::report::{BuildCounts, Progress, SessionResult};
+use crate::report::{BuildCounts, Lines, Progress, SessionResult};
 use crate::session::Session;
 use crate::session_state;
 use crate::stop::StopFlag;
@@ -125,14 +125,24 @@ pub struct Builder<'a> {
 pub struct BuildReport {
     /// Counts.
     pub counts: BuildCounts,
-    /// One line per session, as many as a report holds.
-    pub sessions: Vec<SessionResult>,
+    /// A line for each session, as many as a report holds.
+    pub lines: Lines,
     /// What somebody should look at.
     pub needs_person: Vec<String>,
     /// What is worth knowing.
     pub warnings: Vec<String>,
     /// By reason: how many sessions wait, and what is known of the first.
     troubles: BTreeMap<String, (u64, String)>,
+}
+
+impl BuildReport {
+    /// Says each trouble that sessions share, once.
+    fn tell_troubles(&mut self) {
+        let troubles = std::mem::take(&mut self.troubles).into_iter();
+        self.needs_person.extend(
+            troubles.map(|(reason, (count, detail))| format!("{reason} ({}): {detail}", waiting(count))),
+        );
+    }
 }
 
 /// A commit that is on its way.
@@ -166,10 +176,7 @@ impl Builder<'_> {
         let done = self.work_off(backlog, &report, &mut notices);
         let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
         notices.tell(&mut report.needs_person, &mut report.warnings);
-        let troubles = std::mem::take(&mut report.troubles).into_iter();
-        report.needs_person.extend(
-            troubles.map(|(reason, (count, detail))| format!("{reason} ({}): {detail}", waiting(count))),
-        );
+        report.tell_troubles();
         done.map(|()| report)
     }
 
@@ -179,17 +186,17 @@ impl Builder<'_> {
         report: &Mutex<BuildReport>,
         notices: &mut Notices,
     ) -> Result<(), WriteError> {
+        let all = backlog.len() as u64;
         {
             let counts = &mut lock(report).counts;
-            counts.planned = backlog.len() as u64;
+            counts.planned = all;
             counts.broken = backlog.broken.len() as u64;
         }
-        (self.progress)(Progress::Backlog(backlog.len() as u64));
-        let mut files = Files::of(&backlog, self);
+        (self.progress)(Progress::Backlog(all));
+        let mut files = Files::of(backlog.places, self);
         for text in backlog.broken.into_iter().chain(backlog.not_to_be_built) {
             notices.add(text);
         }
-        let all = backlog.suspects.len() + backlog.others.len();
         if all == 0 {
             return Ok(());
         }
@@ -294,7 +301,10 @@ impl Builder<'_> {
         report: &Mutex<BuildReport>,
         notices: &mut Notices,
     ) -> Result<Vec<Job>, WriteError> {
-        let (mut planned, beyond) = plan::within_limit(plan::plan(self, page, files, notices)?, left);
+        let asked = page.len();
+        let planned = plan::plan(self, page, files, notices)?;
+        lock(report).counts.removed_meanwhile(asked - planned.len());
+        let (mut planned, beyond) = plan::within_limit(planned, left);
         lock(report).counts.beyond_limit += beyond;
         plan::reserve_names(self, &mut planned)?;
         let mut jobs = Vec::new();
@@ -357,12 +367,21 @@ impl Builder<'_> {
         notices: &mut Notices,
     ) -> Result<(), WriteError> {
         let reason = with_causes(error);
-        for entry in entries {
-            notices.waits(&reason);
-            let pending = self.wait(&entry.session, "no folder for records", &reason, Told::No);
-            self.take_notes(vec![pending], report)?;
+        let mut entries = entries.into_iter();
+        loop {
+            let page: Vec<Entry> = entries.by_ref().take(PAGE).collect();
+            if page.is_empty() {
+                return Ok(());
+            }
+            let (asked, known) = (page.len(), plan::remembered(self, page)?);
+            lock(report).counts.removed_meanwhile(asked - known.len());
+            let wait = |known: &plan::Known| {
+                notices.waits(&reason);
+                self.wait(&known.session, "no folder for records", &reason, Told::No)
+            };
+            let pending = known.iter().map(wait).collect();
+            self.take_notes(pending, report)?;
         }
-        Ok(())
     }
 }
 

@@ -263,6 +263,9 @@ fn destination(name: &str, table: &Checked, settings: PluginSettings) -> Destina
         carrier: carrier(table),
         priority: as_integer(table.get("priority")),
         after: as_texts(table.get("after")).into_iter().map(DestinationName::from).collect(),
+        concurrency: table.get("concurrency").map(|concurrency| as_integer(Some(concurrency))),
+        interval: as_duration(table.get("interval")),
+        settle: table.get("settle").map(|settle| as_duration(Some(settle))),
         settings,
     }
 }

@@ -8,6 +8,7 @@ mod attempt;
 mod bell;
 mod context;
 mod outcome;
+mod pace;
 mod queue;
 
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub use bell::Bell;
 pub(crate) use outcome::{Moment, write_down};
 pub use outcome::{Route, Routes, settle_session};
 
+use self::pace::Pace;
+use self::queue::Claimed;
 use crate::clock::Clock;
 use crate::delivery::{Class, TargetFacts};
 use crate::folders::Folders;
@@ -78,6 +81,7 @@ struct Desk<'a> {
     target: TargetFacts,
     /// Destinations it waits for.
     after: &'a [DestinationName],
+    pace: Pace,
     tally: Mutex<Tally>,
     failures_in_a_row: AtomicU32,
 }
@@ -100,7 +104,7 @@ impl Exporter<'_> {
             return Ok(tally);
         }
         let target = match destination.target() {
-            Ok(target) => TargetFacts::from(&target),
+            Ok(target) => TargetFacts::from(&target).settling(destination.settle),
             Err(error) => {
                 let error = error.told();
                 queue::note_destination(self, &destination.name, None, Some(error.clone()))?;
@@ -118,10 +122,11 @@ impl Exporter<'_> {
             destination,
             target,
             after: self.routes.after(&destination.name),
+            pace: Pace::of(destination.interval),
             tally: Mutex::default(),
             failures_in_a_row: AtomicU32::new(0),
         };
-        let workers = if desk.target.can_find { destination.at_once.unwrap_or(WORKERS) } else { 1 };
+        let workers = workers(desk.target.can_find, destination.at_once, destination.concurrency);
         let ended = std::thread::scope(|scope| {
             let others: Vec<_> = (1..workers).map(|_| scope.spawn(|| desk.serve())).collect();
             let mut ended = desk.serve();
@@ -164,6 +169,12 @@ impl Exporter<'_> {
     }
 }
 
+/// How many deliveries to a destination are under way at the same time; `wanted` is what the configuration says.
+fn workers(can_find: bool, processes: Option<usize>, wanted: Option<usize>) -> usize {
+    let natural = if can_find { processes.unwrap_or(WORKERS) } else { 1 };
+    wanted.unwrap_or(natural).min(processes.unwrap_or(usize::MAX)).max(1)
+}
+
 impl Desk<'_> {
     /// One worker: claims, attempts, until nothing is left or somebody said stop.
     fn serve(&self) -> Result<(), WriteError> {
@@ -177,8 +188,7 @@ impl Desk<'_> {
             if quiet && !self.after.is_empty() {
                 queue::release_all(exporter, &self.destination.name)?;
             }
-            let page = if self.target.can_find { PAGE } else { 1 };
-            let claimed = queue::claim(exporter, self.destination, &self.target, page)?;
+            let Some(claimed) = self.claim()? else { return Ok(()) };
             if !claimed.told.is_empty() {
                 self.with_tally(|tally| tally.needs_person.extend(claimed.told));
             }
@@ -198,6 +208,26 @@ impl Desk<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes what is due, when the destination's pace allows it; `None` if the run ends before that.
+    fn claim(&self) -> Result<Option<Claimed>, WriteError> {
+        let exporter = self.exporter;
+        let claim = |limit| queue::claim(exporter, self.destination, &self.target, limit);
+        let Some(turn) = self.pace.turn() else {
+            return claim(if self.target.can_find { PAGE } else { 1 }).map(Some);
+        };
+        if !queue::is_anything_due(exporter, &self.destination.name)? {
+            return Ok(Some(Claimed::default()));
+        }
+        if !turn.wait(exporter.clock, exporter.until, &|| self.is_over()) {
+            return Ok(None);
+        }
+        let claimed = claim(1)?;
+        if !claimed.claims.is_empty() {
+            turn.begun(exporter.clock.now());
+        }
+        Ok(Some(claimed))
     }
 
     /// Waits until a delivery whose end is unclear may be asked for; false if there is none worth waiting for.
@@ -258,4 +288,25 @@ pub(crate) struct Claim {
     delivery: crate::delivery::Delivery,
     effects: Vec<crate::delivery::Effect>,
     facts: context::Facts,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::workers;
+
+    #[test]
+    fn workers_are_as_many_as_asked_for_and_never_more_than_processes() {
+        for (can_find, processes, wanted, expected) in [
+            (true, None, None, 4),
+            (false, None, None, 1),
+            (true, Some(2), None, 2),
+            (false, Some(2), None, 1),
+            (true, None, Some(9), 9),
+            (false, None, Some(3), 3),
+            (true, Some(2), Some(9), 2),
+            (true, Some(2), Some(1), 1),
+        ] {
+            assert_eq!(workers(can_find, processes, wanted), expected, "{can_find} {processes:?} {wanted:?}");
+        }
+    }
 }

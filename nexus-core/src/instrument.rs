@@ -5,6 +5,7 @@
 
 mod check;
 mod display;
+pub mod rebase;
 mod table;
 mod usage;
 

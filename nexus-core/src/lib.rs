@@ -10,6 +10,8 @@
 
 pub mod activity;
 pub mod adopt;
+pub mod api_address;
+pub mod backfill;
 pub mod build;
 pub mod builder;
 mod causes;

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
-use crate::delivery::{Delivery, table};
+use crate::delivery::{Class, Delivery, Hold, Origin, State, table};
 use crate::event::{self, Event};
 use crate::ids::SessionId;
 use crate::meta;
@@ -107,21 +107,27 @@ pub struct DeliveryLine {
     /// Destination.
     pub destination: String,
     /// State.
-    pub state: String,
-    /// Attempts so far.
-    pub attempt: i64,
+    pub state: State,
+    /// What a held one waits for.
+    pub held_for: Option<Hold>,
+    /// Attempts since the record last changed or a person last asked.
+    pub attempt: u32,
+    /// When the last attempt was begun (UTC).
+    pub tried_at: Option<String>,
     /// Remote id, if any.
     pub remote_id: Option<String>,
     /// Link, if any.
     pub remote_url: Option<String>,
     /// Class of the last failure.
-    pub failure_class: Option<String>,
+    pub failure_class: Option<Class>,
     /// Text of the last failure.
     pub failure_text: Option<String>,
     /// Not tried before (UTC).
     pub not_before: Option<String>,
+    /// Whether an earlier attempt may have left something behind: the destination is asked before anything is made.
+    pub in_doubt: bool,
     /// Who delivered it: `nexus` or `peer`.
-    pub origin: String,
+    pub origin: Origin,
 }
 
 /// One upload log row.
@@ -349,14 +355,42 @@ impl From<Delivery> for DeliveryLine {
     fn from(row: Delivery) -> Self {
         Self {
             destination: row.destination.to_string(),
-            state: row.state.to_string(),
-            attempt: row.attempt.into(),
+            state: row.state,
+            held_for: row.held_for,
+            attempt: row.attempt,
+            tried_at: row.intent_at.map(|at| UtcTime::new(at).to_string()),
             remote_id: row.remote_id,
             remote_url: row.remote_url,
-            failure_class: row.failure_class.map(|class| class.to_string()),
+            failure_class: row.failure_class,
             failure_text: row.failure_text,
             not_before: row.not_before.map(|at| UtcTime::new(at).to_string()),
-            origin: row.origin.to_string(),
+            in_doubt: row.absent_after.is_some(),
+            origin: row.origin,
+        }
+    }
+}
+
+impl DeliveryLine {
+    /// When it is tried again, or what it waits for; `None`: nothing more is to happen. `configured`: whether
+    /// the configuration names its destination.
+    pub fn next(&self, configured: bool) -> Option<String> {
+        match (self.state, self.held_for) {
+            (State::Delivered | State::NotWanted, _) => None,
+            _ if !configured => Some("never: its destination is not configured".to_owned()),
+            (State::Due, _) => Some(match &self.not_before {
+                Some(at) => format!("next run after {at} (UTC)"),
+                None => "next run".to_owned(),
+            }),
+            (State::InFlight, _) => Some("under way, or asked about by the next run".to_owned()),
+            (State::Held, Some(Hold::After)) => Some("after the destinations it links to".to_owned()),
+            (State::Held, Some(Hold::Moved)) => Some("if `nexus export backfill` asks for it".to_owned()),
+            (State::Held, _) => Some("if `nexus adopt --deliver-missing` asks for it".to_owned()),
+            (State::Failed, _) => {
+                Some("when the configuration or the record changes, or by `nexus export retry`".to_owned())
+            }
+            (State::Unknown, _) => {
+                Some("look there, then `nexus export retry` or `nexus export forget`".to_owned())
+            }
         }
     }
 }

@@ -338,13 +338,9 @@ impl Run<'_> {
         progress: &(dyn Fn(Progress<'_>) + Sync),
         report: &mut RunReport,
     ) -> Result<(), WriteError> {
-        let mut built = self.builder(bell, progress).run()?;
-        // Their zones differ: it is the instant that counts.
-        built.sessions.sort_by_cached_key(|line| {
-            (chrono::DateTime::parse_from_rfc3339(&line.end).ok(), line.session.clone())
-        });
+        let built = self.builder(bell, progress).run()?;
         report.build = built.counts;
-        report.sessions = built.sessions;
+        (report.sessions, report.build.lines_left_out) = built.lines.into_sorted();
         report.warnings.extend(built.warnings);
         report.needs_person.extend(built.needs_person);
         report.warnings.extend(self.facility.readers.failures());

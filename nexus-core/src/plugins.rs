@@ -33,5 +33,5 @@ pub use files::{FileError, Program};
 pub use groups::{Groups, Reaped};
 pub use harvester::HarvesterInstance;
 pub use instances::Plugins;
-pub use matching::{NoHarvester, harvester_of};
+pub use matching::{NoHarvester, harvester_of, harvester_table_of};
 pub use process::{Launch, ProcessPlugin, StartError};

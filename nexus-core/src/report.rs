@@ -19,7 +19,8 @@ pub struct RunReport {
     pub build: BuildCounts,
     /// Destinations, by name.
     pub export: BTreeMap<DestinationName, ExportCounts>,
-    /// One line per session that was looked at, in the order of their end.
+    /// One line per session that was looked at, in the order of their end, up to [`MOST_LINES`]. If there are more,
+    /// those that were built are left out first.
     pub sessions: Vec<SessionResult>,
     /// What is worth knowing and asks for nothing.
     pub warnings: Vec<String>,
@@ -92,14 +93,17 @@ pub struct BuildCounts {
     pub not_reached: u64,
     /// Left for later, because no more were asked for.
     pub beyond_limit: u64,
-    /// Sessions without a line in the report, which holds [`MOST_LINES`].
+    /// Sessions without a line in the report, which has [`MOST_LINES`] of them.
     pub lines_left_out: u64,
     /// The sessions that took longest to build, slowest first.
     pub slowest: Vec<SlowSession>,
 }
 
 /// Lines in the report of a run; whatever the backlog, a report has a size.
-pub const MOST_LINES: usize = 10_000;
+pub const MOST_LINES: usize = 1_000;
+
+/// Why a session waits that is no longer as it was when the run began.
+pub(crate) const MOVED_MEANWHILE: &str = "moved by another program";
 
 /// How many of the slowest sessions are named.
 const SLOWEST: usize = 5;
@@ -145,6 +149,13 @@ impl BuildCounts {
     /// Sessions accounted for; equal to `planned` at the end of a run.
     pub fn accounted(&self) -> u64 {
         self.settled() + self.waiting.values().sum::<u64>() + self.not_reached + self.beyond_limit
+    }
+
+    /// Counts sessions that are gone from the session log since the run began.
+    pub(crate) fn removed_meanwhile(&mut self, count: usize) {
+        if count > 0 {
+            *self.waiting.entry(MOVED_MEANWHILE.to_owned()).or_default() += count as u64;
+        }
     }
 
     /// Keeps the slowest sessions.
@@ -207,4 +218,85 @@ pub struct SessionResult {
     pub files: u64,
     /// Seconds that building it took.
     pub seconds: f64,
+}
+
+/// The lines of a report while it grows: never more of them than it may need.
+///
+/// A line of a session that was built says little that the database does not; the others say why there is no record.
+#[derive(Debug, Default)]
+pub struct Lines {
+    built: Vec<SessionResult>,
+    others: Vec<SessionResult>,
+    left_out: u64,
+}
+
+impl Lines {
+    pub(crate) fn push(&mut self, line: SessionResult) {
+        let list = if line.files > 0 { &mut self.built } else { &mut self.others };
+        if list.len() < MOST_LINES {
+            list.push(line);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// The lines, by the instant of the session's end, and how many were left out.
+    pub(crate) fn into_sorted(self) -> (Vec<SessionResult>, u64) {
+        let Self { built, others: mut lines, mut left_out } = self;
+        let room = MOST_LINES.saturating_sub(lines.len());
+        left_out += built.len().saturating_sub(room) as u64;
+        lines.extend(built.into_iter().take(room));
+        // Their zones differ: it is the instant that counts.
+        lines.sort_by_cached_key(|line| {
+            (chrono::DateTime::parse_from_rfc3339(&line.end).ok(), line.session.clone())
+        });
+        (lines, left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: usize, files: u64) -> SessionResult {
+        SessionResult {
+            session: format!("s{number}").as_str().into(),
+            instrument: "TEM".to_owned(),
+            user: None,
+            start: "2024-03-05T09:00:00+00:00".to_owned(),
+            end: format!("2024-03-05T09:{:02}:{:02}+00:00", number / 60 % 60, number % 60),
+            result: if files > 0 { "COMPLETED" } else { "WAITING" }.to_owned(),
+            detail: String::new(),
+            files,
+            seconds: 0.0,
+        }
+    }
+
+    #[test]
+    fn a_report_names_the_sessions_without_a_record_before_those_with_one() {
+        let mut lines = Lines::default();
+        for number in 0..MOST_LINES + 10 {
+            lines.push(line(number, 1));
+        }
+        for number in 0..3 {
+            lines.push(line(5_000 + number, 0));
+        }
+        assert!(lines.built.len() <= MOST_LINES);
+        let (lines, left_out) = lines.into_sorted();
+        assert_eq!((lines.len(), left_out), (MOST_LINES, 13));
+        assert_eq!(lines.iter().filter(|line| line.files == 0).count(), 3);
+        assert!(lines.is_sorted_by_key(|line| line.end.clone()));
+    }
+
+    #[test]
+    fn a_report_of_troubles_alone_has_its_size_too() {
+        let mut lines = Lines::default();
+        for number in 0..MOST_LINES + 10 {
+            lines.push(line(number, 0));
+            lines.push(line(number, 1));
+        }
+        let (lines, left_out) = lines.into_sorted();
+        assert_eq!((lines.len(), left_out), (MOST_LINES, MOST_LINES as u64 + 20));
+        assert!(lines.iter().all(|line| line.files == 0));
+    }
 }

@@ -19,8 +19,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::Transaction;
 
-pub use lookup::{ended_at, load, sessions_to_rebuild, status_of, with_status};
-pub use pairing::{BrokenSession, ToBuild, WhyBroken, sessions_to_build};
+pub use lookup::{at_row, each_to_rebuild, ended_at, load, status_of, with_status};
+pub use pairing::{BrokenSession, Candidate, ToBuild, WhyBroken, each_to_build, sessions_to_build};
 pub use status::{
     EventType, Moved, NotARecordStatus, NotAnEventType, RecordStatus, move_status, record_may_exist,
 };

@@ -6,6 +6,7 @@
 //! for a refusal.
 
 mod records;
+mod templates;
 mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,6 +18,7 @@ pub use users::Role;
 
 use crate::http::{Request, Response, Server, Service};
 use records::Records;
+use templates::Templates;
 use users::Accounts;
 
 /// The token of the account that delivers.
@@ -37,8 +39,10 @@ pub struct FakeCdcs {
 }
 
 struct State {
-    /// In the order in which the server lists them, which an administrator can change.
-    templates: Vec<Value>,
+    /// The path of the site, without the slash at its end.
+    below: String,
+    templates: Templates,
+    /// In the order in which the server lists them.
     workspaces: Vec<Value>,
     accounts: Accounts,
     records: Records,
@@ -47,7 +51,8 @@ struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
-            templates: vec![template(4, TEMPLATE_TITLE, &[9, TEMPLATE])],
+            below: String::new(),
+            templates: Templates::default(),
             workspaces: vec![json!({
                 "id": PUBLIC_WORKSPACE, "title": "Global Public Workspace", "owner": null, "is_public": true,
             })],
@@ -60,7 +65,13 @@ impl Default for State {
 impl FakeCdcs {
     /// Starts the server.
     pub fn start() -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
+        Self::start_below("")
+    }
+
+    /// Starts a server whose site lies below a path, such as `/cdcs`: there is nothing else.
+    pub fn start_below(path: &str) -> Self {
+        let state = State { below: path.to_owned(), ..State::default() };
+        let state = Arc::new(Mutex::new(state));
         let site = Site(Arc::clone(&state));
         Self { server: Server::start(Arc::new(site)), state }
     }
@@ -75,6 +86,11 @@ impl FakeCdcs {
         self.state().records.all().to_vec()
     }
 
+    /// Removes every record.
+    pub fn forget_records(&self) {
+        self.state().records = Records::default();
+    }
+
     /// Adds an account with a token of its own; returns the user's number.
     pub fn add_account(&self, username: &str, token: &str, role: Role) -> u64 {
         self.state().accounts.add(username, Some(token), role)
@@ -87,7 +103,47 @@ impl FakeCdcs {
 
     /// Puts another template before the others, as an administrator's ranking does.
     pub fn put_template_first(&self, manager: u64, title: &str, version: u64) {
-        self.state().templates.insert(0, template(manager, title, &[version]));
+        self.state().templates.put_first(manager, title, &[version]);
+    }
+
+    /// Gives the template another title.
+    pub fn rename_template(&self, title: &str) {
+        self.state().templates.change(TEMPLATE_TITLE, |row| row["title"] = title.into());
+    }
+
+    /// The template is kept, and no longer used.
+    pub fn disable_template(&self) {
+        self.state().templates.change(TEMPLATE_TITLE, |row| row["is_disabled"] = true.into());
+    }
+
+    /// Removes all versions of the template for a new one.
+    pub fn replace_template(&self, version: u64) {
+        let version = version.to_string();
+        self.state().templates.change(TEMPLATE_TITLE, |row| {
+            row["versions"] = json!([version]);
+            row["current"] = json!(version);
+        });
+    }
+
+    /// Adds a version of the template, and makes it the current one.
+    pub fn add_template_version(&self, version: u64) {
+        let version = version.to_string();
+        self.state().templates.change(TEMPLATE_TITLE, |row| {
+            row["current"] = json!(version);
+            if let Some(versions) = row["versions"].as_array_mut() {
+                versions.push(json!(version));
+            }
+        });
+    }
+
+    /// The current version of a template.
+    pub fn current_version(&self, title: &str) -> Option<u64> {
+        self.state().templates.current(title)
+    }
+
+    /// The schema of a version.
+    pub fn schema(&self, version: u64) -> Option<String> {
+        self.state().templates.schema(version)
     }
 
     /// Puts a private workspace before the others.
@@ -96,17 +152,65 @@ impl FakeCdcs {
         self.state().workspaces.insert(0, workspace);
     }
 
+    /// Puts a public workspace that somebody made before the others.
+    pub fn put_public_workspace_first(&self, id: u64, title: &str, owner: u64) {
+        let workspace = json!({ "id": id, "title": title, "owner": owner.to_string(), "is_public": true });
+        self.state().workspaces.insert(0, workspace);
+    }
+
+    /// The public workspace of the site gets another number.
+    pub fn renumber_public_workspace(&self, id: u64) {
+        for workspace in &mut self.state().workspaces {
+            if workspace["id"] == PUBLIC_WORKSPACE {
+                workspace["id"] = id.into();
+            }
+        }
+    }
+
+    /// Stores a record that came another way, private and under the current template; returns its number.
+    pub fn put_record(&self, title: &str, owner: u64, content: &str) -> u64 {
+        self.put_record_under(TEMPLATE, title, owner, content)
+    }
+
+    /// The same under another version of the template.
+    pub fn put_record_under(&self, template: u64, title: &str, owner: u64, content: &str) -> u64 {
+        self.state().records.put(template, None, owner, title, content)
+    }
+
+    /// Changes a stored record, as a person does it in the pages of the site.
+    pub fn change_record(&self, id: u64, change: impl FnOnce(&mut Record)) {
+        self.state().records.edit(id, change);
+    }
+
+    /// The content of records is called `content` from now on.
+    pub fn call_it_content(&self) {
+        self.state().records.content_field = "content";
+    }
+
+    /// Content with this text in it is refused from now on, with status 500 and this message.
+    pub fn refuse_content(&self, text: &str, message: &str) {
+        self.state().records.refused.push((text.to_owned(), message.to_owned()));
+    }
+
+    /// A create takes no notice of the workspace from now on.
+    pub fn ignore_workspaces(&self) {
+        self.state().records.ignores_workspaces = true;
+    }
+
+    /// The server writes each record it stores in its own way from now on: a persistent identifier at the root, no
+    /// comments behind the document.
+    pub fn rewrite_records(&self) {
+        self.state().records.rewrites = true;
+    }
+
+    /// Nobody but superusers may publish from now on.
+    pub fn forbid_publishing(&self) {
+        self.state().records.publishing_forbidden = true;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
-}
-
-fn template(manager: u64, title: &str, versions: &[u64]) -> Value {
-    let versions: Vec<_> = versions.iter().map(u64::to_string).collect();
-    json!({
-        "id": manager, "current": versions.last(), "versions": versions, "disabled_versions": [], "title": title,
-        "user": null, "is_disabled": false, "creation_date": "2024-01-02T03:04:05.678901Z", "display_rank": null,
-    })
 }
 
 struct Site(Arc<Mutex<State>>);
@@ -119,7 +223,11 @@ impl Service for Site {
 
 impl State {
     fn answer(&mut self, request: &Request) -> Response {
-        let Some(path) = request.path.strip_prefix("/rest/") else { return Response::html(404) };
+        let below = request.path.strip_prefix(&self.below);
+        let Some(path) = below.and_then(|path| path.strip_prefix("/rest/")) else {
+            return Response::html(404);
+        };
+        let path = path.to_owned();
         let user = match self.accounts.authenticate(request) {
             Ok(user) => user,
             Err(refusal) => return refusal,
@@ -127,10 +235,17 @@ impl State {
         let parts: Vec<&str> = path.split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
             ("GET", ["core-settings", ""]) => Response::json(200, &core_settings()),
-            ("GET", ["template-version-manager", "global", ""]) => self.list_templates(request),
-            ("GET", ["workspace", "read_access" | "write_access", ""]) => {
-                Response::json(200, &json!(self.workspaces))
+            ("GET", ["template-version-manager", "global", ""]) => self.templates.list(request),
+            ("GET", ["template", id, ""]) => self.templates.read(id),
+            ("POST", ["template", "global", ""]) => self.templates.create(&self.accounts, user, request),
+            ("POST", ["template-version-manager", manager, "version", ""]) => {
+                self.templates.add_version(&self.accounts, user, manager, request)
             }
+            ("PATCH", ["template", "version", version, "current", ""]) => {
+                self.templates.make_current(&self.accounts, user, version)
+            }
+            ("GET", ["workspace", "read_access", ""]) => Response::json(200, &json!(self.workspaces)),
+            ("GET", ["workspace", "write_access", ""]) => self.list_writable(user),
             ("GET" | "POST", ["user", ""]) => self.accounts.answer(request, user),
             ("PATCH", ["data", id, "assign", workspace]) => {
                 let known = self.workspace_ids().iter().any(|id| workspace.parse() == Ok(*id));
@@ -140,8 +255,8 @@ impl State {
                 self.records.change_owner(&self.accounts, user, id, owner)
             }
             ("POST", ["data", ""]) => {
-                let (templates, workspaces) = (self.template_versions(), self.workspace_ids());
-                self.records.create(request, user, &templates, &workspaces)
+                let (templates, workspaces) = (self.templates.versions(), self.workspace_ids());
+                self.records.create(request, &self.accounts, user, &templates, &workspaces)
             }
             ("POST", ["data", "query", ""]) => self.records.query(&self.accounts, user, request),
             ("GET", ["data", ""]) => self.records.list_own(user, request),
@@ -157,19 +272,11 @@ impl State {
         }
     }
 
-    fn list_templates(&self, request: &Request) -> Response {
-        let title = request.parameter("title");
-        let disabled = request.parameter("is_disabled").map(|value| value == "true");
-        let hits = self.templates.iter().filter(|row| {
-            title.is_none_or(|wanted| row["title"] == wanted)
-                && disabled.is_none_or(|wanted| row["is_disabled"] == wanted)
-        });
-        Response::json(200, &json!(hits.collect::<Vec<_>>()))
-    }
-
-    fn template_versions(&self) -> Vec<u64> {
-        let versions = self.templates.iter().filter_map(|row| row["versions"].as_array()).flatten();
-        versions.filter_map(number).collect()
+    /// The account's own, and all of them for a superuser: the public one is left out although it can be used.
+    fn list_writable(&self, user: u64) -> Response {
+        let all = self.accounts.role(user) == Role::Superuser;
+        let may = |row: &&Value| all || number(&row["owner"]) == Some(user);
+        Response::json(200, &json!(self.workspaces.iter().filter(may).collect::<Vec<_>>()))
     }
 
     fn workspace_ids(&self) -> Vec<u64> {

@@ -85,6 +85,11 @@ impl FakeNemo {
         self.state.forbidden.lock().unwrap().insert(list.to_owned());
     }
 
+    /// From now on the account has every right again.
+    pub fn allow_all(&self) {
+        self.state.forbidden.lock().unwrap().clear();
+    }
+
     /// Adds a tool.
     pub fn add_tool(&self, id: u64, name: &str) {
         self.state.facility.lock().unwrap().tools.insert(id, name.to_owned());

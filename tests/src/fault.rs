@@ -1,6 +1,7 @@
 //! What a fake server may do wrong, and to which requests.
 
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 /// One way to go wrong.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub enum Fault {
     HoldAfter(Gate),
     /// The request waits for the [`Gate`] and is carried out then, whether or not the client still listens.
     HoldBefore(Gate),
+    /// The request waits for the [`Gate`]; then it is dropped, not carried out.
+    HoldAndDrop(Gate),
 }
 
 /// Which requests a fault is for, and how often.
@@ -28,6 +31,8 @@ pub enum Fault {
 pub struct Rule {
     method: Option<String>,
     path: String,
+    whole: bool,
+    passed: usize,
     left: Option<usize>,
     fault: Fault,
 }
@@ -35,7 +40,19 @@ pub struct Rule {
 impl Rule {
     /// Every request whose path (from the first `/`, without the query) starts with `path`.
     pub fn on(path: &str, fault: Fault) -> Self {
-        Self { method: None, path: path.to_owned(), left: None, fault }
+        Self { method: None, path: path.to_owned(), whole: false, passed: 0, left: None, fault }
+    }
+
+    /// Every request with exactly this path.
+    pub fn at(path: &str, fault: Fault) -> Self {
+        Self { whole: true, ..Self::on(path, fault) }
+    }
+
+    /// Lets the first `count` requests that match pass.
+    #[must_use]
+    pub fn after(mut self, count: usize) -> Self {
+        self.passed = count;
+        self
     }
 
     /// Only requests of this method.
@@ -55,6 +72,7 @@ impl Rule {
     fn matches(&self, method: &str, path: &str) -> bool {
         self.left != Some(0)
             && path.starts_with(&self.path)
+            && (!self.whole || path.len() == self.path.len())
             && self.method.as_deref().is_none_or(|wanted| wanted == method)
     }
 }
@@ -74,7 +92,11 @@ impl Rules {
 
     pub(crate) fn take(&self, method: &str, path: &str) -> Option<Fault> {
         let mut rules = self.0.lock().unwrap();
-        let rule = rules.iter_mut().find(|rule| rule.matches(method, path))?;
+        let rule = rules.iter_mut().filter(|rule| rule.matches(method, path)).find_map(|rule| {
+            let passes = rule.passed > 0;
+            rule.passed = rule.passed.saturating_sub(1);
+            (!passes).then_some(rule)
+        })?;
         if let Some(left) = &mut rule.left {
             *left -= 1;
         }
@@ -104,10 +126,16 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Waits until at least `count` requests have arrived at the gate.
+    /// Waits until at least `count` requests have arrived at the gate; two minutes at the most.
     pub fn wait_for_arrivals(&self, count: usize) {
-        let state = self.0.0.lock().unwrap();
-        drop(self.0.1.wait_while(state, |state| state.waiting < count).unwrap());
+        let (state, most) = (self.0.0.lock().unwrap(), Duration::from_mins(2));
+        let waited = self.0.1.wait_timeout_while(state, most, |state| state.waiting < count).unwrap();
+        assert!(!waited.1.timed_out(), "{} of {count} requests arrived at the gate", waited.0.waiting);
+    }
+
+    /// How many requests have arrived at the gate so far.
+    pub fn arrivals(&self) -> usize {
+        self.0.0.lock().unwrap().waiting
     }
 
     pub(crate) fn pass(&self) {

@@ -18,6 +18,8 @@ use crate::fault::{Fault, Rule, Rules};
 pub struct Request {
     /// `GET`, `POST`, …
     pub method: String,
+    /// From the first `/`, with the query, as it was sent.
+    pub target: String,
     /// From the first `/`, decoded, without the query.
     pub path: String,
     /// The query's pairs in their order, decoded (`+` is a blank).
@@ -221,6 +223,10 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
                 (Response::new(200, "application/json", b"\x00\xff{\"id\": 1, ".to_vec()), false)
             }
             Some(Fault::DropBefore) => return Ok(()),
+            Some(Fault::HoldAndDrop(gate)) => {
+                gate.pass();
+                return Ok(());
+            }
             Some(Fault::DropAfter) => {
                 handle();
                 return Ok(());
@@ -255,9 +261,10 @@ fn read_request(reader: &mut impl BufRead, writer: &mut TcpStream) -> std::io::R
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut request =
-        Request { method, path: decode(path, false), query: pairs(query), headers, body: Vec::new() };
+    let target = target.to_owned();
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let (path, query) = (decode(path, false), pairs(query));
+    let mut request = Request { method, path, query, target, headers, body: Vec::new() };
     if request.header("expect").is_some() {
         writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }

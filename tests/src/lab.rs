@@ -4,6 +4,7 @@ pub mod destination;
 pub mod extractor;
 pub mod harvester;
 pub mod meddler;
+mod pause;
 mod trap;
 
 use std::collections::BTreeMap;
@@ -228,6 +229,7 @@ impl Lab {
             Arc::new(self.servers.clone()),
             Arc::new(self.extractor.clone()),
             Arc::new(nexus_plugin_folder::Folder),
+            Arc::new(nexus_plugin_cdcs::Tuned { pause: Arc::new(pause::OfClock(Arc::clone(&self.clock))) }),
             Arc::new(nexus_test_shaky::LinkedShaky),
         ])
         .with_limits(self.limits)
@@ -259,7 +261,7 @@ impl Lab {
         let build = &report.build;
         assert_eq!(build.planned, build.accounted(), "{report:?}");
         assert_eq!(
-            report.sessions.len() as u64 + build.not_reached + build.beyond_limit,
+            report.sessions.len() as u64 + build.lines_left_out + build.not_reached + build.beyond_limit,
             build.planned,
             "{report:?}"
         );

@@ -14,9 +14,11 @@ use nexus_core::plugins::conformance::{Options, Outcome, Place, Report, Status, 
 use nexus_core::plugins::{Catalogue, Surroundings};
 use nexus_plugin_api::host::{Guarded, Wired};
 use nexus_plugin_api::{InstrumentRef, Plugin};
+use nexus_plugin_cdcs::Cdcs;
 use nexus_plugin_folder::Folder;
 use nexus_plugin_logbook::Logbook;
 use nexus_plugin_nemo::Nemo;
+use nexus_tests::fake_cdcs::{self, FakeCdcs};
 use nexus_tests::fake_nemo::{FakeNemo, Person, Reservation, TOKEN, UsageEvent, questions};
 use serde_json::{Value, json};
 
@@ -176,6 +178,15 @@ fn the_folder_conforms_on_every_carrier() {
 fn the_folder_with_previews_conforms() {
     let settings = json!({"path": "{tmp}", "previews": true, "layout": "{instrument}/{user}/{key}.xml"});
     Trial::new(&settings).of("linked", Arc::new(Guarded::new(Folder).unwrap()));
+}
+
+#[test]
+fn cdcs_conforms_on_every_carrier() {
+    everywhere(&Cdcs, "cdcs", || {
+        let site = FakeCdcs::start();
+        let settings = json!({"url": site.url(), "token": fake_cdcs::TOKEN});
+        Trial::beside(site, &settings)
+    });
 }
 
 #[test]

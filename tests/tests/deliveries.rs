@@ -451,3 +451,29 @@ fn a_rebuilt_record_updates_its_object_and_equal_content_delivers_nothing() {
     assert_eq!(lab.uploads(1, "a"), ["ok", "ok"]);
     assert_eq!(lab.status(1), Some(RecordStatus::Completed));
 }
+
+#[test]
+fn the_pace_of_a_destination_is_kept_and_holds_nobody_else() {
+    let mut lab = Lab::new();
+    let slow = lab.destination("slow", "interval = \"10 s\"");
+    let quick = lab.destination("quick", "concurrency = 2");
+    lab.sessions(1..=4);
+    let before = lab.now();
+    lab.run();
+    assert_eq!((slow.counts().creates, quick.counts().creates), (4, 4));
+    assert_eq!(lab.now() - before, TimeDelta::seconds(30), "four beginnings, ten seconds apart");
+}
+
+#[test]
+fn the_settle_time_of_the_configuration_counts() {
+    for (settle, expected) in [("", 120), ("settle = \"5 min\"", 300), ("settle = \"0 s\"", 0)] {
+        let mut lab = Lab::new();
+        let server = lab.destination("a", settle);
+        lab.sessions([1]);
+        server.on_deliver("lab-use-1", [Fault::LostBeforeWrite]);
+        let before = lab.now();
+        lab.run();
+        assert_eq!(server.of("lab-use-1").len(), 1);
+        assert_eq!((lab.now() - before).num_seconds(), expected, "{settle}");
+    }
+}

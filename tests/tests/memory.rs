@@ -1,4 +1,4 @@
-//! What a backlog costs in memory: a short line and a place in the list for every session, and nothing else.
+//! What a backlog costs in memory: a place in the list and a window for every session, and nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use nexus_core::pipeline::{self, Steps};
@@ -10,7 +10,7 @@ use peak_alloc::PeakAlloc;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Bytes that a run may need for one more session at its peak.
-const PER_SESSION: usize = 800;
+const PER_SESSION: usize = 300;
 
 /// The most bytes that a run with so many sessions had in use at once, the harvest left out. They have no files:
 /// so all that a record needs, which is bounded by permits, is left out as well, and a run takes no time.
@@ -37,8 +37,8 @@ fn peak_of(sessions: u32) -> usize {
 
 /// One test in this file: the counter knows no threads.
 #[test]
-fn a_longer_backlog_needs_a_line_per_session_and_no_more() {
-    // Both are of several pages of the plan.
+fn a_longer_backlog_needs_a_place_in_the_list_and_a_window_for_each_session() {
+    // Both are of several pages of the plan, and of as many lines as a report has.
     let (few, many) = (1_000, 2_000);
     let growth = peak_of(many).saturating_sub(peak_of(few));
     let per_session = growth / (many - few) as usize;

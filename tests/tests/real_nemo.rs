@@ -4,6 +4,8 @@
 #[path = "nemo/bench.rs"]
 #[allow(dead_code, reason = "shared with the tests against the fake server")]
 mod bench;
+#[path = "real_nemo/changes.rs"]
+mod changes;
 #[path = "nemo/table.rs"]
 mod table;
 
@@ -12,19 +14,20 @@ use std::net::TcpStream;
 
 use bench::{Bench, Harvest};
 use chrono::Duration;
-use nexus_plugin_api::{Call, CheckResult};
-use nexus_tests::fake_nemo::{TOKEN, UsageEvent};
+use nexus_plugin_api::{Call, CheckResult, HarvestRequest, ReservationAnswer, SessionRef};
+use nexus_tests::fake_nemo::{Reservation, TOKEN, UsageEvent, questions};
+use nexus_tests::nemo_facility::NemoFacility;
 use nexus_tests::real_nemo::RealNemo;
 use serde_json::{Value, json};
 
 const RIGHTS: [&str; 4] = ["usage_events", "reservations", "tools", "users"];
 
-/// A fake server with the rows of the table, more tools, an event in use and a thousand more events.
-fn facility(more: u64) -> (Bench, Vec<table::Row>) {
+/// A fake server with the rows of the table and their sessions, more tools, an event in use and so many more events.
+fn facility(more: u64) -> (Bench, Vec<table::Row>, Vec<SessionRef>) {
     let bench = Bench::new();
     bench.nemo.add_tool(9, "Sputter coater");
     let rows = table::rows();
-    table::put(&bench, &rows);
+    let sessions = table::put(&bench, &rows);
     for id in 0..more {
         let start = bench::origin() + Duration::minutes(90 * i64::try_from(id).unwrap());
         let tool = if id % 10 == 0 { 9 } else { 2 };
@@ -33,7 +36,7 @@ fn facility(more: u64) -> (Bench, Vec<table::Row>) {
     let start = bench::origin() + Duration::days(400);
     let running = UsageEvent::new(20_000, 2, 3, start, Duration::zero());
     bench.nemo.put_event(UsageEvent { end: None, ..running });
-    (bench, rows)
+    (bench, rows, sessions)
 }
 
 /// The same questions, put to the real server.
@@ -59,7 +62,7 @@ fn brought(harvest: &Harvest, api: &str) -> Vec<String> {
 
 #[test]
 fn the_table_holds_and_both_servers_bring_the_same() {
-    let (mut bench, rows) = facility(1_000);
+    let (mut bench, rows, mut sessions) = facility(1_000);
     let Some(real) = RealNemo::start(&bench.nemo.dump(&RIGHTS)) else { return };
     let fake = bench.nemo.api();
     let of_fake = harvest(&bench, &fake, &[1, 77, 2]);
@@ -72,21 +75,81 @@ fn the_table_holds_and_both_servers_bring_the_same() {
     assert_eq!(progress(&of_real), progress(&of_fake));
     assert_eq!(of_real.rejected().replace(&real.api(), "<api>"), of_fake.rejected().replace(&fake, "<api>"));
 
-    let sessions: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let event = UsageEvent::new(row.id, 1, 3, table::start(row.id), Duration::hours(1));
-            let mut session = bench.session(&event);
-            session.instrument.api_url = format!("{}tools/?id=1", real.api());
-            session
-        })
-        .collect();
+    for session in &mut sessions {
+        session.instrument.api_url = format!("{}tools/?id=1", real.api());
+    }
     table::compare(&rows, bench.answers(&sessions));
 }
 
 #[test]
+fn a_whole_run_leaves_what_the_table_says() {
+    let bench = Bench::new();
+    let rows = table::rows();
+    table::put(&bench, &rows);
+    let Some(real) = RealNemo::start(&bench.nemo.dump(&RIGHTS)) else { return };
+    let facility = NemoFacility::new(&real.api(), &[table::TOOL]);
+    facility.put_files(&rows);
+    let report = facility.run();
+    assert_eq!(report.build.planned, rows.len() as u64);
+    table::compare_outcomes(&rows, &facility.outcomes(&rows));
+}
+
+#[test]
+fn the_server_s_own_log_counts_a_handful_of_requests() {
+    let (mut bench, rows, _) = facility(1_000);
+    let booked: Vec<u64> = (10_000..10_100).filter(|id| id % 10 != 0).collect();
+    for id in &booked {
+        let start = bench::origin() + Duration::minutes(90 * (i64::try_from(*id).unwrap() - 10_000));
+        let booking = Reservation::new(*id, 2, 3 + id % 2, start, Duration::minutes(50));
+        bench.nemo.put_reservation(booking.with_answers(questions("Agree", &format!("Title {id}"))));
+    }
+    let Some(real) = RealNemo::start(&bench.nemo.dump(&RIGHTS)) else { return };
+    at(&mut bench, &real);
+    let mut seen = 0;
+    let mut asked = |what: &str, most: usize| {
+        let log = real.site.requests();
+        let new = &log[seen..];
+        assert!(new.len() <= most, "{what}: {new:#?}");
+        println!("{what}: {} requests", new.len());
+        seen = log.len();
+    };
+    let mut request = bench.question(&[1, 2], None);
+    let local = |request: &mut HarvestRequest| {
+        for query in &mut request.instruments {
+            query.instrument.api_url = query.instrument.api_url.replace(&bench.nemo.api(), &real.api());
+        }
+    };
+    local(&mut request);
+    let first = bench.harvest(&request).unwrap();
+    assert_eq!(first.ids().len(), rows.len() + 900 + 1);
+    asked("a thousand new events", 10);
+
+    let mut request = bench.question(&[1, 2], Some(&first));
+    local(&mut request);
+    bench.harvest(&request).unwrap();
+    asked("nothing new", 3);
+
+    let sessions: Vec<_> = booked
+        .iter()
+        .map(|id| {
+            let start = bench::origin() + Duration::minutes(90 * (i64::try_from(*id).unwrap() - 10_000));
+            let mut session = bench.session(&UsageEvent::new(*id, 2, 3, start, Duration::minutes(45)));
+            session.session_identifier = format!("{}usage_events/?id={id}", real.api());
+            session.instrument.api_url = format!("{}tools/?id=2", real.api());
+            session.user = Some(if id % 2 == 0 { "k.ito" } else { "staff" }.into());
+            session
+        })
+        .collect();
+    for (id, answer) in booked.iter().zip(bench.answers(&sessions)) {
+        let ReservationAnswer::Reservation(found) = answer else { panic!("{id}: {answer:?}") };
+        assert_eq!(found.title, Some(format!("Title {id}")));
+    }
+    asked("reservations of ninety sessions", 2);
+}
+
+#[test]
 fn a_check_tells_what_is_missing() {
-    let (mut bench, _) = facility(0);
+    let (mut bench, ..) = facility(0);
     let Some(real) = RealNemo::start(&bench.nemo.dump(&["usage_events", "tools", "users"])) else { return };
     at(&mut bench, &real);
     let report = bench.plugin().check(&Call::unlimited("/nowhere")).unwrap();
@@ -105,7 +168,7 @@ fn a_check_tells_what_is_missing() {
 
 #[test]
 fn the_fake_server_answers_as_the_real_one() {
-    let (bench, _) = facility(30);
+    let (bench, ..) = facility(30);
     let Some(real) = RealNemo::start(&bench.nemo.dump(&RIGHTS)) else { return };
     let person = "user.id,user.username,user.first_name,user.last_name,user.email";
     for question in [

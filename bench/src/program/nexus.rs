@@ -1,12 +1,14 @@
-//! nexus: the built program, and a facility that reads a logbook and delivers to a folder.
+//! nexus: the built program, and a facility with the stand-in servers at its ends, or a logbook and a folder.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{DATA, DATABASE, log};
+use nexus_tests::{fake_cdcs, fake_nemo};
+
+use super::{DATA, DATABASE, log, start};
 use crate::backlog::{Fate, INSTRUMENTS, SCHEDULER_ZONE, Session};
 use crate::measure::{self, Cost};
 use crate::outcome::{self, Outcome};
@@ -59,17 +61,35 @@ pub struct Build {
     pub threads: usize,
 }
 
-/// A facility of nexus: a database, a data folder, a logbook and a folder for records.
+/// Where sessions come from, and where records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ends {
+    /// The stand-in servers, as for NexusLIMS.
+    Servers,
+    /// A logbook and a folder: nothing but nexus itself is measured.
+    Files,
+    /// The same, and destinations with these settings.
+    FilesBeside(String),
+}
+
+/// A facility of nexus: a database, a data folder, and what is at its ends.
 pub struct NexusFacility<'a> {
     nexus: &'a Nexus,
+    stand_in: &'a StandIn,
+    ends: Ends,
     folder: PathBuf,
 }
 
 impl<'a> NexusFacility<'a> {
-    /// Makes the folders, the settings, the logbook and, by nexus's own command, the database; adds the instruments.
+    /// The destination that is a folder.
+    pub const HEALTHY: &'static str = "tree";
+
+    /// Makes the folders, the settings, what is at its ends and, by nexus's own command, the database; adds the
+    /// instruments.
     pub fn new(
         nexus: &'a Nexus,
-        stand_in: &StandIn,
+        stand_in: &'a StandIn,
+        ends: Ends,
         sessions: &[Session],
         files: &Path,
         folder: PathBuf,
@@ -79,9 +99,11 @@ impl<'a> NexusFacility<'a> {
             let path = folder.join(name);
             std::fs::create_dir_all(&path).with_context(|| format!("failed to make {}", path.display()))?;
         }
-        let facility = Self { nexus, folder };
+        let facility = Self { nexus, stand_in, ends, folder };
         facility.write_settings(files, build)?;
-        facility.write_logbook(stand_in, sessions)?;
+        if facility.ends != Ends::Servers {
+            facility.write_logbook(sessions)?;
+        }
         let output = facility.command(&["db", "init"]).output().context("failed to run nexus")?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "`nexus db init` failed: {}", said.trim());
@@ -94,9 +116,17 @@ impl<'a> NexusFacility<'a> {
         measure::run(&self.command(&[command, "--brief"]), &log(&self.folder, command), TIMEOUT)
     }
 
-    /// Statuses from the database, records from the folder.
+    /// Starts `nexus run`, and leaves it to the caller.
+    pub fn start(&self) -> Result<Child> {
+        start(self.command(&["run", "--brief"]), &log(&self.folder, "run"))
+    }
+
+    /// Statuses from the database, records from where they went.
     pub fn outcome(&self) -> Result<Outcome> {
-        let records = outcome::records_below(&self.folder.join(DELIVERED))?;
+        let records = match &self.ends {
+            Ends::Servers => self.stand_in.records(),
+            Ends::Files | Ends::FilesBeside(_) => outcome::records_below(&self.folder.join(DELIVERED))?,
+        };
         Ok(Outcome { statuses: database::statuses(&self.database())?, records })
     }
 
@@ -110,7 +140,8 @@ impl<'a> NexusFacility<'a> {
         &self.folder
     }
 
-    fn database(&self) -> PathBuf {
+    /// Its database.
+    pub fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)
     }
 
@@ -129,17 +160,30 @@ impl<'a> NexusFacility<'a> {
              [storage]\ninstrument_data = {files:?}\ndata = {DATA:?}\n\
              [build]\nfile_strategy = \"inclusive\"\nclustering_sensitivity = 1.0\n\
              previews = {}\nthreads = {}\n\
-             [export]\nstrategy = \"best_effort\"\ntime_budget = \"4 h\"\n\
-             [harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = {pids:?}\n\
-             [destinations.tree]\nplugin = \"folder\"\npath = {DELIVERED:?}\n",
-            build.previews, build.threads,
+             [export]\nstrategy = \"best_effort\"\ntime_budget = \"4 h\"\n{}",
+            build.previews,
+            build.threads,
+            match &self.ends {
+                Ends::Files => files_at_both_ends(&pids),
+                Ends::FilesBeside(others) => files_at_both_ends(&pids) + others,
+                Ends::Servers => format!(
+                    "[harvesters.nemo]\nplugin = \"nemo\"\naddress = {:?}\ntoken = {{ value = {:?} }}\n\
+                     [destinations.cdcs]\nplugin = \"cdcs\"\nurl = {:?}\ntoken = {{ value = {:?} }}\n\
+                     settle = \"1 s\"\n",
+                    self.stand_in.nemo.api(),
+                    fake_nemo::TOKEN,
+                    self.stand_in.cdcs.url(),
+                    fake_cdcs::TOKEN,
+                ),
+            },
         );
         let path = self.folder.join("nexus.toml");
         std::fs::write(&path, settings).with_context(|| format!("failed to write {}", path.display()))
     }
 
     /// The events of the stand-in scheduler, under its session identifiers and with its times.
-    fn write_logbook(&self, stand_in: &StandIn, sessions: &[Session]) -> Result<()> {
+    fn write_logbook(&self, sessions: &[Session]) -> Result<()> {
+        let stand_in = self.stand_in;
         let path = self.folder.join("usage.csv");
         let mut log =
             csv::Writer::from_path(&path).with_context(|| format!("failed to write {}", path.display()))?;
@@ -191,3 +235,12 @@ const COLUMNS: [&str; 14] = [
 
 /// What the stand-in scheduler knows of every booking, in the columns from `full_name` to `sample_details`.
 const BOOKING: [&str; 5] = ["Jun Ito (k.ito)", "To see what is there", "AL-2", "Coupon 4", "polished"];
+
+/// A logbook of these instruments, and a folder.
+fn files_at_both_ends(pids: &[&str]) -> String {
+    format!(
+        "[harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = {pids:?}\n\
+         [destinations.{}]\nplugin = \"folder\"\npath = {DELIVERED:?}\n",
+        NexusFacility::HEALTHY
+    )
+}

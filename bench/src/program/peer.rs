@@ -1,14 +1,14 @@
 //! NexusLIMS.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use nexus_tests::peer::Peer;
 use nexus_tests::{fake_cdcs, fake_nemo};
 
-use super::{DATA, DATABASE, log};
+use super::{DATA, DATABASE, log, start};
 use crate::measure::{self, Cost};
 use crate::outcome::Outcome;
 use crate::stand_in::StandIn;
@@ -55,8 +55,14 @@ impl<'a> PeerFacility<'a> {
 
     /// Statuses from the database, records from the repository.
     pub fn outcome(&self) -> Result<Outcome> {
-        let records = self.stand_in.cdcs.records().into_iter().map(|record| (record.title, record.content));
-        Ok(Outcome { statuses: database::statuses(&self.database())?, records: records.collect() })
+        Ok(Outcome { statuses: database::statuses(&self.database())?, records: self.stand_in.records() })
+    }
+
+    /// Starts the same, and leaves it to the caller.
+    pub fn start(&self) -> Result<Child> {
+        let mut command = self.command();
+        command.args(["build-records", "--from", "none"]);
+        start(command, &log(&self.folder, "build-records"))
     }
 
     fn database(&self) -> PathBuf {

@@ -1,13 +1,14 @@
 //! `nexus adopt`: going on with a database that another program filled.
 
 use clap::Args;
-use nexus_core::adopt::{self, Adopted, Inheritance};
+use nexus_core::adopt::{self, Adopted, Inheritance, Known, Sources};
 use nexus_core::clock::SystemClock;
 use nexus_core::db::{Access, Database};
 use nexus_core::instrument::Instruments;
 use nexus_core::lock::{DatabaseLock, RunLock};
 use nexus_core::pipeline::{self, PipelineError};
 use nexus_core::writer::WriteError;
+use serde::Serialize;
 
 use crate::args::Global;
 use crate::commands::config;
@@ -40,7 +41,8 @@ pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
         let database = Database::open(&config.database.path, Access::Read).or_stop(ExitCode::CannotStart)?;
         database.require_head().or_stop(ExitCode::CannotStart)?;
         let found = adopt::inspect(database.read(), &routes).or_stop(ExitCode::Failed)?;
-        return show(global, &found);
+        let known = Sources::of(&config).known(database.read()).or_stop(ExitCode::Failed)?;
+        return show(global, &Shown { found, known });
     }
     let _run_lock = RunLock::try_acquire(&config.storage.data).map_err(|error| stop(error.into()))?;
     let _database_lock =
@@ -50,17 +52,29 @@ pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
     let instruments = Instruments::load(database.read()).or_stop(ExitCode::CannotStart)?;
     let tx = database.transaction().or_stop(ExitCode::CannotStart)?;
     let folders = pipeline::folders(&config);
-    let adopted = adopt::adopt(&tx, &routes, &folders, &instruments, args.deliver_missing, &SystemClock)
-        .or_stop(ExitCode::Failed)?;
+    let sources = Sources::of(&config);
+    let adopted =
+        adopt::adopt(&tx, &routes, &folders, &instruments, &sources, args.deliver_missing, &SystemClock)
+            .or_stop(ExitCode::Failed)?;
     tx.commit().map_err(WriteError::from).or_stop(ExitCode::Failed)?;
     report(global, &adopted)
 }
 
-fn show(global: &Global, found: &Inheritance) -> Result<ExitCode, Stop> {
+/// What a dry run shows.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    found: Inheritance,
+    #[serde(flatten)]
+    known: Known,
+}
+
+fn show(global: &Global, shown: &Shown) -> Result<ExitCode, Stop> {
     if global.json {
-        output::json(found)?;
+        output::json(shown)?;
         return Ok(ExitCode::Done);
     }
+    let Shown { found, known } = shown;
     match &found.adopted_at {
         Some(at) => output::line(format!("adopted at {at} (UTC)")),
         None if found.sessions.is_empty() => output::line("there is nothing to adopt"),
@@ -70,12 +84,23 @@ fn show(global: &Global, found: &Inheritance) -> Result<ExitCode, Stop> {
         output::line(format!("  {count:>8} sessions {status}"));
     }
     for (destination, count) in &found.uploads {
-        let known = if found.not_configured.contains(destination) {
+        let word = if found.not_configured.contains(destination) {
             "; this destination is not in the configuration: its records are remembered, nothing is sent there"
         } else {
             ""
         };
-        output::line(format!("  {count:>8} records already at `{destination}`{known}"));
+        output::line(format!("  {count:>8} records already at `{destination}`{word}"));
+    }
+    for (harvester, count) in &known.harvesters {
+        output::line(format!(
+            "  {count:>8} sessions that harvester `{harvester}` knows by their usage events"
+        ));
+    }
+    for (base, count) in &known.elsewhere {
+        output::line(format!(
+            "  {count:>8} sessions of {base}, which is the address of no harvester: a harvest would bring those of a server \
+             that moved once more; put the address under its `aliases` first"
+        ));
     }
     Ok(ExitCode::Done)
 }
@@ -92,6 +117,18 @@ fn report(global: &Global, adopted: &Adopted) -> Result<ExitCode, Stop> {
             output::line(format!(
                 "  {} more were built by NexusLIMS and never delivered: `nexus adopt --deliver-missing` delivers them",
                 adopted.undelivered
+            ));
+        }
+        if adopted.claimed > 0 {
+            output::line(format!(
+                "  {} sessions are known to a harvester by the number of their usage event: what changes there is followed",
+                adopted.claimed
+            ));
+        }
+        for id in &adopted.twice {
+            output::line(format!(
+                "  session {id} is of a usage event that another session stands for: NexusLIMS stored it again when its \
+                 server had another address; `nexus sessions show` tells its status"
             ));
         }
         for id in &adopted.records_missing {

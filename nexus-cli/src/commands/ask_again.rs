@@ -1,9 +1,10 @@
-//! What a person decides: `nexus sessions retry`, `rebuild` and `skip`, `nexus export retry` and `forget`.
+//! What a person decides about sessions: `nexus sessions retry`, `rebuild` and `skip`; and how any decision is
+//! carried out and told.
 
 use nexus_core::build::{self, Skipped};
-use nexus_core::clock::{Clock as _, SystemClock};
+use nexus_core::clock::SystemClock;
+use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
-use nexus_core::delivery::{self, Effect, Event, table};
 use nexus_core::ids::SessionId;
 use nexus_core::instrument::Instruments;
 use nexus_core::lock::{DatabaseLock, RunLock};
@@ -12,6 +13,7 @@ use nexus_core::session::{self, RecordStatus};
 use nexus_core::session_state::{self, SessionState};
 use nexus_core::writer::WriteError;
 use rusqlite::Transaction;
+use serde::Serialize;
 
 use crate::args::Global;
 use crate::commands::config;
@@ -85,52 +87,23 @@ pub fn skip(global: &Global, sessions: &[SessionId], reason: &str) -> Result<Exi
     })
 }
 
-/// Gives the deliveries of a session (to one destination, or all) an event.
-pub fn deliveries(
-    global: &Global,
-    session: &SessionId,
-    destination: Option<&str>,
-    event: &Event,
-) -> Result<ExitCode, Stop> {
-    let now = SystemClock.now();
-    change(global, std::slice::from_ref(session), |tx, id| {
-        let mut lines = Vec::new();
-        let mut refused = false;
-        for row in table::of_session(tx, id)? {
-            if destination.is_some_and(|name| row.destination.as_str() != name) {
-                continue;
-            }
-            let (next, effects) = delivery::step(&row, event.clone(), now);
-            table::save(tx, &row, &next)?;
-            let why = effects.iter().find_map(|effect| match effect {
-                Effect::Refused { why } => Some(why),
-                _ => None,
-            });
-            refused |= why.is_some();
-            lines.push(match why {
-                Some(why) => format!("{id} → {}: stays {}: {why}", row.destination, row.state),
-                None => format!("{id} → {}: {} → {}", row.destination, row.state, next.state),
-            });
-        }
-        if lines.is_empty() {
-            return Ok(Told::refused(format!("{id}: there is no such delivery")));
-        }
-        Ok(Told { text: lines.join("\n"), refused })
-    })
-}
-
 /// What became of one request.
-struct Told {
-    text: String,
-    refused: bool,
+#[derive(Debug, Serialize)]
+pub struct Told {
+    /// In a sentence.
+    pub text: String,
+    /// Whether nothing was changed because it must not be.
+    pub refused: bool,
 }
 
 impl Told {
-    fn done(text: String) -> Self {
+    /// It is as it was asked for.
+    pub fn done(text: String) -> Self {
         Self { text, refused: false }
     }
 
-    fn refused(text: String) -> Self {
+    /// It stays as it was.
+    pub fn refused(text: String) -> Self {
         Self { text, refused: true }
     }
 }
@@ -139,13 +112,32 @@ fn unknown(id: &SessionId) -> Told {
     Told::refused(format!("there is no session `{id}`"))
 }
 
-/// Makes the changes in one transaction, holding both locks.
 fn change(
     global: &Global,
     sessions: &[SessionId],
     change: impl Fn(&Transaction<'_>, &SessionId) -> Result<Told, WriteError>,
 ) -> Result<ExitCode, Stop> {
     let config = config::load(global)?;
+    decide(global, &config, false, |tx| {
+        let mut told = Vec::with_capacity(sessions.len());
+        for id in sessions {
+            told.push(change(tx, id)?);
+        }
+        if told.is_empty() {
+            told.push(Told::done("no sessions".to_owned()));
+        }
+        Ok(told)
+    })
+}
+
+/// Carries a decision out in one transaction, holding both locks, and tells what became of it. A rehearsal is
+/// told in the same words and changes nothing.
+pub fn decide(
+    global: &Global,
+    config: &Config,
+    rehearsal: bool,
+    change: impl FnOnce(&Transaction<'_>) -> Result<Vec<Told>, WriteError>,
+) -> Result<ExitCode, Stop> {
     let stop = |error: PipelineError| stopped(error);
     let _run_lock = RunLock::try_acquire(&config.storage.data).map_err(|error| stop(error.into()))?;
     let _database_lock =
@@ -153,16 +145,16 @@ fn change(
     let mut database = Database::open(&config.database.path, Access::Write).or_stop(ExitCode::CannotStart)?;
     database.require_head().or_stop(ExitCode::CannotStart)?;
     let tx = database.transaction().or_stop(ExitCode::CannotStart)?;
-    let mut told = Vec::with_capacity(sessions.len());
-    for id in sessions {
-        told.push(change(&tx, id).or_stop(ExitCode::Failed)?);
+    let told = change(&tx).or_stop(ExitCode::Failed)?;
+    if !rehearsal {
+        tx.commit().map_err(WriteError::from).or_stop(ExitCode::Failed)?;
     }
-    tx.commit().map_err(WriteError::from).or_stop(ExitCode::Failed)?;
-    if told.is_empty() {
-        output::line("no sessions");
-    }
-    for one in &told {
-        output::line(&one.text);
+    if global.json {
+        output::json(&told)?;
+    } else {
+        for one in &told {
+            output::line(&one.text);
+        }
     }
     Ok(if told.iter().any(|one| one.refused) { ExitCode::NeedsPerson } else { ExitCode::Done })
 }

@@ -78,6 +78,14 @@ pub fn run(global: &Global, args: InitArgs) -> Result<ExitCode, Stop> {
         make_secret(&path, secret.expose()).or_stop(ExitCode::CannotStart)?;
         made.files.push(path);
     }
+    for (path, text) in &imported.files {
+        let path = folder.join(path);
+        if path.symlink_metadata().is_ok() {
+            return Err(exists(&path, "move it away first, or name another folder"));
+        }
+        durable::write_atomic(&path, text.as_bytes()).or_stop(ExitCode::CannotStart)?;
+        made.files.push(path);
+    }
     // The settings first: if the database cannot be made, they are taken away again, and nothing that
     // anybody else could have filled meanwhile is ever removed.
     durable::write_atomic(&file, imported.text.as_bytes()).or_stop(ExitCode::CannotStart)?;

@@ -5,6 +5,7 @@ mod edit;
 mod export;
 mod import;
 mod list;
+mod offered;
 mod read;
 mod remove;
 
@@ -51,7 +52,7 @@ enum Verb {
     Edit(edit::EditArgs),
     /// Remove an instrument that no session names.
     Remove(remove::RemoveArgs),
-    /// Add and change instruments from a CSV or JSON file, all of them or none.
+    /// Add and change instruments from a CSV or JSON file, or add the tools that a scheduler knows.
     Import(import::ImportArgs),
     /// Print all values of all instruments as CSV or JSON, as import reads them.
     Export(export::ExportArgs),

@@ -7,6 +7,7 @@ pub mod db;
 pub mod demo;
 pub mod export;
 pub mod extract;
+pub mod harvesters;
 pub mod init;
 pub mod instruments;
 pub mod plugin_host;
@@ -39,6 +40,7 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Record(args) => record::run(global, args),
         Command::Config(args) => config::run(global, args),
         Command::Instruments(args) => instruments::run(global, args),
+        Command::Harvesters(args) => harvesters::run(global, args),
         Command::Users(args) => users::run(global, args),
         Command::Plugins(args) => plugins::run(global, args),
         Command::Db(args) => db::run(global, args),

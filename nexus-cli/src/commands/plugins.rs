@@ -5,7 +5,7 @@ mod list;
 mod new;
 mod run;
 mod show;
-mod subject;
+pub(super) mod subject;
 mod test;
 
 use clap::{Args, Subcommand};

@@ -1,18 +1,21 @@
 //! `nexus sessions`: which sessions there are, and the story of one.
 
+mod deliveries;
 mod which;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
+use nexus_core::export::Routes;
 use nexus_core::ids::SessionId;
 use nexus_core::overview::{self, Filter, SessionStory};
+use nexus_core::pipeline;
 use nexus_core::session::RecordStatus;
 
 use crate::args::Global;
-use crate::commands::{ask_again, run as runs, status};
+use crate::commands::{ask_again, config, run as runs, status};
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
-use which::Which;
+pub use which::Which;
 
 /// Arguments of `nexus sessions`.
 #[derive(Debug, Args)]
@@ -145,6 +148,7 @@ fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
 }
 
 fn show(global: &Global, session: &str) -> Result<ExitCode, Stop> {
+    let routes = pipeline::routes(&config::load(global)?);
     let database = status::open(global)?;
     let found = overview::story(database.read(), &SessionId::from(session)).or_stop(ExitCode::Failed)?;
     let Some(story) = found else {
@@ -154,12 +158,12 @@ fn show(global: &Global, session: &str) -> Result<ExitCode, Stop> {
     if global.json {
         output::json(&story)?;
     } else {
-        print(&story);
+        print(&story, &routes);
     }
     Ok(ExitCode::Done)
 }
 
-fn print(story: &SessionStory) {
+fn print(story: &SessionStory, routes: &Routes) {
     let line = &story.line;
     let field = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -180,19 +184,7 @@ fn print(story: &SessionStory) {
         output::line("a rebuild was asked for");
     }
     for delivery in &story.deliveries {
-        let mut parts = vec![format!("{:<12} {}", delivery.destination, delivery.state)];
-        let facts = [
-            ("id", &delivery.remote_id),
-            ("at", &delivery.remote_url),
-            ("failure", &delivery.failure_class),
-            ("because:", &delivery.failure_text),
-            ("not before (UTC)", &delivery.not_before),
-        ];
-        parts.extend(facts.iter().filter_map(|(label, value)| Some(format!("{label} {}", value.as_ref()?))));
-        if delivery.origin == "peer" {
-            parts.push("delivered by NexusLIMS".to_owned());
-        }
-        output::line(parts.join(", "));
+        output::line(deliveries::told(delivery, routes.has(&delivery.destination.as_str().into())));
     }
     if !story.events.is_empty() {
         output::line("what happened (UTC)");

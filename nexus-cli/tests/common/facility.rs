@@ -122,6 +122,12 @@ impl Facility {
         self
     }
 
+    /// Changes the database as somebody else would.
+    pub fn sql(&self, sql: &str) -> &Self {
+        rusqlite::Connection::open(self.sandbox.path("nexus.db")).unwrap().execute(sql, []).unwrap();
+        self
+    }
+
     /// Runs `nexus` in the facility's folder.
     pub fn nexus<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome {
         self.sandbox.nexus(args)

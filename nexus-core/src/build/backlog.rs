@@ -1,13 +1,14 @@
 //! Which sessions this run looks at, and in which order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::Builder;
+use super::{Builder, files};
 use crate::ids::{InstrumentPid, SessionId};
-use crate::session::{self, Session};
+use crate::session::{self, Candidate, Session};
 use crate::session_state;
+use crate::walk::Window;
 use crate::writer::WriteError;
 
 /// Which of the sessions that are to be built somebody wants built now. By default all of them.
@@ -37,12 +38,22 @@ impl Choice {
     }
 }
 
-/// A session that is to be built.
-#[derive(Debug, Clone)]
+/// A session that is to be built: all that is held of it before its turn comes.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    pub session: Session,
+    /// The instant of its end, in microseconds.
+    ended_at: i64,
+    /// A row of it in the session log.
+    pub row: i64,
     /// Its record may be somewhere: its status stays until the new one is committed.
     pub rebuild: bool,
+}
+
+/// Where the files of an instrument are, and when its sessions were.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub filestore_path: String,
+    pub windows: Vec<Window>,
 }
 
 /// The sessions to be built, by the instant of their end.
@@ -52,6 +63,8 @@ pub(super) struct Backlog {
     pub suspects: Vec<Entry>,
     /// All others.
     pub others: Vec<Entry>,
+    /// The instruments that they are of.
+    pub places: BTreeMap<InstrumentPid, Place>,
     /// What is to be built and cannot be, each in a sentence.
     pub broken: Vec<String>,
     /// Sessions that somebody named and that are not to be built, with what they are.
@@ -59,45 +72,47 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.suspects.iter().chain(&self.others)
-    }
-
     pub fn len(&self) -> usize {
         self.suspects.len() + self.others.len()
+    }
+
+    fn add(&mut self, session: &Session, row: i64, rebuild: bool, in_hand: bool) {
+        let entry = Entry { ended_at: session.ended_at().timestamp_micros(), row, rebuild };
+        if in_hand { &mut self.suspects } else { &mut self.others }.push(entry);
+        let instrument = &session.instrument;
+        if !self.places.contains_key(&instrument.pid) {
+            let filestore_path = instrument.filestore_path.clone();
+            self.places.insert(instrument.pid.clone(), Place { filestore_path, windows: Vec::new() });
+        }
+        if let Some(place) = self.places.get_mut(&instrument.pid) {
+            place.windows.push(files::window(session));
+        }
     }
 }
 
 pub(super) fn read(builder: &Builder<'_>) -> Result<Backlog, WriteError> {
     let (instruments, choice) = (builder.instruments.clone(), builder.choice.clone());
     builder.writer.run(move |tx| {
-        let found = session::sessions_to_build(tx, &instruments)?;
-        let rebuilds = session::sessions_to_rebuild(tx, &instruments)?;
-        let mut backlog = Backlog {
-            broken: found.broken.iter().chain(&rebuilds.broken).map(ToString::to_string).collect(),
-            ..Backlog::default()
-        };
         let in_hand: BTreeSet<SessionId> =
             session_state::unfinished(tx)?.into_iter().map(|unfinished| unfinished.session).collect();
+        let mut backlog = Backlog::default();
         let mut missing = choice.sessions.clone();
-        let sorted = rebuilds.sessions.is_empty();
-        backlog.others.reserve_exact(found.sessions.len() + rebuilds.sessions.len());
-        let first = found.sessions.into_iter().map(|session| Entry { session, rebuild: false });
-        let again = rebuilds.sessions.into_iter().map(|session| Entry { session, rebuild: true });
-        for entry in first.chain(again) {
-            missing.remove(&entry.session.identifier);
-            if !choice.takes(&entry.session) {
-                continue;
+        let mut take = |candidate: Candidate, rebuild: bool| match candidate.session {
+            Ok(session) => {
+                missing.remove(&session.identifier);
+                if choice.takes(&session) {
+                    let in_hand = in_hand.contains(&session.identifier);
+                    backlog.add(&session, candidate.row, rebuild, in_hand);
+                }
             }
-            if in_hand.contains(&entry.session.identifier) {
-                backlog.suspects.push(entry);
-            } else {
-                backlog.others.push(entry);
-            }
-        }
-        // Those to be built for the first time come in this order.
-        for list in [&mut backlog.suspects, &mut backlog.others].into_iter().filter(|_| !sorted) {
-            list.sort_by_cached_key(|entry| (entry.session.ended_at(), entry.session.identifier.clone()));
+            Err(broken) => backlog.broken.push(broken.to_string()),
+        };
+        session::each_to_build(tx, &instruments, &mut |candidate| take(candidate, false))?;
+        session::each_to_rebuild(tx, &instruments, &mut |candidate| take(candidate, true))?;
+        backlog.broken.sort_unstable();
+        for list in [&mut backlog.suspects, &mut backlog.others] {
+            list.sort_unstable_by_key(|entry| (entry.ended_at, entry.row));
+            list.shrink_to_fit();
         }
         for id in missing {
             backlog.not_to_be_built.push(match session::status_of(tx, &id)? {

@@ -6,7 +6,7 @@ use super::make::{End, Outcome};
 use super::permits::Permits;
 use super::save::MovedMeanwhile;
 use super::{BuildReport, Builder, CRASHED, Pending, Told, line, lock, save};
-use crate::report::{MOST_LINES, Progress, SessionResult};
+use crate::report::{MOVED_MEANWHILE, Progress, SessionResult};
 use crate::session::{RecordStatus, Session};
 use crate::writer::WriteError;
 
@@ -153,7 +153,7 @@ impl Builder<'_> {
                 "WAITING".clone_into(&mut line.result);
                 line.files = 0;
                 line.detail = format!("another program made it {actual} meanwhile: left alone");
-                *counts.waiting.entry("moved by another program".to_owned()).or_default() += 1;
+                *counts.waiting.entry(MOVED_MEANWHILE.to_owned()).or_default() += 1;
             }
         }
         if by_name {
@@ -161,10 +161,6 @@ impl Builder<'_> {
         }
         (self.progress)(Progress::Session(&line));
         counts.note_time(&line);
-        if report.sessions.len() < MOST_LINES {
-            report.sessions.push(line);
-        } else {
-            counts.lines_left_out += 1;
-        }
+        report.lines.push(line);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::backlog::Backlog;
+use super::backlog::Place;
 use super::{Builder, Notices};
 use crate::ids::InstrumentPid;
 use crate::session::Session;
@@ -59,18 +59,12 @@ pub(super) enum Answer {
 }
 
 impl Files {
-    pub fn of(backlog: &Backlog, builder: &Builder<'_>) -> Self {
+    pub fn of(places: BTreeMap<InstrumentPid, Place>, builder: &Builder<'_>) -> Self {
         let mut files = Self { places: BTreeMap::new(), roots: Vec::new(), walked: None };
-        for entry in backlog.entries() {
-            let instrument = &entry.session.instrument;
-            let at = *files.places.entry(instrument.pid.clone()).or_insert_with(|| {
-                let path = builder.folders.instrument(&instrument.filestore_path);
-                files.roots.push(Root { path, windows: Vec::new() });
-                files.roots.len() - 1
-            });
-            if let Some(root) = files.roots.get_mut(at) {
-                root.windows.push(window(&entry.session));
-            }
+        for (pid, place) in places {
+            files.places.insert(pid, files.roots.len());
+            let path = builder.folders.instrument(&place.filestore_path);
+            files.roots.push(Root { path, windows: place.windows });
         }
         files
     }
@@ -184,6 +178,7 @@ impl Files {
     }
 }
 
-fn window(session: &Session) -> Window {
+/// When the files of a session were last written.
+pub(super) fn window(session: &Session) -> Window {
     Window { from: session.started_at().into(), to: session.ended_at().into() }
 }

@@ -14,7 +14,7 @@ use super::files::{Answer as Found, Files, Slice};
 use super::reservations::{self, Answer};
 use super::{Builder, CRASHED, Notices};
 use crate::ids::{HarvesterName, SessionId};
-use crate::session::{RecordStatus, Session};
+use crate::session::{self, RecordStatus, Session};
 use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
 use crate::writer::WriteError;
 
@@ -70,33 +70,37 @@ pub(super) fn plan(
                 Err(verdict) => verdict,
             }
         };
-        let Entry { session, rebuild } = known.entry;
-        planned.push(Planned { session, rebuild, verdict });
+        planned.push(Planned { session: known.session, rebuild: known.rebuild, verdict });
     }
     Ok(planned)
 }
 
 /// A session, and what is remembered of it.
-struct Known {
-    entry: Entry,
+pub(super) struct Known {
+    pub session: Session,
+    rebuild: bool,
     state: SessionState,
 }
 
 impl Known {
     /// It ended the program so often that it is not tried again.
     fn is_dangerous(&self) -> bool {
-        self.state.attempts >= CRASHES_UNTIL_ERROR && !self.entry.rebuild
+        self.state.attempts >= CRASHES_UNTIL_ERROR && !self.rebuild
     }
 }
 
-fn remembered(builder: &Builder<'_>, page: Vec<Entry>) -> Result<Vec<Known>, WriteError> {
+/// Reads a page of sessions. One whose rows have been removed since the backlog was listed is left out.
+pub(super) fn remembered(builder: &Builder<'_>, page: Vec<Entry>) -> Result<Vec<Known>, WriteError> {
+    let instruments = builder.instruments.clone();
     builder.writer.run(move |tx| {
-        page.into_iter()
-            .map(|entry| {
-                let state = state_of(tx, &entry.session)?;
-                Ok(Known { entry, state })
-            })
-            .collect()
+        let mut known = Vec::with_capacity(page.len());
+        for Entry { row, rebuild, .. } in page {
+            if let Some(session) = session::at_row(tx, row, &instruments)? {
+                let state = state_of(tx, &session)?;
+                known.push(Known { session, rebuild, state });
+            }
+        }
+        Ok(known)
     })
 }
 
@@ -119,7 +123,7 @@ fn state_of(tx: &Transaction<'_>, session: &Session) -> Result<SessionState, Wri
 }
 
 fn ask(builder: &Builder<'_>, asked: &[&Known]) -> Vec<Answer> {
-    let sessions: Vec<Session> = asked.iter().map(|known| known.entry.session.clone()).collect();
+    let sessions: Vec<Session> = asked.iter().map(|known| known.session.clone()).collect();
     let ids: BTreeMap<SessionId, (HarvesterName, String)> = asked
         .iter()
         .filter_map(|known| {
@@ -140,7 +144,7 @@ fn judge(
     answer: Option<Answer>,
     notices: &mut Notices,
 ) -> Result<Reservation, Verdict> {
-    let (session, rebuild) = (&known.entry.session, known.entry.rebuild);
+    let (session, rebuild) = (&known.session, known.rebuild);
     let settle = |status, code, text: String| Verdict::Settle { status, code, text };
     match answer {
         Some(Answer::Reservation(reservation)) => Ok(*reservation),
@@ -181,7 +185,7 @@ fn with_files(
     files: &mut Files,
     notices: &mut Notices,
 ) -> Result<Verdict, WriteError> {
-    let session = &known.entry.session;
+    let session = &known.session;
     let wait = |reason: &str, detail: String| Verdict::Wait { reason: reason.to_owned(), detail };
     let found = files.look_up(session, builder, notices)?;
     let root = files.root(session).display();
@@ -212,7 +216,7 @@ fn with_files(
             "files are still being written",
             format!("`{}` was changed less than the quiet period ago", path.display()),
         ),
-        Found::None if known.entry.rebuild => {
+        Found::None if known.rebuild => {
             notices.add(format!("session {} was to be rebuilt: its files are gone", session.identifier));
             wait("rebuild without files", "no files in its window any more".to_owned())
         }

@@ -65,12 +65,12 @@ impl Builder<'_> {
         let backlog = backlog::read(self)?;
         let report = Mutex::new(BuildReport::default());
         let mut notices = Notices::default();
-        let mut files = Files::of(&backlog, self);
         {
             let counts = &mut lock(&report).counts;
             counts.planned = backlog.len() as u64;
             counts.broken = backlog.broken.len() as u64;
         }
+        let mut files = Files::of(backlog.places, self);
         for text in backlog.broken.into_iter().chain(backlog.not_to_be_built) {
             notices.add(text);
         }
@@ -81,7 +81,9 @@ impl Builder<'_> {
             if page.is_empty() {
                 break;
             }
+            let asked = page.len();
             let planned = plan::plan(self, page, &mut files, &mut notices)?;
+            lock(&report).counts.removed_meanwhile(asked - planned.len());
             let (mut planned, beyond) = plan::within_limit(planned, &mut left);
             lock(&report).counts.beyond_limit += beyond;
             plan::reserve_names(self, &mut planned)?;

@@ -403,6 +403,26 @@ pub const TABLES: &[TableSpec] = &[
                 absent: Absent::Default("[]"),
                 about: "Destinations whose first attempt in a run this one waits for, so that it can link to them.",
             },
+            Key {
+                name: "concurrency",
+                kind: Kind::Integer { min: 1, max: 64 },
+                absent: Absent::Means("4, or 1 if the destination cannot tell what it holds", "2"),
+                about: "How many records are delivered to it at the same time; never more than `processes`. After a crash, \
+                        each of them is in doubt at a destination that cannot tell what it holds.",
+            },
+            Key {
+                name: "interval",
+                kind: Kind::Duration { zero: true },
+                absent: Absent::Default("\"0 s\""),
+                about: "The shortest time between the beginnings of two deliveries, for a server that must not be hurried.",
+            },
+            Key {
+                name: "settle",
+                kind: Kind::Duration { zero: true },
+                absent: Absent::Means("as the destination says of itself, 2 minutes for most", "\"5 min\""),
+                about: "How long after an answer was lost the server may still store the record. Before that nobody believes it \
+                        that the record is not there, so that it is not made twice.",
+            },
         ],
     },
 ];

@@ -226,6 +226,12 @@ pub struct DestinationConfig {
     pub priority: i32,
     /// Destinations whose first attempt of the run it waits for. Without cycles.
     pub after: Vec<DestinationName>,
+    /// How many records are delivered to it at the same time; `None`: as the destination's nature allows.
+    pub concurrency: Option<usize>,
+    /// The shortest time between the beginnings of two deliveries.
+    pub interval: Duration,
+    /// How long after a lost answer the record may still be stored; `None`: as the destination says of itself.
+    pub settle: Option<Duration>,
     /// The plugin's own keys.
     pub settings: PluginSettings,
 }

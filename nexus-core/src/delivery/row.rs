@@ -91,6 +91,16 @@ pub struct TargetFacts {
 impl TargetFacts {
     /// The longest settle time that is believed.
     pub const LONGEST_SETTLE: TimeDelta = TimeDelta::days(1);
+
+    /// With this settle time instead of the destination's own, at most a day.
+    #[must_use]
+    pub fn settling(mut self, settle: Option<std::time::Duration>) -> Self {
+        if let Some(settle) = settle {
+            let settle = TimeDelta::from_std(settle).unwrap_or(Self::LONGEST_SETTLE);
+            self.settle = settle.min(Self::LONGEST_SETTLE);
+        }
+        self
+    }
 }
 
 impl From<&Target> for TargetFacts {

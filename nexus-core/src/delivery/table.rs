@@ -166,6 +166,10 @@ fn rows(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Re
     connection.prepare_cached(sql)?.query_map(params, read)?.collect()
 }
 
+mod which;
+
+pub use which::{Which, which};
+
 /// One delivery.
 pub fn load(
     connection: &Connection,

@@ -1,15 +1,15 @@
 //! Record files in their places: what is delivered everywhere moves to `uploaded/`.
 //!
 //! The move comes after the commit. Stopped in between, the next run finds the file where it was and moves it
-//! then; nothing depends on which of the two folders a record is in. So all are moved in one go, and their folders
-//! synced once.
+//! then; nothing depends on which of the two folders a record is in. So they are moved a page at a time, and their
+//! folders synced once for each.
 
 use std::path::PathBuf;
 
 use super::{Facility, PAGE, PipelineError};
 use crate::causes::with_causes;
 use crate::delivery::{State, table};
-use crate::durable;
+use crate::durable::{self, DurableError};
 use crate::report::RunReport;
 use crate::session_state::SessionState;
 use crate::writer::{WriteError, Writer};
@@ -33,27 +33,34 @@ pub(super) fn put_away(
     report: &mut RunReport,
 ) -> Result<(), PipelineError> {
     let folders = &facility.folders;
-    let mut done: Vec<(PathBuf, PathBuf)> = Vec::new();
-    let mut fresh = fresh_records(facility).into_iter();
+    let mut fresh = fresh_records(facility);
+    let mut failed: Option<DurableError> = None;
+    let mut others = 0;
     loop {
         let page: Vec<String> = fresh.by_ref().take(PAGE).collect();
         if page.is_empty() {
             break;
         }
-        let through = delivered(facility, writer, page)?.into_iter();
-        done.extend(through.map(|name| (folders.fresh_record(&name), folders.uploaded_record(&name))));
+        let done: Vec<(PathBuf, PathBuf)> = delivered(facility, writer, page)?
+            .into_iter()
+            .map(|name| (folders.fresh_record(&name), folders.uploaded_record(&name)))
+            .collect();
+        if done.is_empty() {
+            continue;
+        }
+        let mut errors = match durable::create_dir_all_durable(&folders.uploaded()) {
+            Ok(()) => durable::move_all_durable(done),
+            Err(error) => vec![error],
+        }
+        .into_iter();
+        if failed.is_none() {
+            failed = errors.next();
+        }
+        others += errors.len();
     }
-    if done.is_empty() {
-        return Ok(());
-    }
-    let failed = match durable::create_dir_all_durable(&folders.uploaded()) {
-        Ok(()) => durable::move_all_durable(done),
-        Err(error) => vec![error],
-    };
-    let others = failed.len().saturating_sub(1);
-    report.needs_person.extend(failed.first().map(|error| match others {
-        0 => with_causes(error),
-        _ => format!("{} (and {others} more like it)", with_causes(error)),
+    report.needs_person.extend(failed.map(|error| match others {
+        0 => with_causes(&error),
+        _ => format!("{} (and {others} more like it)", with_causes(&error)),
     }));
     Ok(())
 }
@@ -82,13 +89,13 @@ fn wants_record(state: State) -> bool {
     !matches!(state, State::Delivered | State::NotWanted)
 }
 
-/// Names of the records that lie in the records folder itself.
-fn fresh_records(facility: &Facility) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(&facility.folders.records) else { return Vec::new() };
+/// Names of the records that lie in the records folder itself, as it is read: one that is moved away meanwhile
+/// does not hide another.
+fn fresh_records(facility: &Facility) -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir(&facility.folders.records).into_iter().flatten();
     entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|suffix| suffix == "xml") && !durable::is_temporary(path))
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        .collect()
 }

@@ -1,6 +1,7 @@
 //! A destination as the configuration names it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexus_plugin_api::{CheckReport, Delivery, Destination, Found, Step, Target};
 
@@ -21,6 +22,12 @@ pub struct DestinationInstance {
     pub config_digest: String,
     /// How many deliveries it can take at the same time, if that is limited.
     pub at_once: Option<usize>,
+    /// How many deliveries it is to take at the same time, if the configuration says so.
+    pub concurrency: Option<usize>,
+    /// The shortest time between the beginnings of two deliveries.
+    pub interval: Duration,
+    /// How long after a lost answer the record may still be stored, if the configuration says so.
+    pub settle: Option<Duration>,
     pub(super) caller: Caller,
     pub(super) destination: Arc<dyn Destination>,
 }

@@ -76,6 +76,9 @@ impl Catalogue {
                         after: table.after.clone(),
                         config_digest: digest,
                         at_once: table.carrier.at_once(),
+                        concurrency: table.concurrency,
+                        interval: table.interval,
+                        settle: table.settle,
                         caller: caller(table.name.as_str(), &table.carrier),
                         destination: Arc::from(destination),
                     });

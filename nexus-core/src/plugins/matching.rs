@@ -1,7 +1,9 @@
 //! Which harvester serves an instrument.
 
 use super::HarvesterInstance;
-use crate::ids::InstrumentPid;
+use crate::config::HarvesterConfig;
+use crate::ids::{HarvesterName, InstrumentPid};
+use crate::instrument::Instrument;
 
 /// No harvester, or no single one, serves the instrument.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,22 +45,76 @@ pub fn harvester_of<'a>(
     api_url: &str,
     harvesters: &'a [HarvesterInstance],
 ) -> Result<&'a HarvesterInstance, NoHarvester> {
-    let fits = |harvester: &&HarvesterInstance| fit(pid, plugin, api_url, harvester);
-    let best = harvesters.iter().filter_map(|harvester| fits(&harvester)).max();
-    let mut of_best = harvesters.iter().filter(|harvester| best.is_some() && fits(harvester) == best);
-    match (of_best.next(), of_best.next()) {
-        (Some(only), None) => Ok(only),
-        (Some(first), Some(second)) => {
-            let others = of_best.map(|harvester| harvester.name.to_string());
-            let names = [first.name.to_string(), second.name.to_string()].into_iter().chain(others).collect();
-            Err(NoHarvester::Several { pid: pid.clone(), names })
+    let claims: Vec<Claim<'_>> = harvesters.iter().map(Claim::from).collect();
+    let best = best(pid, plugin, api_url, &claims);
+    match best.as_slice() {
+        [only] => {
+            harvesters.get(*only).ok_or_else(|| NoHarvester::Several { pid: pid.clone(), names: Vec::new() })
         }
-        (None, _) => Err(NoHarvester::None {
+        [_, _, ..] => {
+            let names = best.iter().filter_map(|at| claims.get(*at)).map(|claim| claim.name.to_string());
+            Err(NoHarvester::Several { pid: pid.clone(), names: names.collect() })
+        }
+        [] => Err(NoHarvester::None {
             pid: pid.clone(),
             plugin: plugin.to_owned(),
             api_url: api_url.to_owned(),
         }),
     }
+}
+
+/// The same for tables of the configuration, each with the name of its plugin, without an instance of it: the
+/// harvester's name, if there is a single one.
+pub fn harvester_table_of<'a>(
+    instrument: &Instrument,
+    tables: &[(&'a HarvesterConfig, &str)],
+) -> Option<&'a HarvesterName> {
+    let claims: Vec<Claim<'_>> =
+        tables.iter().map(|(table, plugin)| Claim::of_table(table, plugin)).collect();
+    match best(&instrument.pid, &instrument.harvester, &instrument.api_url, &claims).as_slice() {
+        [only] => tables.get(*only).map(|(table, _)| &table.name),
+        _ => None,
+    }
+}
+
+/// What a harvester says of itself.
+struct Claim<'a> {
+    name: &'a HarvesterName,
+    plugin: &'a str,
+    address: Option<&'a String>,
+    aliases: &'a [String],
+    instruments: Option<&'a [InstrumentPid]>,
+}
+
+impl<'a> From<&'a HarvesterInstance> for Claim<'a> {
+    fn from(harvester: &'a HarvesterInstance) -> Self {
+        Self {
+            name: &harvester.name,
+            plugin: &harvester.plugin,
+            address: harvester.address.as_ref(),
+            aliases: &harvester.aliases,
+            instruments: harvester.instruments.as_deref(),
+        }
+    }
+}
+
+impl<'a> Claim<'a> {
+    fn of_table(table: &'a HarvesterConfig, plugin: &'a str) -> Self {
+        Self {
+            name: &table.name,
+            plugin,
+            address: table.address.as_ref(),
+            aliases: &table.aliases,
+            instruments: table.instruments.as_deref(),
+        }
+    }
+}
+
+/// The positions of those that fit best.
+fn best(pid: &InstrumentPid, plugin: &str, api_url: &str, claims: &[Claim<'_>]) -> Vec<usize> {
+    let fits: Vec<Option<Fit>> = claims.iter().map(|claim| fit(pid, plugin, api_url, claim)).collect();
+    let Some(best) = fits.iter().flatten().max() else { return Vec::new() };
+    fits.iter().enumerate().filter(|(_, fit)| fit.as_ref() == Some(best)).map(|(at, _)| at).collect()
 }
 
 /// How well a harvester fits; the greater the better.
@@ -69,14 +125,14 @@ enum Fit {
     Listed,
 }
 
-fn fit(pid: &InstrumentPid, plugin: &str, api_url: &str, harvester: &HarvesterInstance) -> Option<Fit> {
-    if let Some(listed) = &harvester.instruments {
+fn fit(pid: &InstrumentPid, plugin: &str, api_url: &str, harvester: &Claim<'_>) -> Option<Fit> {
+    if let Some(listed) = harvester.instruments {
         return listed.contains(pid).then_some(Fit::Listed);
     }
     if harvester.plugin != plugin {
         return None;
     }
-    let bases = harvester.address.iter().chain(&harvester.aliases);
+    let bases = harvester.address.into_iter().chain(harvester.aliases);
     match bases.filter(|base| below(base, api_url)).map(String::len).max() {
         Some(length) => Some(Fit::Below(length)),
         None if harvester.address.is_none() => Some(Fit::OfThePlugin),

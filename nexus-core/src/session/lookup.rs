@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{BrokenSession, EventType, RecordStatus, Session, SessionError, ToBuild, WhyBroken};
+use super::{BrokenSession, Candidate, EventType, RecordStatus, Session, SessionError, WhyBroken};
 use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::session_log::{SessionLog, SessionLogError};
@@ -63,35 +63,49 @@ pub fn ended_at(
     Ok(load(connection, session, instruments)?.map(|session| session.ended_at()))
 }
 
-/// Sessions that have a record and for which somebody asked for a new one.
+/// The session that a row of the session log belongs to, as [`load`].
+pub fn at_row(
+    connection: &Connection,
+    row: i64,
+    instruments: &Instruments,
+) -> Result<Option<Session>, SessionLogError> {
+    let identifier: Option<SessionId> = connection
+        .prepare_cached("SELECT session_identifier FROM session_log WHERE id_session_log = ?1")
+        .and_then(|mut statement| statement.query_row([row], |row| row.get(0)).optional())
+        .map_err(SessionError::database(format!("read row {row} of session_log")))?;
+    identifier.map_or(Ok(None), |identifier| load(connection, &identifier, instruments))
+}
+
+/// Tells the sessions that have a record and for which somebody asked for a new one, by identifier.
 ///
 /// Their status stays what it is until the new record is committed.
-pub fn sessions_to_rebuild(
+pub fn each_to_rebuild(
     connection: &Connection,
     instruments: &Instruments,
-) -> Result<ToBuild, SessionLogError> {
-    let asked: Vec<(SessionId, InstrumentPid)> = connection
+    tell: &mut dyn FnMut(Candidate),
+) -> Result<(), SessionLogError> {
+    let reading = || SessionError::database("read the sessions that are to be rebuilt");
+    let mut statement = connection
         .prepare_cached(
-            "SELECT session_identifier, instrument_pid FROM nexus_session n
+            "SELECT session_identifier, instrument_pid,
+                    (SELECT MAX(id_session_log) FROM session_log s WHERE s.session_identifier = n.session_identifier)
+               FROM nexus_session n
               WHERE rebuild_requested <> 0
                 AND EXISTS (SELECT 1 FROM session_log s WHERE s.session_identifier = n.session_identifier
                              AND s.record_status IN ('COMPLETED', 'BUILT_NOT_EXPORTED'))
               ORDER BY session_identifier",
         )
-        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
-        .map_err(SessionError::database("read the sessions that are to be rebuilt"))?;
-    let mut found = ToBuild::default();
-    for (identifier, instrument) in asked {
-        match load(connection, &identifier, instruments)? {
-            Some(session) => found.sessions.push(session),
-            None => {
-                found.broken.push(BrokenSession {
-                    identifier,
-                    instrument,
-                    why: WhyBroken::Missing(EventType::Start),
-                });
-            }
-        }
+        .map_err(reading())?;
+    let mut rows = statement.query([]).map_err(reading())?;
+    while let Some(row) = rows.next().map_err(reading())? {
+        let read = || Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let (identifier, instrument, row): (SessionId, InstrumentPid, i64) = read().map_err(reading())?;
+        let session = load(connection, &identifier, instruments)?.ok_or(BrokenSession {
+            identifier,
+            instrument,
+            why: WhyBroken::Missing(EventType::Start),
+        });
+        tell(Candidate { row, session });
     }
-    Ok(found)
+    Ok(())
 }

@@ -1,10 +1,9 @@
 //! START and END rows become sessions.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, Row};
 
 use super::{EventType, Session, SessionError};
 use crate::ids::{InstrumentPid, SessionId};
@@ -97,83 +96,135 @@ pub enum WhyBroken {
     },
 }
 
-/// A START or END row, its time not yet read. There are two for every session of a backlog: what they share is
-/// held once.
+/// A START or END row.
 #[derive(Debug, Clone)]
 struct Half {
     row: i64,
-    instrument: Rc<InstrumentPid>,
-    user: Option<Rc<str>>,
+    instrument: InstrumentPid,
+    user: Option<String>,
     time: Result<Timestamp, String>,
 }
 
-/// The rows of one session: for each half the one with the largest row id.
+/// The START and END rows of one session.
 #[derive(Debug, Default)]
 struct Halves {
+    /// Of those that are to be built the one with the largest row id.
     start: Option<Half>,
     end: Option<Half>,
-    /// The identifier itself is no text, so that nothing could be asked or written under it.
-    odd: Option<Box<UnreadableRow>>,
+    /// The first row that is to be built.
+    first: Option<i64>,
+    /// The last row with another status.
+    other: Option<WhyBroken>,
+}
+
+/// A session that is TO_BE_BUILT, by one of its rows: all that need be remembered of it to read it again.
+#[derive(Debug)]
+pub struct Candidate {
+    /// A row of it in `session_log`.
+    pub row: i64,
+    /// The session, or why it cannot be built.
+    pub session: Result<Session, BrokenSession>,
 }
 
 /// The sessions that are TO_BE_BUILT, START and END paired by session identifier.
 ///
-/// Of several START or END rows the one with the largest row id counts, with a warning. The users of the two
-/// rows need not agree. A session whose rows are broken is reported and does not keep the others from being
-/// built. One pass over the table, in the database; only rows to be built come into memory.
+/// As [`each_to_build`], all of them in memory.
 pub fn sessions_to_build(
     connection: &Connection,
     instruments: &Instruments,
 ) -> Result<ToBuild, SessionError> {
-    let candidates = read_candidates(connection)
-        .map_err(SessionError::database("read the sessions that are TO_BE_BUILT"))?;
     let mut found = ToBuild::default();
-    for (identifier, halves) in candidates {
-        let its_instrument = halves.instrument();
-        let other = read_other_status(connection, &identifier)
-            .map_err(SessionError::database(format!("read the rows of session `{identifier}`")))?;
-        match pair(&identifier, halves, other, instruments) {
-            Ok(session) => found.sessions.push(session),
-            Err(why) => {
-                let instrument = its_instrument.map_or_else(|| "".into(), |pid| (*pid).clone());
-                found.broken.push(BrokenSession { identifier, instrument, why });
-            }
-        }
-    }
-    // They come by identifier, and the sort is stable.
-    found.sessions.sort_by_cached_key(Session::ended_at);
+    each_to_build(connection, instruments, &mut |candidate| match candidate.session {
+        Ok(session) => found.sessions.push(session),
+        Err(broken) => found.broken.push(broken),
+    })?;
+    found.sessions.sort_by_cached_key(|session| (session.ended_at(), session.identifier.clone()));
+    found.broken.sort_by(|a, b| a.identifier.cmp(&b.identifier));
     Ok(found)
 }
 
+/// Tells the sessions that are TO_BE_BUILT one by one, in the order of their first rows.
+///
+/// Of several START or END rows the one with the largest row id counts, with a warning. The users of the two
+/// rows need not agree. A session whose rows are broken is told as such and does not keep the others from being
+/// built. One pass over the table, in the database; memory holds one session at a time.
+pub fn each_to_build(
+    connection: &Connection,
+    instruments: &Instruments,
+    tell: &mut dyn FnMut(Candidate),
+) -> Result<(), SessionError> {
+    let reading = SessionError::database("read the sessions that are TO_BE_BUILT");
+    let mut read = || {
+        let mut statement = connection.prepare_cached(CANDIDATES)?;
+        let mut rows = statement.query([])?;
+        let mut odd = BTreeMap::<String, BrokenSession>::new();
+        // START and END nearly always follow each other.
+        let mut told: Option<SessionId> = None;
+        while let Some(row) = rows.next()? {
+            let number: i64 = row.get(0)?;
+            let identifier = match row.get::<_, SessionId>(1) {
+                Ok(identifier) => identifier,
+                Err(error) => {
+                    let why = value_problem(&error).ok_or(error)?;
+                    let (identifier, broken) = odd_identifier(row, number, why)?;
+                    odd.insert(identifier, broken);
+                    continue;
+                }
+            };
+            if told.as_ref() == Some(&identifier) {
+                continue;
+            }
+            let halves = read_halves(connection, &identifier)?;
+            if halves.first != Some(number) {
+                continue;
+            }
+            let instrument = halves.instrument();
+            let session = pair(&identifier, halves, instruments).map_err(|why| BrokenSession {
+                identifier: identifier.clone(),
+                instrument,
+                why,
+            });
+            tell(Candidate { row: number, session });
+            told = Some(identifier);
+        }
+        for broken in odd.into_values() {
+            tell(Candidate { row: 0, session: Err(broken) });
+        }
+        Ok(())
+    };
+    read().map_err(reading)
+}
+
+/// The identifier itself is no text, so that nothing could be asked or written under it.
+fn odd_identifier(row: &Row<'_>, number: i64, why: String) -> rusqlite::Result<(String, BrokenSession)> {
+    let (text, instrument) = (lossy(row, 1)?, InstrumentPid::new(lossy(row, 2)?));
+    let why = WhyBroken::Unreadable(UnreadableRow { table: "session_log", row: number, session: None, why });
+    let broken = BrokenSession { identifier: SessionId::new(text.clone()), instrument, why };
+    Ok((text, broken))
+}
+
 impl Halves {
-    fn instrument(&self) -> Option<Rc<InstrumentPid>> {
-        self.start.as_ref().or(self.end.as_ref()).map(|half| Rc::clone(&half.instrument))
+    fn instrument(&self) -> InstrumentPid {
+        let half = self.start.as_ref().or(self.end.as_ref());
+        half.map_or_else(|| "".into(), |half| half.instrument.clone())
     }
 }
 
-fn pair(
-    identifier: &SessionId,
-    halves: Halves,
-    other: Option<WhyBroken>,
-    instruments: &Instruments,
-) -> Result<Session, WhyBroken> {
-    if let Some(odd) = halves.odd {
-        return Err(WhyBroken::Unreadable(*odd));
-    }
+fn pair(identifier: &SessionId, halves: Halves, instruments: &Instruments) -> Result<Session, WhyBroken> {
     if identifier.as_str().trim().is_empty() {
         let row = |half: &Option<Half>| half.as_ref().map_or(0, |half| half.row);
         return Err(WhyBroken::NoIdentifier { start: row(&halves.start), end: row(&halves.end) });
     }
-    if let Some(why) = other {
+    if let Some(why) = halves.other {
         return Err(why);
     }
     let start = halves.start.ok_or(WhyBroken::Missing(EventType::Start))?;
     let end = halves.end.ok_or(WhyBroken::Missing(EventType::End))?;
     if start.instrument != end.instrument {
-        let [start, end] = [start, end].map(|half| half.instrument.as_ref().clone());
+        let [start, end] = [start, end].map(|half| half.instrument);
         return Err(WhyBroken::TwoInstruments { start, end });
     }
-    let pid = start.instrument.as_ref();
+    let pid = &start.instrument;
     let instrument = instruments.get(pid).ok_or_else(|| WhyBroken::UnknownInstrument(pid.clone()))?;
     let zone =
         instrument.timezone().map_err(|zone| WhyBroken::UnknownZone { instrument: pid.clone(), zone })?;
@@ -188,7 +239,7 @@ fn pair(
         zone,
         start: time(&start)?,
         end: time(&end)?,
-        user: start.user.or(end.user).map(|user| (*user).to_owned()),
+        user: start.user.or(end.user),
     };
     if session.ended_at() < session.started_at() {
         return Err(WhyBroken::EndsBeforeStart {
@@ -203,78 +254,50 @@ fn pair(
 
 /// In the order of the table: the index on the identifier would be followed row by row, which takes far longer
 /// than one pass when nearly all sessions are settled.
-pub(super) const CANDIDATES: &str =
-    "SELECT id_session_log, session_identifier, instrument, timestamp, user, event_type = 'START'
+pub(super) const CANDIDATES: &str = "SELECT id_session_log, session_identifier, instrument
      FROM session_log
      WHERE record_status = 'TO_BE_BUILT' AND event_type IN ('START', 'END')
      ORDER BY id_session_log";
 
-fn read_candidates(connection: &Connection) -> rusqlite::Result<BTreeMap<SessionId, Halves>> {
-    let mut statement = connection.prepare_cached(CANDIDATES)?;
-    let mut found = BTreeMap::<SessionId, Halves>::new();
-    let (mut instruments, mut users) = (BTreeSet::<Rc<InstrumentPid>>::new(), BTreeSet::<Rc<str>>::new());
-    let mut rows = statement.query([])?;
+/// The START and END rows of a session. One look-up for each session to be built: nearly always far cheaper than
+/// a second pass over the table, and nothing has to be remembered of the first.
+fn read_halves(connection: &Connection, identifier: &SessionId) -> rusqlite::Result<Halves> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id_session_log, event_type = 'START', record_status, instrument, timestamp, user FROM session_log
+         WHERE session_identifier = ?1 AND event_type IN ('START', 'END') AND record_status IS NOT NULL
+         ORDER BY id_session_log",
+    )?;
+    let mut halves = Halves::default();
+    let mut rows = statement.query([identifier])?;
     while let Some(row) = rows.next()? {
-        let identifier = SessionId::new(lossy(row, 1)?);
+        let number: i64 = row.get(0)?;
+        let event = if row.get(1)? { EventType::Start } else { EventType::End };
+        let status = lossy(row, 2)?;
+        if status != "TO_BE_BUILT" {
+            halves.other = Some(WhyBroken::OtherStatus { event, row: number, status });
+            continue;
+        }
+        halves.first.get_or_insert(number);
         let half = Half {
-            row: row.get(0)?,
-            instrument: one_of(&mut instruments, Rc::new(InstrumentPid::new(lossy(row, 2)?))),
-            time: match row.get(3) {
+            row: number,
+            instrument: InstrumentPid::new(lossy(row, 3)?),
+            time: match row.get(4) {
                 Ok(time) => Ok(time),
                 Err(error) => Err(value_problem(&error).ok_or(error)?),
             },
-            user: row
-                .get_ref(4)?
-                .as_bytes_or_null()
-                .ok()
-                .flatten()
-                .map(|user| one_of(&mut users, Rc::from(text(user)))),
+            user: row.get_ref(5)?.as_bytes_or_null().ok().flatten().map(text),
         };
-        let halves = found.entry(identifier).or_default();
-        if let Err(error) = row.get::<_, SessionId>(1) {
-            let why = value_problem(&error).ok_or(error)?;
-            let odd = UnreadableRow { table: "session_log", row: half.row, session: None, why };
-            halves.odd = Some(Box::new(odd));
-        }
-        let (slot, event) = if row.get(5)? {
-            (&mut halves.start, EventType::Start)
-        } else {
-            (&mut halves.end, EventType::End)
-        };
+        let slot = if event == EventType::Start { &mut halves.start } else { &mut halves.end };
         if let Some(earlier) = slot.replace(half) {
             tracing::warn!(
-                session = %lossy(row, 1)?,
-                row = row.get::<_, i64>(0)?,
+                session = %identifier,
+                row = number,
                 instead_of = earlier.row,
                 "several {event} rows: the last one counts"
             );
         }
     }
-    Ok(found)
-}
-
-/// The one that is known already, if any.
-fn one_of<T: Ord + ?Sized>(known: &mut BTreeSet<Rc<T>>, new: Rc<T>) -> Rc<T> {
-    if let Some(known) = known.get(&new) {
-        return Rc::clone(known);
-    }
-    known.insert(Rc::clone(&new));
-    new
-}
-
-/// The last START or END row of a session that is not TO_BE_BUILT. One look-up for each session to be built:
-/// nearly always far cheaper than a second pass over the table.
-fn read_other_status(connection: &Connection, session: &SessionId) -> rusqlite::Result<Option<WhyBroken>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT event_type = 'START', id_session_log, record_status FROM session_log
-         WHERE session_identifier = ?1 AND event_type IN ('START', 'END') AND record_status <> 'TO_BE_BUILT'
-         ORDER BY id_session_log DESC LIMIT 1",
-    )?;
-    let found = statement.query_row([session], |row| {
-        let event = if row.get(0)? { EventType::Start } else { EventType::End };
-        Ok(WhyBroken::OtherStatus { event, row: row.get(1)?, status: lossy(row, 2)? })
-    });
-    found.optional()
+    Ok(halves)
 }
 
 /// A value as text whatever it is, so that one odd value does not keep the rest from being read.

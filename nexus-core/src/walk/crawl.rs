@@ -22,7 +22,7 @@ use rustix::io::Errno;
 use super::folder::{self, Identity};
 use super::listing::Listing;
 use super::window::{Spans, Window};
-use super::{Options, Problem, ProblemKind};
+use super::{Options, Problem, ProblemKind, Root};
 
 /// Names that are looked at in one piece: large folders are shared among the threads.
 const PIECE: usize = 1024;
@@ -31,13 +31,29 @@ const PIECES_WAITING: usize = 32;
 
 /// A folder that at least one root names.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Place<'r> {
     /// As the first root says it.
     pub path: PathBuf,
     /// Without links.
     pub real: PathBuf,
     pub identity: Identity,
-    pub windows: Vec<Window>,
+    /// Those of every root that it is.
+    windows: Vec<&'r [Window]>,
+}
+
+impl<'r> Place<'r> {
+    pub(super) fn of(root: &'r Root, real: PathBuf, identity: Identity) -> Self {
+        Self { path: root.path.clone(), real, identity, windows: vec![&root.windows] }
+    }
+
+    /// It is this root as well.
+    pub(super) fn share(&mut self, root: &'r Root) {
+        self.windows.push(&root.windows);
+    }
+
+    pub(super) fn windows(&self) -> impl Iterator<Item = Window> {
+        self.windows.iter().copied().flatten().copied()
+    }
 }
 
 /// A folder, by its number.
@@ -46,7 +62,8 @@ pub(super) struct Folder {
     pub holds_files: bool,
     /// Part of what is below it could not be read.
     pub unread: bool,
-    pub ahead: Option<Ahead>,
+    /// In a box, since hardly any folder has them.
+    pub ahead: Option<Box<Ahead>>,
     pub files: Listing,
 }
 
@@ -123,7 +140,7 @@ struct Seen {
 }
 
 struct Crawler<'a> {
-    places: &'a [Place],
+    places: &'a [Place<'a>],
     options: &'a Options<'a>,
     started: Instant,
     shared: Mutex<Shared>,
@@ -145,7 +162,7 @@ struct Open {
 }
 
 /// Reads everything below the places.
-pub(super) fn crawl(places: &[Place], options: &Options<'_>) -> Crawled {
+pub(super) fn crawl(places: &[Place<'_>], options: &Options<'_>) -> Crawled {
     let crawler = Crawler { places, options, started: Instant::now(), shared: Mutex::default() };
     let starts: Vec<Arc<Below>> = {
         let mut shared = crawler.shared();
@@ -172,6 +189,8 @@ pub(super) fn crawl(places: &[Place], options: &Options<'_>) -> Crawled {
         }
     });
     let mut shared = crawler.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // Many folders may be known: they are not needed beside what is made now.
+    shared.seen = HashMap::new();
     shared.join_listings();
     let mut found = shared.found;
     found.ways.sort_unstable();
@@ -181,13 +200,13 @@ pub(super) fn crawl(places: &[Place], options: &Options<'_>) -> Crawled {
 }
 
 impl Shared {
-    fn below(&mut self, places: Vec<usize>, all: &[Place]) -> Arc<Below> {
+    fn below(&mut self, places: Vec<usize>, all: &[Place<'_>]) -> Arc<Below> {
         match self.below.entry(places) {
             Entry::Occupied(known) => Arc::clone(known.get()),
             Entry::Vacant(new) => {
                 let places = new.key().clone();
-                let windows = places.iter().filter_map(|&at| all.get(at)).flat_map(|place| &place.windows);
-                let spans = Spans::new(windows.copied());
+                let windows = places.iter().filter_map(|&at| all.get(at)).flat_map(Place::windows);
+                let spans = Spans::new(windows);
                 Arc::clone(new.insert(Arc::new(Below { places, spans })))
             }
         }
@@ -198,7 +217,12 @@ impl Shared {
     }
 
     /// The number of a folder, and for which places it is still to be read.
-    fn meet(&mut self, identity: Identity, below: &Arc<Below>, all: &[Place]) -> (usize, Option<Arc<Below>>) {
+    fn meet(
+        &mut self,
+        identity: Identity,
+        below: &Arc<Below>,
+        all: &[Place<'_>],
+    ) -> (usize, Option<Arc<Below>>) {
         let (folder, known) = match self.seen.entry(identity) {
             Entry::Vacant(new) => {
                 let folder = self.found.folders.len();
@@ -225,11 +249,14 @@ impl Shared {
     }
 
     fn join_listings(&mut self) {
-        let mut parts: HashMap<usize, Vec<Listing>> = HashMap::new();
-        for (folder, listing) in std::mem::take(&mut self.listings) {
-            parts.entry(folder).or_default().push(listing);
-        }
-        for (number, parts) in parts {
+        let mut listings = std::mem::take(&mut self.listings);
+        listings.sort_by_key(|(folder, _)| *folder);
+        let mut listings = listings.into_iter().peekable();
+        while let Some((number, first)) = listings.next() {
+            let mut parts = vec![first];
+            while let Some((_, part)) = listings.next_if(|(folder, _)| *folder == number) {
+                parts.push(part);
+            }
             if let Some(folder) = self.folder(number) {
                 folder.files = Listing::merged(parts);
             }
@@ -425,11 +452,12 @@ impl Crawler<'_> {
         if kept.is_empty() && ahead.is_none() {
             return;
         }
+        kept.shrink();
         let mut shared = self.shared();
         if let (Some(new), Some(folder)) = (ahead, shared.folder(open.folder)) {
             match &mut folder.ahead {
                 Some(known) => known.join(new),
-                none => *none = Some(new),
+                none => *none = Some(Box::new(new)),
             }
         }
         if !kept.is_empty() {

@@ -37,7 +37,7 @@ struct Planted {
 /// Never fails as a whole: a root that cannot be walked is an error of [`Forest::tree`], anything
 /// else a [`Problem`].
 pub fn walk(roots: &[Root], options: &Options<'_>) -> Forest {
-    let mut places: Vec<Place> = Vec::new();
+    let mut places: Vec<Place<'_>> = Vec::new();
     let mut planted: Vec<Result<Planted, WalkError>> = Vec::with_capacity(roots.len());
     for root in roots {
         planted.push(place(root, &mut places).map(|view| Planted { path: root.path.clone(), view }));
@@ -67,7 +67,7 @@ pub fn walk(roots: &[Root], options: &Options<'_>) -> Forest {
 }
 
 /// The place of a root, which it may share with others.
-fn place(root: &Root, places: &mut Vec<Place>) -> Result<usize, WalkError> {
+fn place<'r>(root: &'r Root, places: &mut Vec<Place<'r>>) -> Result<usize, WalkError> {
     let (identity, kind) = Identity::of_path(&root.path).map_err(|error| failure(&root.path, error))?;
     if kind != FileType::Directory {
         return Err(WalkError::NotAFolder(root.path.clone()));
@@ -75,12 +75,12 @@ fn place(root: &Root, places: &mut Vec<Place>) -> Result<usize, WalkError> {
     if let Some(known) = places.iter().position(|place| place.identity == identity)
         && let Some(place) = places.get_mut(known)
     {
-        place.windows.extend_from_slice(&root.windows);
+        place.share(root);
         return Ok(known);
     }
     let real = fs::canonicalize(&root.path)
         .map_err(|source| WalkError::Unreadable { path: root.path.clone(), source })?;
-    places.push(Place { path: root.path.clone(), real, identity, windows: root.windows.clone() });
+    places.push(Place::of(root, real, identity));
     Ok(places.len() - 1)
 }
 

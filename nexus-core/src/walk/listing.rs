@@ -68,8 +68,13 @@ impl Listing {
                 whole
             }
         };
-        whole.entries.shrink_to_fit();
-        whole.names.shrink_to_fit();
+        whole.shrink();
         whole
+    }
+
+    /// Lets go of room for more files.
+    pub(super) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.names.shrink_to_fit();
     }
 }

@@ -131,7 +131,7 @@ impl<'a> Viewer<'a> {
 
     /// What lies below a place; its folder has the place's number. Entries go before links, and in the order
     /// of their names, so that the same tree always has the same paths.
-    pub(super) fn view(&mut self, number: usize, place: &Place, problems: &mut Vec<Problem>) -> View {
+    pub(super) fn view(&mut self, number: usize, place: &Place<'_>, problems: &mut Vec<Problem>) -> View {
         let crawled = self.crawled;
         let mut view = View { all_read: true, ..View::default() };
         let mut stack = vec![Next { parent: 0, name: &[], folder: number }];
@@ -181,7 +181,7 @@ impl<'a> Viewer<'a> {
         view
     }
 
-    fn facts(&self, place: &Place, view: &mut View, problems: &mut Vec<Problem>) {
+    fn facts(&self, place: &Place<'_>, view: &mut View, problems: &mut Vec<Problem>) {
         let mut count = 0;
         let mut first: Option<(PathBuf, SystemTime)> = None;
         for (at, spot) in view.spots.iter().enumerate() {
@@ -202,8 +202,8 @@ impl<'a> Viewer<'a> {
     }
 
     /// Sorts the files, and lets go of the folders that have none.
-    fn files(&self, place: &Place, view: &mut View, replaced: bool) {
-        let spans = Spans::new(place.windows.iter().copied());
+    fn files(&self, place: &Place<'_>, view: &mut View, replaced: bool) {
+        let spans = Spans::new(place.windows());
         let mut files: Vec<(SystemTime, FileAt)> = Vec::new();
         let mut needed = vec![false; view.spots.len()];
         for (at, spot) in view.spots.iter().enumerate() {

@@ -24,15 +24,16 @@ pub(super) struct Spans(Vec<Window>);
 
 impl Spans {
     pub(super) fn new(windows: impl Iterator<Item = Window>) -> Self {
-        let mut sorted: Vec<Window> = windows.filter(|window| window.from < window.to).collect();
-        sorted.sort_unstable_by_key(|window| window.from);
-        let mut merged: Vec<Window> = Vec::with_capacity(sorted.len());
-        for window in sorted {
-            match merged.last_mut() {
-                Some(last) if window.from <= last.to => last.to = last.to.max(window.to),
-                _ => merged.push(window),
+        let mut merged: Vec<Window> = windows.filter(|window| window.from < window.to).collect();
+        merged.sort_unstable_by_key(|window| window.from);
+        merged.dedup_by(|window, last| {
+            let touches = window.from <= last.to;
+            if touches {
+                last.to = last.to.max(window.to);
             }
-        }
+            touches
+        });
+        merged.shrink_to_fit();
         Self(merged)
     }
 

@@ -14,15 +14,18 @@ mod base;
 mod check;
 mod client;
 mod consent;
+#[doc(hidden)]
+pub mod fuzz;
 mod harvest;
 mod matching;
 mod model;
-pub mod pause;
 mod people;
 mod reservation;
 mod settings;
 mod time;
 mod tools;
+
+pub use nexus_plugin_http::pause;
 
 use std::sync::{Arc, Mutex};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nexus_plugin_api::PluginError;
+use nexus_plugin_http::Connection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,12 +40,8 @@ pub struct Settings {
     pub since: Option<DateTime<Utc>>,
     /// Whether the users met are handed to the host.
     pub user_ids: bool,
-    /// Certificates to trust instead of the system's, PEM.
-    pub ca_bundle: Option<PathBuf>,
-    /// The proxy; `None`: as the environment says.
-    pub proxy: Option<String>,
-    /// How long an answer may take.
-    pub timeout: Duration,
+    /// How the server is reached.
+    pub connection: Connection,
 }
 
 #[derive(Deserialize)]
@@ -86,12 +83,7 @@ impl Settings {
                 wrong(&format!("`timezone` is `{name}`, which is no IANA name such as America/New_York"))
             })?),
         };
-        if let Some(proxy) = &written.proxy
-            && proxy.contains('@')
-        {
-            return Err(wrong("`proxy` holds a user or a password")
-                .with_hint("set the environment variable HTTPS_PROXY instead"));
-        }
+        let timeout = duration("timeout", written.timeout.as_deref(), DEFAULT_TIMEOUT)?;
         Ok(Self {
             base: base("address", &written.address)?,
             aliases: written.aliases.iter().map(|alias| base("aliases", alias)).collect::<Result<_, _>>()?,
@@ -104,9 +96,7 @@ impl Settings {
                 .min(TimeDelta::days(10_000)),
             since: written.since.as_deref().map(since).transpose()?,
             user_ids: written.user_ids,
-            ca_bundle: written.ca_bundle,
-            proxy: written.proxy,
-            timeout: duration("timeout", written.timeout.as_deref(), DEFAULT_TIMEOUT)?,
+            connection: Connection::new("nemo", written.ca_bundle, written.proxy, timeout)?,
         })
     }
 
@@ -137,7 +127,7 @@ fn since(text: &str) -> Result<DateTime<Utc>, PluginError> {
 
 /// JSON Schema of the settings.
 pub fn schema() -> Value {
-    json!({
+    let mut schema = json!({
         "type": "object",
         "required": ["address", "token"],
         "additionalProperties": false,
@@ -197,24 +187,11 @@ pub fn schema() -> Value {
                 "default": false,
                 "description": "Whether the users met are stored with their numbers at this server. Of several \
                                 servers only one may say so."
-            },
-            "ca_bundle": {
-                "type": "string",
-                "format": "path",
-                "description": "A PEM file with the certificates to trust, instead of the system's."
-            },
-            "proxy": {
-                "type": "string",
-                "description": "http://proxy.example.org:3128 or socks5://…; left out, HTTPS_PROXY, HTTP_PROXY, \
-                                ALL_PROXY and NO_PROXY of the environment hold."
-            },
-            "timeout": {
-                "type": "string",
-                "default": DEFAULT_TIMEOUT,
-                "description": "How long one answer of the server may take."
             }
         }
-    })
+    });
+    Connection::describe(&mut schema, DEFAULT_TIMEOUT);
+    schema
 }
 
 #[cfg(test)]

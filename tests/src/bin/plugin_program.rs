@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["logbook"] => serve::stdio(nexus_plugin_logbook::Logbook),
         ["folder"] => serve::stdio(nexus_plugin_folder::Folder),
+        ["cdcs"] => serve::stdio(nexus_plugin_cdcs::Cdcs),
         ["nemo"] => serve::stdio(nexus_plugin_nemo::Nemo),
         ["host", library] => serve::host(
             || host::open(Path::new(library)).map_err(|error| PluginError::permanent(error.to_string())),
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
             std::io::stdout(),
         ),
         other => {
-            eprintln!("logbook, folder, nemo or host LIBRARY is wanted, not {other:?}");
+            eprintln!("logbook, folder, cdcs, nemo or host LIBRARY is wanted, not {other:?}");
             ExitCode::FAILURE
         }
     }

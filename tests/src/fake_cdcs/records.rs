@@ -28,11 +28,32 @@ pub struct Record {
 }
 
 /// All records, oldest first. The clock counts the changes: every change is one second later.
-#[derive(Default)]
 pub(super) struct Records {
     rows: Vec<Record>,
     last_id: u64,
     clock: u64,
+    /// What the content is called in requests and answers.
+    pub(super) content_field: &'static str,
+    /// Content with the first text in it is refused with the second.
+    pub(super) refused: Vec<(String, String)>,
+    pub(super) ignores_workspaces: bool,
+    pub(super) rewrites: bool,
+    pub(super) publishing_forbidden: bool,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            last_id: 0,
+            clock: 0,
+            content_field: "xml_content",
+            refused: Vec::new(),
+            ignores_workspaces: false,
+            rewrites: false,
+            publishing_forbidden: false,
+        }
+    }
 }
 
 impl Records {
@@ -43,6 +64,7 @@ impl Records {
     pub(super) fn create(
         &mut self,
         request: &Request,
+        accounts: &Accounts,
         user: u64,
         templates: &[u64],
         workspaces: &[u64],
@@ -65,34 +87,82 @@ impl Records {
                 &format!("Invalid pk {} - object does not exist.", body["workspace"]),
             );
         }
-        let Some(content) = body["xml_content"].as_str() else {
-            return invalid("xml_content", "This field is required. Either set `content` or `xml_content`.");
+        let Some(content) = body[self.content_field].as_str() else {
+            let text = format!("This field is required. Either set `content` or `{}`.", self.content_field);
+            return invalid(self.content_field, &text);
         };
-        if let Some(refusal) = refuse_content(content) {
+        if let Some(refusal) = self.refuse_content(content) {
             return refusal;
         }
+        if workspace.is_some() && self.may_not_publish(accounts, user) {
+            return message(500, "The user doesn't have enough rights to publish.");
+        }
+        let workspace = workspace.filter(|_| !self.ignores_workspaces);
+        let id = self.put(template, workspace, user, title, content);
+        self.rows
+            .iter()
+            .find(|record| record.id == id)
+            .map_or_else(|| message(500, "gone"), |record| Response::json(201, &self.shown(record)))
+    }
+
+    pub(super) fn put(
+        &mut self,
+        template: u64,
+        workspace: Option<u64>,
+        owner: u64,
+        title: &str,
+        content: &str,
+    ) -> u64 {
         self.last_id += 1;
         self.clock += 1;
-        let record = Record {
+        self.rows.push(Record {
             id: self.last_id,
             template,
             workspace,
-            owner: user,
+            owner,
             title: title.to_owned(),
-            content: content.to_owned(),
+            content: self.stored(content, self.last_id),
             created: self.clock,
             changed: self.clock,
             touched: self.clock,
-        };
-        let answer = Response::json(201, &shown(&record));
-        self.rows.push(record);
-        answer
+        });
+        self.last_id
+    }
+
+    pub(super) fn edit(&mut self, id: u64, change: impl FnOnce(&mut Record)) {
+        if let Some(record) = self.rows.iter_mut().find(|record| record.id == id) {
+            change(record);
+        }
+    }
+
+    /// What is kept of a content.
+    fn stored(&self, content: &str, id: u64) -> String {
+        let Some(end) = content.rfind("</").filter(|_| self.rewrites) else { return content.to_owned() };
+        let (head, tail) = content.split_at(end);
+        let root = format!("{head}{}>", tail.split('>').next().unwrap_or_default());
+        root.replacen("Experiment ", &format!("Experiment pid=\"https://pid.example.org/{id}\" "), 1)
+    }
+
+    fn may_not_publish(&self, accounts: &Accounts, user: u64) -> bool {
+        self.publishing_forbidden && accounts.role(user) != Role::Superuser
+    }
+
+    /// What the server refuses whatever the schema says, and what it was told to refuse.
+    fn refuse_content(&self, content: &str) -> Option<Response> {
+        if content.trim().is_empty() {
+            return Some(message(500, "Document is empty, line 1, column 1"));
+        }
+        if !content.trim_start_matches('\u{feff}').starts_with('<') {
+            return Some(message(500, "Start tag expected, '<' not found, line 1, column 1"));
+        }
+        let told = self.refused.iter().find(|(text, _)| content.contains(text))?;
+        Some(message(500, &told.1))
     }
 
     pub(super) fn read(&self, accounts: &Accounts, user: u64, id: &str) -> Response {
         match self.find(id) {
             Err(refusal) => refusal,
-            Ok(record) if may_read(accounts, user, record) => Response::json(200, &shown(record)),
+            Ok(record) if may_read(accounts, user, record) => Response::json(200, &self.shown(record)),
             Ok(_) => message(403, "The user doesn't have enough rights to access this document."),
         }
     }
@@ -111,22 +181,29 @@ impl Records {
     pub(super) fn change(&mut self, accounts: &Accounts, user: u64, id: &str, request: &Request) -> Response {
         let clock = self.tick();
         let body = request.json().unwrap_or_default();
+        if let Err(refusal) = self.find_to_change(accounts, user, id) {
+            return refusal;
+        }
+        // By the other name it is an unknown key, and those are passed over.
+        let content = body[self.content_field].as_str();
+        if let Some(refusal) = content.and_then(|content| self.refuse_content(content)) {
+            return refusal;
+        }
+        let content = content.map(|content| self.stored(content, id.parse().unwrap_or_default()));
         let record = match self.find_to_change(accounts, user, id) {
             Ok(record) => record,
             Err(refusal) => return refusal,
         };
-        if let Some(content) = body["xml_content"].as_str() {
-            if let Some(refusal) = refuse_content(content) {
-                return refusal;
-            }
-            content.clone_into(&mut record.content);
+        if let Some(content) = content {
+            record.content = content;
             record.changed = clock;
         }
         if let Some(title) = body["title"].as_str() {
             title.trim().clone_into(&mut record.title);
         }
         record.touched = clock;
-        Response::json(200, &shown(record))
+        let record = record.clone();
+        Response::json(200, &self.shown(&record))
     }
 
     pub(super) fn delete(&mut self, accounts: &Accounts, user: u64, id: &str) -> Response {
@@ -153,7 +230,9 @@ impl Records {
             return message(404, "Data or workspace not found.");
         }
         let clock = self.tick();
+        let forbidden = self.may_not_publish(accounts, user);
         match self.find_to_change(accounts, user, id) {
+            Ok(_) if forbidden => message(403, "The user doesn't have enough rights to publish."),
             Ok(record) => {
                 record.workspace = Some(target);
                 record.touched = clock;
@@ -186,17 +265,29 @@ impl Records {
         let title = request.parameter("title");
         let hits =
             self.rows.iter().filter(|record| record.owner == user && title.is_none_or(|t| record.title == t));
-        page(newest_first(hits), request)
+        self.page(newest_first(hits), request)
     }
 
     /// `GET rest/admin/data/`: everything, for superusers.
     pub(super) fn list_all(&self, accounts: &Accounts, user: u64, request: &Request) -> Response {
         if accounts.role(user) != Role::Superuser {
-            return detail(403, "You do not have permission to perform this action.");
+            return message(403, "Only a superuser can use this feature.");
         }
         let title = request.parameter("title");
-        let hits = self.rows.iter().filter(|record| title.is_none_or(|t| record.title == t));
-        Response::json(200, &json!(newest_first(hits).into_iter().map(shown).collect::<Vec<_>>()))
+        let number = |name: &str| request.parameter(name).and_then(|value| value.parse::<u64>().ok());
+        let (template, workspace, owner) = (number("template"), number("workspace"), number("user"));
+        let hits = self.rows.iter().filter(|record| {
+            title.is_none_or(|t| record.title == t)
+                && template.is_none_or(|id| record.template == id)
+                && workspace.is_none_or(|id| record.workspace == Some(id))
+                && owner.is_none_or(|id| record.owner == id)
+        });
+        let shown = newest_first(hits).into_iter().map(|record| {
+            let mut shown = self.shown(record);
+            shown.as_object_mut().map(|record| record.remove("checksum"));
+            shown
+        });
+        Response::json(200, &Value::Array(shown.collect()))
     }
 
     /// `POST rest/data/query/`: by title, templates, workspaces; the content query must be empty.
@@ -224,12 +315,12 @@ impl Records {
         });
         let hits = newest_first(hits);
         if body["all"] != true && body["all"] != "true" {
-            return page(hits, request);
+            return self.page(hits, request);
         }
         if hits.len() > 100 {
             return message(400, "Number of documents is over the limit.");
         }
-        Response::json(200, &json!(hits.into_iter().map(shown).collect::<Vec<_>>()))
+        Response::json(200, &json!(hits.into_iter().map(|record| self.shown(record)).collect::<Vec<_>>()))
     }
 
     fn tick(&mut self) -> u64 {
@@ -249,6 +340,8 @@ impl Records {
         let record = found.ok_or_else(|| message(404, "Data not found."))?;
         if record.owner == user || accounts.role(user) == Role::Superuser {
             Ok(record)
+        } else if record.workspace.is_some() {
+            Err(message(403, "The user does not have the permission to write into this workspace."))
         } else {
             Err(message(403, "The user doesn't have enough rights to access this document."))
         }
@@ -265,15 +358,6 @@ fn may_read(accounts: &Accounts, user: u64, record: &Record) -> bool {
         || accounts.role(user) == Role::Superuser
 }
 
-/// What the server refuses whatever the schema says.
-fn refuse_content(content: &str) -> Option<Response> {
-    if content.trim().is_empty() {
-        return Some(message(500, "Document is empty, line 1, column 1"));
-    }
-    let starts = content.trim_start_matches('\u{feff}').starts_with('<');
-    (!starts).then(|| message(500, "Start tag expected, '<' not found, line 1, column 1"))
-}
-
 fn invalid(field: &str, text: &str) -> Response {
     Response::json(400, &json!({ "message": { field: [text] } }))
 }
@@ -284,37 +368,42 @@ fn newest_first<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<&'a Record
     records
 }
 
-/// Ten records a page.
-fn page(records: Vec<&Record>, request: &Request) -> Response {
-    let number: usize = request.parameter("page").and_then(|page| page.parse().ok()).unwrap_or(1);
-    let pages = records.len().div_ceil(10).max(1);
-    if number == 0 || number > pages {
-        return message(500, "Invalid page.");
+impl Records {
+    /// Ten records a page.
+    fn page(&self, records: Vec<&Record>, request: &Request) -> Response {
+        let number: usize = request.parameter("page").and_then(|page| page.parse().ok()).unwrap_or(1);
+        let pages = records.len().div_ceil(10).max(1);
+        if number == 0 || number > pages {
+            return message(500, "Invalid page.");
+        }
+        let link = |page: usize| json!(format!("http://behind-a-proxy.invalid{}?page={page}", request.path));
+        let count = records.len();
+        let results: Vec<_> =
+            records.into_iter().skip((number - 1) * 10).take(10).map(|record| self.shown(record)).collect();
+        Response::json(
+            200,
+            &json!({
+                "count": count,
+                "next": if number < pages { link(number + 1) } else { Value::Null },
+                "previous": if number > 1 { link(number - 1) } else { Value::Null },
+                "results": results,
+            }),
+        )
     }
-    let link = |page: usize| json!(format!("http://behind-a-proxy.invalid{}?page={page}", request.path));
-    let count = records.len();
-    let results: Vec<_> = records.into_iter().skip((number - 1) * 10).take(10).map(shown).collect();
-    Response::json(
-        200,
-        &json!({
-            "count": count,
-            "next": if number < pages { link(number + 1) } else { Value::Null },
-            "previous": if number > 1 { link(number - 1) } else { Value::Null },
-            "results": results,
-        }),
-    )
-}
 
-fn shown(record: &Record) -> Value {
-    let time = |seconds: u64| {
-        let passed = Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
-        let start = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).single();
-        start.map(|start| (start + passed).format("%Y-%m-%dT%H:%M:%S.250000Z").to_string())
-    };
-    json!({
-        "id": record.id, "template": record.template, "workspace": record.workspace,
-        "user_id": record.owner.to_string(), "title": record.title, "checksum": null,
-        "creation_date": time(record.created), "last_modification_date": time(record.changed),
-        "last_change_date": time(record.touched), "xml_content": record.content,
-    })
+    fn shown(&self, record: &Record) -> Value {
+        let time = |seconds: u64| {
+            let passed = Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
+            let start = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).single();
+            start.map(|start| (start + passed).format("%Y-%m-%dT%H:%M:%S.250000Z").to_string())
+        };
+        let mut shown = json!({
+            "id": record.id, "template": record.template, "workspace": record.workspace,
+            "user_id": record.owner.to_string(), "title": record.title, "checksum": null,
+            "creation_date": time(record.created), "last_modification_date": time(record.changed),
+            "last_change_date": time(record.touched),
+        });
+        shown[self.content_field] = record.content.as_str().into();
+        shown
+    }
 }

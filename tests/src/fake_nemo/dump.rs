@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{FakeNemo, TOKEN};
 
 impl FakeNemo {
-    /// The rows as `tests/real/nemo/site/seed.py` takes them; the account of the token may view these lists.
+    /// The rows as `tests/real/nemo/seed.py` takes them; the account of the token may view these lists.
     pub fn dump(&self, rights: &[&str]) -> Value {
         let facility = self.state.facility.lock().unwrap();
         let users = facility.users.values().map(|one| {

@@ -67,10 +67,14 @@ impl Bench {
         self
     }
 
-    pub fn plugin(&self) -> Box<dyn Harvester> {
+    /// The plugin, for which time passes only when somebody waits.
+    pub fn tuned(&self) -> Arc<dyn Plugin> {
         let pause: Arc<dyn Pause> = Arc::<Still>::clone(&self.pause);
-        let tuned = Tuned { pause, page_size: self.page_size, page_events: self.page_events };
-        let Instance::Harvester(harvester) = tuned.create(&self.settings).unwrap() else {
+        Arc::new(Tuned { pause, page_size: self.page_size, page_events: self.page_events })
+    }
+
+    pub fn plugin(&self) -> Box<dyn Harvester> {
+        let Instance::Harvester(harvester) = self.tuned().create(&self.settings).unwrap() else {
             panic!("no harvester")
         };
         harvester

@@ -20,6 +20,8 @@ pub(super) struct Imported {
     pub notes: Vec<Note>,
     /// Files to make, below the folder of `nexus.toml`.
     pub secret_files: Vec<(PathBuf, Secret)>,
+    /// Files to make there that anybody may read.
+    pub files: Vec<(PathBuf, String)>,
 }
 
 /// What became of a setting that has no exact counterpart.
@@ -32,13 +34,14 @@ pub(super) struct Note {
 /// Settings that nexus does not have, and why.
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("NX_LOCAL_PROFILES_PATH", "no counterpart: instrument profiles are Python code of NexusLIMS"),
-    ("NX_CERT_BUNDLE_FILE", "no counterpart: the system's certificates are used; add yours there"),
-    ("NX_CERT_BUNDLE", "no counterpart: the system's certificates are used; add yours there"),
     ("NX_DISABLE_SSL_VERIFY", "no counterpart: certificates are always checked"),
     ("NX_ELABFTW_", "no counterpart: no destination for eLabFTW comes with nexus; a plugin can be added"),
     ("NX_EMAIL_", "no counterpart: nexus sends no mail; its exit code says when a person is needed"),
     ("NX_TEST_MODE", "no counterpart: it serves the tests of NexusLIMS"),
 ];
+
+/// The file beside `nexus.toml` that takes certificates written into the `.env` file itself.
+const CA_BUNDLE: &str = "ca_bundle.pem";
 
 /// Reads a `.env` file and writes the equivalent settings.
 pub(super) fn import(file: &Path, copy_secrets: bool) -> Result<Imported, Stop> {
@@ -64,8 +67,9 @@ pub(super) fn import(file: &Path, copy_secrets: bool) -> Result<Imported, Stop> 
         "# Relative paths start at the folder of this file. `nexus config schema` lists all keys.".to_owned(),
     );
     importer.tables()?;
-    importer.harvesters();
-    importer.destinations();
+    let ca_bundle = importer.ca_bundle();
+    importer.harvesters(ca_bundle.as_deref());
+    importer.destinations(ca_bundle.as_deref());
     importer.left_over();
     let Importer { lines, mut result, .. } = importer;
     result.text = lines.join("\n") + "\n";
@@ -182,8 +186,29 @@ impl Importer {
         Ok(())
     }
 
+    /// The certificates that NexusLIMS trusts, as the value of `ca_bundle`. Those written into the settings win over
+    /// the file, as there.
+    fn ca_bundle(&mut self) -> Option<String> {
+        let (inline, file) = (self.take("NX_CERT_BUNDLE"), self.take("NX_CERT_BUNDLE_FILE"));
+        if let Some(text) = inline {
+            if text.contains("-----BEGIN CERTIFICATE-----") {
+                if file.is_some() {
+                    self.note(
+                        "NX_CERT_BUNDLE_FILE",
+                        "left out, as by NexusLIMS: NX_CERT_BUNDLE holds certificates",
+                    );
+                }
+                self.result.files.push((CA_BUNDLE.into(), format!("{}\n", text.trim_end())));
+                self.note("NX_CERT_BUNDLE", format!("is in the file {CA_BUNDLE} beside nexus.toml"));
+                return Some(CA_BUNDLE.to_owned());
+            }
+            self.note("NX_CERT_BUNDLE", "left out: it holds no certificate (-----BEGIN CERTIFICATE-----)");
+        }
+        file.map(|file| self.base.join(file).to_string_lossy().into_owned())
+    }
+
     /// Servers are numbered; the numbers may have gaps.
-    fn harvesters(&mut self) {
+    fn harvesters(&mut self, ca_bundle: Option<&str>) {
         let number = |name: &String| name.strip_prefix("NX_NEMO_ADDRESS_").map(str::to_owned);
         let numbers: Vec<String> = self.values.keys().filter_map(number).collect();
         for number in numbers {
@@ -201,13 +226,16 @@ impl Importer {
             self.take_secret(&token, "token");
             self.take_text(&zone, "timezone");
             self.take_text(&read, "time_format");
+            if let Some(path) = ca_bundle {
+                self.text("ca_bundle", path);
+            }
             if self.take(&write).is_some() {
                 self.note(&write, "no counterpart: NEMO is asked in ISO 8601, which every server reads");
             }
         }
     }
 
-    fn destinations(&mut self) {
+    fn destinations(&mut self, ca_bundle: Option<&str>) {
         let has =
             |importer: &Self, names: &[&str]| names.iter().all(|name| importer.values.contains_key(*name));
         let cdcs = has(self, &["NX_CDCS_URL", "NX_CDCS_TOKEN"]);
@@ -217,8 +245,23 @@ impl Importer {
             self.lines.push("priority = 100".to_owned());
             self.take_text("NX_CDCS_URL", "url");
             self.take_secret("NX_CDCS_TOKEN", "token");
-            self.take_flag("NX_CDCS_USER_OWNED_RECORDS", "user_owned_records");
-            self.take_flag("NX_CDCS_ASSIGN_TO_PUBLIC_WORKSPACE", "assign_to_public_workspace");
+            if let Some(path) = ca_bundle {
+                self.text("ca_bundle", path);
+            }
+            let owned = "NX_CDCS_USER_OWNED_RECORDS";
+            if let Some(flag) = self.take(owned).and_then(|value| self.flag(owned, &value)) {
+                self.lines.push(format!("user_owned_records = {flag}"));
+                if flag {
+                    self.note(
+                        owned,
+                        "accounts are not looked up or made: `nexus users link` names each user's",
+                    );
+                }
+            }
+            let published = "NX_CDCS_ASSIGN_TO_PUBLIC_WORKSPACE";
+            if let Some(public) = self.take(published).and_then(|value| self.flag(published, &value)) {
+                self.text("workspace", if public { "public" } else { "none" });
+            }
         }
         let needed =
             ["NX_LABARCHIVES_ACCESS_KEY_ID", "NX_LABARCHIVES_ACCESS_PASSWORD", "NX_LABARCHIVES_USER_ID"];
@@ -237,12 +280,14 @@ impl Importer {
         }
     }
 
-    fn take_flag(&mut self, name: &str, key: &str) {
-        let Some(value) = self.take(name) else { return };
+    fn flag(&mut self, name: &str, value: &str) -> Option<bool> {
         match value.to_lowercase().as_str() {
-            "1" | "true" | "t" | "yes" | "y" | "on" => self.lines.push(format!("{key} = true")),
-            "0" | "false" | "f" | "no" | "n" | "off" => self.lines.push(format!("{key} = false")),
-            _ => self.note(name, "left out: it is neither true nor false"),
+            "1" | "true" | "t" | "yes" | "y" | "on" => Some(true),
+            "0" | "false" | "f" | "no" | "n" | "off" => Some(false),
+            _ => {
+                self.note(name, "left out: it is neither true nor false");
+                None
+            }
         }
     }
 

@@ -39,15 +39,16 @@ pub(super) fn run(global: &Global, place: &Place, args: &ExportArgs) -> Result<E
     let fallback = if global.json { Format::Json } else { Format::Csv };
     match args.format.unwrap_or(fallback) {
         Format::Json => output::json(&instruments.iter().map(AsRef::as_ref).collect::<Vec<&Instrument>>())?,
-        Format::Csv => output::text(&csv(&instruments)?),
+        Format::Csv => output::text(&csv(instruments.iter().map(AsRef::as_ref))?),
     }
     Ok(ExitCode::Done)
 }
 
-fn csv(instruments: &Instruments) -> anyhow::Result<String> {
+/// As `import` reads them.
+pub(super) fn csv<'a>(instruments: impl Iterator<Item = &'a Instrument>) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(Field::ALL.iter().map(|field| field.as_str()))?;
-    for instrument in instruments.iter() {
+    for instrument in instruments {
         let values = instrument.to_map();
         writer
             .write_record(Field::ALL.iter().map(|field| values.get(field.as_str()).copied().unwrap_or("")))?;

@@ -11,6 +11,7 @@ use rusqlite::Transaction;
 use serde::Serialize;
 
 use super::export::Format;
+use super::offered::{self, OfferedArgs};
 use super::read::{Entry, Mistake, Parsed};
 use super::{End, read, stop, writing};
 use crate::args::Global;
@@ -26,6 +27,11 @@ Examples:
     nexus instruments import instruments.csv --dry-run
   Replace the values of instruments that are there already:
     nexus instruments import instruments.csv --update
+  See the tools of a scheduler, and which of them are instruments:
+    nexus instruments import --from-harvester nemo-main
+  Add two of them, each with a folder of its name:
+    nexus instruments import --from-harvester nemo-main --tool 7 --tool 'Linden SEM' \\
+        --timezone America/Denver --filestore-path '{pid}'
 
 The columns, in any order: instrument_pid, api_url, filestore_path and timezone are needed; display_name (else \
 the PID), harvester (else nemo), calendar_url, location and property_tag may be left out. JSON is a list of \
@@ -35,14 +41,20 @@ objects with these keys. With one mistake in the file nothing is stored, and all
 #[command(after_help = EXAMPLES)]
 pub(super) struct ImportArgs {
     /// The file; - reads standard input.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "from_harvester",
+        conflicts_with = "from_harvester"
+    )]
+    file: Option<PathBuf>,
     /// What the file holds; without this its name tells, .json or else CSV.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "from_harvester")]
     format: Option<Format>,
     /// Replace the values of instruments that are there with other values, instead of refusing them.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from_harvester")]
     update: bool,
+    #[command(flatten)]
+    offered: OfferedArgs,
     /// Check everything and print what would happen, but store nothing.
     #[arg(long)]
     dry_run: bool,
@@ -58,15 +70,19 @@ struct Done {
 }
 
 pub(super) fn run(global: &Global, place: &Place, args: &ImportArgs) -> Result<ExitCode, Stop> {
-    let text = content(&args.file).or_stop(ExitCode::Failed)?;
-    let is_json = args.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    if let Some(name) = &args.offered.from_harvester {
+        return offered::run(global, place, &args.offered, name, args.dry_run);
+    }
+    let file = args.file.as_deref().unwrap_or(Path::new("-"));
+    let text = content(file).or_stop(ExitCode::Failed)?;
+    let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     let format = args.format.unwrap_or(if is_json { Format::Json } else { Format::Csv });
     let parsed = match format {
         Format::Csv => read::csv(&text),
         Format::Json => read::json(&text),
     };
     let end = if args.dry_run { End::Undo } else { End::Commit };
-    let done = writing(place, end, |tx| store(tx, parsed, args))?;
+    let done = writing(place, end, |tx| store(tx, parsed, file, args))?;
     if global.json {
         output::json(&done)?;
     } else {
@@ -90,7 +106,7 @@ fn content(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Stores everything, or says everything that stands in the way.
-fn store(tx: &Transaction<'_>, parsed: Parsed, args: &ImportArgs) -> Result<Done, Stop> {
+fn store(tx: &Transaction<'_>, parsed: Parsed, file: &Path, args: &ImportArgs) -> Result<Done, Stop> {
     let Parsed { entries, mut mistakes } = parsed;
     let known = Instruments::load(tx).map_err(stop)?;
     let mut done = Done { dry_run: args.dry_run, ..Done::default() };
@@ -121,7 +137,7 @@ fn store(tx: &Transaction<'_>, parsed: Parsed, args: &ImportArgs) -> Result<Done
             Err(error) => mistakes.push(Mistake { line, what: error.to_string() }),
         }
     }
-    if mistakes.is_empty() { Ok(done) } else { Err(refusal(&args.file, mistakes)) }
+    if mistakes.is_empty() { Ok(done) } else { Err(refusal(file, mistakes)) }
 }
 
 fn refusal(file: &Path, mut mistakes: Vec<Mistake>) -> Stop {

@@ -54,7 +54,7 @@ pub(super) fn tables(config: &Config) -> Vec<Table<'_>> {
 }
 
 /// The settings, for a command that can do without.
-pub(super) fn config_if_any(global: &Global) -> Result<Option<Config>, Stop> {
+pub(in crate::commands) fn config_if_any(global: &Global) -> Result<Option<Config>, Stop> {
     match Config::read(&global.config) {
         // Nobody asked for a file of this name: without it there is no configuration, and that is all.
         Err(ConfigError::Missing { .. }) if global.config == Path::new(DEFAULT_CONFIG) => Ok(None),
@@ -63,7 +63,7 @@ pub(super) fn config_if_any(global: &Global) -> Result<Option<Config>, Stop> {
 }
 
 /// What plugins need around them.
-pub(super) fn surroundings(config: Option<&Config>) -> Surroundings {
+pub(in crate::commands) fn surroundings(config: Option<&Config>) -> Surroundings {
     let scratch = std::env::temp_dir();
     if let Some(config) = config {
         return Surroundings::of(config, scratch);
@@ -74,13 +74,13 @@ pub(super) fn surroundings(config: Option<&Config>) -> Surroundings {
 
 /// What plugins need around them, with a folder of their own for files that is gone afterwards.
 #[derive(Debug)]
-pub(super) struct Workplace {
+pub(in crate::commands) struct Workplace {
     surroundings: Surroundings,
 }
 
 impl Workplace {
     /// Makes the folder: nobody else's, and not there before.
-    pub(super) fn new(config: &Config) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn new(config: &Config) -> anyhow::Result<Self> {
         let scratch = std::env::temp_dir().join(format!("nexus-plugins-{}", std::process::id()));
         private(&scratch).with_context(|| {
             format!("the folder `{}` for files of plugins cannot be made", scratch.display())
@@ -89,7 +89,7 @@ impl Workplace {
     }
 
     /// What plugins are opened with.
-    pub(super) fn surroundings(&self) -> &Surroundings {
+    pub(in crate::commands) fn surroundings(&self) -> &Surroundings {
         &self.surroundings
     }
 }
@@ -108,7 +108,7 @@ impl Drop for Workplace {
 }
 
 /// The same settings with no plugin tables but these.
-pub(super) fn only(config: &Config, names: &[&str]) -> Config {
+pub(in crate::commands) fn only(config: &Config, names: &[&str]) -> Config {
     let mut narrowed = config.clone();
     let is_one = |settings: &PluginSettings| names.contains(&settings.table());
     narrowed.harvesters.retain(|table| is_one(&table.settings));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use nexus_plugin_api::{FailureClass, PluginError};
+use nexus_plugin_http::{Again, NoJson, TransportError, Trouble, Wait};
 use serde_json::Value;
 
 /// A question that was not answered.
@@ -133,28 +134,16 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// What ureq says, in our words.
-    pub(super) fn of_transport(url: String, error: &ureq::Error) -> Self {
-        let why = error.to_string();
-        let lower = why.to_lowercase();
+    /// An answer that should have been JSON.
+    pub(super) fn of_body(url: String, error: NoJson) -> Self {
         match error {
-            ureq::Error::Timeout(_) => Self::Slow { url, why },
-            ureq::Error::BodyExceedsLimit(_) => Self::Garbage { url, why },
-            ureq::Error::Pem(_) | ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
-                Self::Untrusted { url, why }
-            }
-            _ if lower.contains("certificate") => Self::Untrusted { url, why },
-            _ => Self::Unreachable { url, why },
+            NoJson::Other { content_type } => Self::NotJson { url, content_type },
+            NoJson::Garbage { why } => Self::Garbage { url, why },
         }
     }
 
     /// What a status other than 200 means.
-    pub(super) fn of_status(
-        url: String,
-        status: u16,
-        body: &Value,
-        wait: Option<(Duration, DateTime<Utc>)>,
-    ) -> Self {
+    pub(super) fn of_status(url: String, status: u16, body: &Value, wait: Option<Wait>) -> Self {
         let detail = match body.get("detail").and_then(Value::as_str) {
             Some(detail) => detail.to_owned(),
             None if body.is_null() => "a web page".to_owned(),
@@ -166,7 +155,7 @@ impl ClientError {
             (400, _) => Self::Refused { url, body: detail },
             (404, _) => Self::NotFound { url, detail },
             (429, wait) | (503, wait @ Some(_)) => {
-                let (length, until) = wait.unzip();
+                let (length, until) = wait.map(|wait| (wait.length, wait.until)).unzip();
                 Self::Pause { url, status, until, length }
             }
             (502..=504, _) => Self::Unavailable { url, status },
@@ -175,15 +164,16 @@ impl ClientError {
     }
 
     /// Whether the same question may be answered a moment later.
-    pub fn may_pass(&self) -> bool {
-        matches!(
-            self,
+    pub fn again(&self) -> Again {
+        match self {
+            Self::Pause { length: Some(length), .. } => Again::After(*length),
             Self::Unreachable { .. }
-                | Self::Slow { .. }
-                | Self::Pause { .. }
-                | Self::Unavailable { .. }
-                | Self::Garbage { .. }
-        )
+            | Self::Slow { .. }
+            | Self::Pause { .. }
+            | Self::Unavailable { .. }
+            | Self::Garbage { .. } => Again::Soon,
+            _ => Again::Never,
+        }
     }
 
     /// What to do about it.
@@ -211,6 +201,20 @@ impl ClientError {
             Self::Slow { .. } => "`timeout` says how long an answer may take",
             _ => return None,
         })
+    }
+}
+
+impl From<TransportError> for ClientError {
+    fn from(error: TransportError) -> Self {
+        let TransportError { trouble, url, why, .. } = error;
+        match trouble {
+            Trouble::Unreachable => Self::Unreachable { url, why },
+            Trouble::Untrusted => Self::Untrusted { url, why },
+            Trouble::Slow => Self::Slow { url, why },
+            Trouble::TooLong => Self::Garbage { url, why },
+            Trouble::Elsewhere => Self::Elsewhere { url, to: why },
+            Trouble::Stopped => Self::Stopped,
+        }
     }
 }
 

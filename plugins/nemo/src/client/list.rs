@@ -8,10 +8,11 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use nexus_plugin_api::Call;
+use nexus_plugin_http::shown;
 use serde_json::Value;
 use url::Url;
 
-use super::{Client, ClientError, without_query};
+use super::{Client, ClientError};
 
 /// Pages after which a list is taken for endless.
 const MOST_PAGES: usize = 100_000;
@@ -52,6 +53,13 @@ pub struct Page {
     pub next: Option<Query>,
 }
 
+impl Page {
+    /// Reads an answer of this address.
+    pub fn read(url: &Url, answer: Value) -> Result<Self, ClientError> {
+        read(url, answer)
+    }
+}
+
 impl Client {
     /// The first page of a list, which is all of it on servers that know no pages.
     pub fn first_page(&self, call: &Call, list: &str, query: &Query) -> Result<Page, ClientError> {
@@ -62,7 +70,7 @@ impl Client {
     pub fn page(&self, call: &Call, list: &str, query: &Query) -> Result<Page, ClientError> {
         let mut url = self.base.list(list);
         url.set_query(Some(&query.0));
-        read(&url, self.get(call, &url)?)
+        Page::read(&url, self.get(call, &url)?)
     }
 
     /// A list, all pages of it; each row once.
@@ -120,7 +128,7 @@ fn read(url: &Url, answer: Value) -> Result<Page, ClientError> {
 }
 
 fn no_list(url: &Url) -> ClientError {
-    ClientError::NoList { url: without_query(url) }
+    ClientError::NoList { url: shown(url) }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-"""A NEMO-CE site as small as it can be: SQLite, tokens, no mail. `NEMO_TEST_DB` names its database."""
+"""A NEMO-CE site as small as it can be: SQLite, tokens, no mail. `NEXUS_TEST_SITE_DB` names its database."""
 
 import os
 from pathlib import Path
 
-HERE = Path(os.environ["NEMO_TEST_DB"]).parent
+HERE = Path(os.environ["NEXUS_TEST_SITE_DB"]).parent
 
 DEBUG = False
 SECRET_KEY = "a test site, reachable from this machine only"
@@ -66,7 +66,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["NEMO_TEST_DB"]}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["NEXUS_TEST_SITE_DB"]}}
 AUTHENTICATION_BACKENDS = ["NEMO.views.authentication.RemoteUserAuthenticationBackend"]
 
 # Token first would make the answer to bad credentials 401 instead of 403.

@@ -1,0 +1,3 @@
+//! The loadable form of the CDCS plugin.
+
+nexus_plugin_api::export_plugin!(nexus_plugin_cdcs::Cdcs);

@@ -1,0 +1,30 @@
+//! What the first-party plugins that speak HTTP have in common.
+//!
+//! ```text
+//! connection   certificates, proxy, time-out: the settings, and their part of the JSON Schema
+//! exchange     one request and its answer, within the deadline of a call; redirects of a GET
+//! answer       status, headers and body; JSON or not; Retry-After
+//! error        why there was no answer, and whether the request may have taken effect all the same
+//! retry        asking again while that helps
+//! pause        the time, injected
+//! shown        an address without what nobody else should read
+//! ```
+//!
+//! What a status or a body means is the plugin's own business.
+
+mod agent;
+mod answer;
+mod connection;
+mod error;
+mod exchange;
+pub mod pause;
+mod retry;
+mod shown;
+
+pub use answer::{Answer, NoJson, Wait};
+pub use connection::Connection;
+pub use error::{TransportError, Trouble};
+pub use exchange::{Http, Request};
+pub use retry::{Again, while_it_helps};
+pub use shown::shown;
+pub use ureq::http::{HeaderName, HeaderValue, Method, StatusCode, header};

@@ -1,0 +1,135 @@
+//! Records that are given to their users.
+
+use nexus_core::delivery::{Class, State};
+use nexus_plugin_api::{Effect, FailureClass, Found, Step};
+use nexus_tests::fake_cdcs::{Role, TOKEN};
+use nexus_tests::fault::{Fault, Rule};
+
+use super::bench::{Bench, Facility, ONCE};
+
+fn facility(more: &str) -> Facility {
+    let facility = Facility::with(&format!("user_owned_records = true\n{more}"));
+    facility.site.add_account("ada", "adas-token", Role::Ordinary);
+    facility.lab.sessions([1]);
+    facility
+}
+
+fn link(facility: &Facility, number: &str) {
+    facility.lab.sql(
+        "INSERT INTO external_user_identifiers (nexuslims_username, external_system, external_id, created_at)
+         VALUES ('ada', 'cdcs', ?1, '2024-01-01T00:00:00')",
+        &[number],
+    );
+}
+
+#[test]
+fn a_record_is_given_to_its_user_and_found_again() {
+    let facility = facility("");
+    link(&facility, "2");
+    let (_, requests) = facility.run();
+    assert_eq!(requests, ONCE + 3, "look, create, give");
+    let record = facility.the_record(1);
+    assert_eq!((record.owner, record.workspace), (2, Some(1)));
+    assert_eq!(facility.run().1, 0);
+    facility.lab.put_file(1, "second");
+    facility.lab.rebuild_all();
+    facility.run();
+    assert_eq!(facility.the_record(1).owner, 2);
+}
+
+#[test]
+fn a_private_record_that_was_given_away_is_found_again() {
+    let facility = facility("workspace = \"none\"\n");
+    link(&facility, "2");
+    facility.run();
+    facility.lab.put_file(1, "second");
+    facility.lab.rebuild_all();
+    facility.run();
+    let record = facility.the_record(1);
+    assert_eq!((record.owner, record.workspace), (2, None));
+}
+
+#[test]
+fn a_user_without_an_account_leaves_the_record_with_the_deliverer() {
+    let facility = facility("");
+    facility.run();
+    assert_eq!(facility.the_record(1).owner, 1);
+    let kept = self::facility("owner_required = true\n");
+    kept.run();
+    let delivery = kept.lab.delivery(1, "cdcs").unwrap();
+    assert_eq!((delivery.state, delivery.failure_class), (State::Failed, Some(Class::Permanent)));
+    assert!(delivery.failure_text.unwrap().contains("nexus users link ada cdcs NUMBER"));
+    assert_eq!(kept.records(1).len(), 0);
+}
+
+#[test]
+fn an_account_that_does_not_exist_leaves_one_record_and_says_so() {
+    let facility = facility("");
+    link(&facility, "77");
+    facility.run();
+    let text = facility.lab.delivery(1, "cdcs").unwrap().failure_text.unwrap();
+    assert!(text.contains("there is no account 77 at the site"), "{text}");
+    assert_eq!(facility.the_record(1).owner, 1);
+    facility.lab.sql("UPDATE external_user_identifiers SET external_id = '2'", &[]);
+    facility.lab.sql("UPDATE nexus_delivery SET state = 'due', failure_class = NULL", &[]);
+    facility.run();
+    assert_eq!(facility.the_record(1).owner, 2);
+}
+
+#[test]
+fn only_a_superusers_token_can_do_it() {
+    let facility = facility("");
+    link(&facility, "2");
+    let mut facility = facility;
+    facility.site.add_account("staff", "staffs", Role::Staff);
+    facility.lab.reconfigure(TOKEN, "staffs");
+    facility.run();
+    let delivery = facility.lab.delivery(1, "cdcs").unwrap();
+    assert_eq!(delivery.failure_class, Some(Class::Auth));
+    assert!(delivery.failure_text.unwrap().contains("superuser's token"));
+    assert_eq!(facility.site.records().len(), 0);
+}
+
+#[test]
+fn the_gift_is_a_step_of_its_own() {
+    let bench = Bench::new().with("user_owned_records", true);
+    bench.site.add_account("ada", "adas", Role::Ordinary);
+    let mut delivery = bench.delivery("r", "one");
+    delivery.external_ids.insert("cdcs".into(), "2".into());
+    let plugin = bench.plugin();
+    let Ok(Step::More(checkpoint)) = plugin.deliver(&bench.call(), &delivery) else { panic!("no step") };
+    assert_eq!(checkpoint.0, serde_json::json!({"record": 1}));
+    delivery.checkpoint = Some(checkpoint);
+    // The answer is lost: the record is there, whoever owns it.
+    bench.site.server.fail(Rule::on("/rest/data/1/change-owner/", Fault::DropAfter).times(1));
+    let lost = plugin.deliver(&bench.call(), &delivery).unwrap_err();
+    assert_eq!((lost.class, lost.effect), (FailureClass::Transient, Effect::Maybe));
+    // A new instance goes on.
+    let Ok(Step::Done(remote)) = bench.plugin().deliver(&bench.call(), &delivery) else { panic!("not done") };
+    assert_eq!((remote.id.as_str(), bench.site.records()[0].owner), ("1", 2));
+    assert_eq!(bench.site.server.count("PATCH", "/rest/data/1/change-owner/"), 1, "it was given already");
+}
+
+#[test]
+fn a_record_that_is_not_its_users_yet_is_not_complete() {
+    let bench = Bench::new();
+    bench.site.add_account("ada", "adas", Role::Ordinary);
+    let mut delivery = bench.delivery("r", "one");
+    delivery.external_ids.insert("cdcs".into(), "2".into());
+    bench.carry(&delivery).unwrap();
+    let bench = bench.with("user_owned_records", true);
+    assert!(matches!(bench.find(&delivery), Found::One(remote) if remote.content_sha256.is_none()));
+    bench.carry(&delivery).unwrap();
+    assert!(matches!(bench.find(&delivery), Found::One(remote) if remote.content_sha256.is_some()));
+    assert_eq!((bench.site.records().len(), bench.site.records()[0].owner), (1, 2));
+}
+
+#[test]
+fn an_account_is_a_number() {
+    let bench = Bench::new().with("user_owned_records", true);
+    let mut delivery = bench.delivery("r", "one");
+    delivery.external_ids.insert("cdcs".into(), "ada".into());
+    let error = bench.carry(&delivery).unwrap_err();
+    assert!(error.message.contains("`ada`, which is no number"), "{error}");
+    assert_eq!(bench.site.records().len(), 0);
+}
