@@ -5,5 +5,7 @@
 mod delivery;
 #[path = "real_cdcs/fake.rs"]
 mod fake;
+#[path = "real_cdcs/plugin.rs"]
+mod plugin;
 #[path = "real_cdcs/site.rs"]
 mod site;

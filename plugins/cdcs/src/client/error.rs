@@ -200,8 +200,8 @@ fn of_status(
             ClientError::Credentials { url, status, said: said.text }
         }
         (403, Some(said)) => {
-            // The lists for superusers speak as the application does, and mean the account.
-            let one_record = !said.framework && !said.text.contains("superuser");
+            // Other addresses speak as the application does, too, and mean the account.
+            let one_record = !said.framework && url.contains("/rest/data/") && !said.text.contains("publish");
             ClientError::Right { url, one_record, said: said.text }
         }
         (403, None) => ClientError::Failed { url, status, said: "a web page".to_owned() },
