@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
   cargo run --release -p nexus-bench -- --sessions 200 --peer-sessions 20 --previews
   cargo run --release -p nexus-bench -- --nexus-only --sessions 1000,10000 --threads 1,2
   cargo run --release -p nexus-bench -- --killed
+  cargo run --release -p nexus-bench -- --beside --sessions 2000 --files 1
 
 Exit code: 0 the same work was done, 1 the programs differ, 2 it could not be measured."
 )]
@@ -81,6 +82,9 @@ pub struct Options {
     /// repository holds. With --nexus-only, of nexus alone.
     #[arg(long)]
     pub killed: bool,
+    /// Measure nexus alone: how fast one destination is served beside five that are not well.
+    #[arg(long, conflicts_with = "killed")]
+    pub beside: bool,
     /// Work in this folder instead of the system's one for temporary files.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,

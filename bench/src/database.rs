@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use chrono::DateTime;
 use rusqlite::Connection;
 
 use crate::backlog::INSTRUMENTS;
@@ -55,4 +56,24 @@ pub fn statuses(path: &Path) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(statuses)
+}
+
+/// How many records a destination took, and how many a second from the first to the last of them.
+pub fn rate(path: &Path, destination: &str) -> Result<(usize, f64)> {
+    let connection = open(path)?;
+    let sql = "SELECT timestamp FROM upload_log WHERE destination_name = ?1 AND success <> 0";
+    let mut statement = connection.prepare(sql)?;
+    let mut moments = Vec::new();
+    for text in statement.query_map([destination], |row| row.get::<_, String>(0))? {
+        let text = text?;
+        let moment = DateTime::parse_from_rfc3339(&text);
+        moments.push(moment.with_context(|| format!("`{text}` in {} is no time", path.display()))?);
+    }
+    let (Some(first), Some(last)) = (moments.iter().min(), moments.iter().max()) else {
+        bail!("nothing was delivered to {destination}");
+    };
+    let seconds = (*last - *first).as_seconds_f64();
+    #[allow(clippy::cast_precision_loss, reason = "counts of sessions are far below 2^52")]
+    let rate = (moments.len() - 1) as f64 / seconds;
+    Ok((moments.len(), rate))
 }

@@ -5,6 +5,7 @@
 mod alone;
 mod args;
 mod backlog;
+mod beside;
 mod compare;
 mod database;
 mod facts;
@@ -38,6 +39,7 @@ fn run() -> Result<ExitCode> {
     let cli = Cli::parse();
     match cli.hidden {
         Some(Hidden::Measured(args)) => measure::helper::run(&args).map(|()| ExitCode::SUCCESS),
+        None if cli.options.beside => beside::run(&cli.options).map(|()| ExitCode::SUCCESS),
         None if cli.options.killed => killed::run(&cli.options),
         None if cli.options.nexus_only => alone::run(&cli.options).map(|()| ExitCode::SUCCESS),
         None => side_by_side::run(&cli.options),

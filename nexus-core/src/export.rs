@@ -213,11 +213,21 @@ impl Desk<'_> {
     /// Takes what is due, when the destination's pace allows it; `None` if the run ends before that.
     fn claim(&self) -> Result<Option<Claimed>, WriteError> {
         let exporter = self.exporter;
-        let page = if self.target.can_find && !self.pace.is_kept() { PAGE } else { 1 };
-        let claim = || queue::claim(exporter, self.destination, &self.target, page);
-        self.pace.keep(exporter.clock, exporter.until, &|| self.is_over(), claim, |claimed| {
-            !claimed.claims.is_empty()
-        })
+        let claim = |limit| queue::claim(exporter, self.destination, &self.target, limit);
+        let Some(turn) = self.pace.turn() else {
+            return claim(if self.target.can_find { PAGE } else { 1 }).map(Some);
+        };
+        if !queue::is_anything_due(exporter, &self.destination.name)? {
+            return Ok(Some(Claimed::default()));
+        }
+        if !turn.wait(exporter.clock, exporter.until, &|| self.is_over()) {
+            return Ok(None);
+        }
+        let claimed = claim(1)?;
+        if !claimed.claims.is_empty() {
+            turn.begun(exporter.clock.now());
+        }
+        Ok(Some(claimed))
     }
 
     /// Waits until a delivery whose end is unclear may be asked for; false if there is none worth waiting for.

@@ -128,27 +128,23 @@ impl Harvest<'_> {
         progress: &BTreeMap<InstrumentPid, InstrumentProgress>,
         seen: BTreeSet<String>,
     ) -> Result<u64, WriteError> {
-        let mut gone = 0;
-        let seen = Arc::new(seen);
-        for (instrument, step) in progress {
-            if !step.complete {
-                continue;
-            }
-            let check = store::Vanished {
-                harvester: harvester.name.clone(),
-                instrument: instrument.clone(),
-                seen: Arc::clone(&seen),
-                covered: (step.covered_from, step.covered_to),
-                instruments: self.instruments.clone(),
-                now: self.clock.now(),
-                journal: Arc::clone(&self.journal),
-            };
-            if covers_nothing(check.covered) {
-                continue;
-            }
-            gone += self.writer.run(move |tx| store::vanished(tx, &check))?;
+        let complete = progress.iter().filter(|(_, step)| step.complete);
+        let covered: BTreeMap<_, _> = complete
+            .map(|(instrument, step)| (instrument.clone(), (step.covered_from, step.covered_to)))
+            .filter(|(_, covered)| !covers_nothing(*covered))
+            .collect();
+        if covered.is_empty() {
+            return Ok(0);
         }
-        Ok(gone)
+        let check = store::Vanished {
+            harvester: harvester.name.clone(),
+            seen,
+            covered,
+            instruments: self.instruments.clone(),
+            now: self.clock.now(),
+            journal: Arc::clone(&self.journal),
+        };
+        self.writer.run(move |tx| store::vanished(tx, &check))
     }
 }
 

@@ -31,6 +31,7 @@ mod name;
 #[cfg(test)]
 mod tests;
 
+use chrono::TimeDelta;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 use serde_json::Value;
 use uuid::Uuid;
@@ -210,39 +211,47 @@ pub struct KnownEvent {
     pub session: SessionId,
     /// The event's id at its source.
     pub external_id: String,
+    /// Where it took place.
+    pub instrument: InstrumentPid,
     /// Whether it was missing from the last complete answer.
     pub is_gone: bool,
     /// Whether it was still in use when last seen.
     pub is_open: bool,
 }
 
-/// The events of one instrument that a harvester brought and that are missing from a complete answer, which
-/// `holds` an event of this id or not.
+/// The events that a harvester brought and that are missing from a complete answer, which `holds` an event of this id
+/// or not. With `since`, most of those that ended before are left out, so that an old history costs next to nothing;
+/// who asks compares the instants.
 pub fn missing_events(
     connection: &Connection,
     harvester: &HarvesterName,
-    instrument: &InstrumentPid,
+    since: Option<UtcTime>,
     holds: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<KnownEvent>, SessionStateError> {
+    // Times are compared as text, by the day: with offsets from -12 to +14 hours two days are enough.
+    let day = since.map(|since| since.plus(TimeDelta::days(-2)).0.format("%Y-%m-%d").to_string());
     connection
         .prepare_cached(
-            "SELECT session_identifier, external_id, gone_since IS NOT NULL, open_since IS NOT NULL
+            "SELECT session_identifier, external_id, gone_since IS NOT NULL, open_since IS NOT NULL, instrument_pid
                FROM nexus_session
-              WHERE harvester = ?1 AND instrument_pid = ?2 AND external_id IS NOT NULL",
+              WHERE harvester = ?1 AND external_id IS NOT NULL
+                AND (?2 IS NULL OR open_since IS NOT NULL OR session_identifier IN (
+                     SELECT session_identifier FROM session_log WHERE event_type = 'END' AND timestamp >= ?2))",
         )
         .and_then(|mut statement| {
-            let mut rows = statement.query(params![harvester, instrument])?;
+            let mut rows = statement.query(params![harvester, day])?;
             let mut missing = Vec::new();
             while let Some(row) = rows.next()? {
                 let external_id: String = row.get(1)?;
                 if !holds(&external_id) {
                     let (session, is_gone, is_open) = (row.get(0)?, row.get(2)?, row.get(3)?);
-                    missing.push(KnownEvent { session, external_id, is_gone, is_open });
+                    let instrument = row.get(4)?;
+                    missing.push(KnownEvent { session, external_id, instrument, is_gone, is_open });
                 }
             }
             Ok(missing)
         })
-        .map_err(failed(format!("read the events of harvester `{harvester}` on instrument `{instrument}`")))
+        .map_err(failed(format!("read the events of harvester `{harvester}`")))
 }
 
 fn one(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Option<SessionState>> {

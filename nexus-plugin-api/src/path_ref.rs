@@ -53,13 +53,11 @@ enum Wire {
 
 impl Serialize for PathRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.to_str() {
-            Some(text) => serializer.serialize_str(text),
-            None => {
-                let bytes = hex(self.0.as_os_str().as_encoded_bytes());
-                Wire::Bytes { bytes }.serialize(serializer)
-            }
+        if let Some(text) = self.0.to_str() {
+            return serializer.serialize_str(text);
         }
+        let bytes = hex(self.0.as_os_str().as_encoded_bytes());
+        Wire::Bytes { bytes }.serialize(serializer)
     }
 }
 

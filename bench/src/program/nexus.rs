@@ -62,12 +62,14 @@ pub struct Build {
 }
 
 /// Where sessions come from, and where records go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ends {
     /// The stand-in servers, as for NexusLIMS.
     Servers,
     /// A logbook and a folder: nothing but nexus itself is measured.
     Files,
+    /// The same, and destinations with these settings.
+    FilesBeside(String),
 }
 
 /// A facility of nexus: a database, a data folder, and what is at its ends.
@@ -79,6 +81,9 @@ pub struct NexusFacility<'a> {
 }
 
 impl<'a> NexusFacility<'a> {
+    /// The destination that is a folder.
+    pub const HEALTHY: &'static str = "tree";
+
     /// Makes the folders, the settings, what is at its ends and, by nexus's own command, the database; adds the
     /// instruments.
     pub fn new(
@@ -96,7 +101,7 @@ impl<'a> NexusFacility<'a> {
         }
         let facility = Self { nexus, stand_in, ends, folder };
         facility.write_settings(files, build)?;
-        if ends == Ends::Files {
+        if facility.ends != Ends::Servers {
             facility.write_logbook(sessions)?;
         }
         let output = facility.command(&["db", "init"]).output().context("failed to run nexus")?;
@@ -118,9 +123,9 @@ impl<'a> NexusFacility<'a> {
 
     /// Statuses from the database, records from where they went.
     pub fn outcome(&self) -> Result<Outcome> {
-        let records = match self.ends {
+        let records = match &self.ends {
             Ends::Servers => self.stand_in.records(),
-            Ends::Files => outcome::records_below(&self.folder.join(DELIVERED))?,
+            Ends::Files | Ends::FilesBeside(_) => outcome::records_below(&self.folder.join(DELIVERED))?,
         };
         Ok(Outcome { statuses: database::statuses(&self.database())?, records })
     }
@@ -135,7 +140,8 @@ impl<'a> NexusFacility<'a> {
         &self.folder
     }
 
-    fn database(&self) -> PathBuf {
+    /// Its database.
+    pub fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)
     }
 
@@ -157,11 +163,9 @@ impl<'a> NexusFacility<'a> {
              [export]\nstrategy = \"best_effort\"\ntime_budget = \"4 h\"\n{}",
             build.previews,
             build.threads,
-            match self.ends {
-                Ends::Files => format!(
-                    "[harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = {pids:?}\n\
-                     [destinations.tree]\nplugin = \"folder\"\npath = {DELIVERED:?}\n"
-                ),
+            match &self.ends {
+                Ends::Files => files_at_both_ends(&pids),
+                Ends::FilesBeside(others) => files_at_both_ends(&pids) + others,
                 Ends::Servers => format!(
                     "[harvesters.nemo]\nplugin = \"nemo\"\naddress = {:?}\ntoken = {{ value = {:?} }}\n\
                      [destinations.cdcs]\nplugin = \"cdcs\"\nurl = {:?}\ntoken = {{ value = {:?} }}\n\
@@ -231,3 +235,12 @@ const COLUMNS: [&str; 14] = [
 
 /// What the stand-in scheduler knows of every booking, in the columns from `full_name` to `sample_details`.
 const BOOKING: [&str; 5] = ["Jun Ito (k.ito)", "To see what is there", "AL-2", "Coupon 4", "polished"];
+
+/// A logbook of these instruments, and a folder.
+fn files_at_both_ends(pids: &[&str]) -> String {
+    format!(
+        "[harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = {pids:?}\n\
+         [destinations.{}]\nplugin = \"folder\"\npath = {DELIVERED:?}\n",
+        NexusFacility::HEALTHY
+    )
+}

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use serde_json::json;
 
 use super::*;
+use crate::secret::Redactor;
 
 const GOOD: &str = r#"
 [database]

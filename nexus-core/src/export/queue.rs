@@ -81,6 +81,12 @@ pub(super) fn claim(
     })
 }
 
+/// Whether a delivery to the destination may be tried now.
+pub(super) fn is_anything_due(exporter: &Exporter<'_>, name: &DestinationName) -> Result<bool, WriteError> {
+    let (name, now) = (name.clone(), exporter.clock.now());
+    exporter.writer.run(move |tx| Ok(!table::due_page(tx, &name, now, None, 1)?.rows.is_empty()))
+}
+
 /// Gives back a delivery that was taken and not tried. Whoever changed it meanwhile keeps it.
 pub(super) fn put_back(exporter: &Exporter<'_>, row: delivery::Delivery) -> Result<(), WriteError> {
     let now = exporter.clock.now();

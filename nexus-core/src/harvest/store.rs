@@ -205,13 +205,16 @@ fn settle_gone(
     Ok(moved)
 }
 
+/// From and to; `None`: without a bound.
+type Span = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
 /// A complete answer, to be held against what is known.
 pub(super) struct Vanished {
     pub harvester: HarvesterName,
-    pub instrument: InstrumentPid,
     /// Events of all instruments: one that moved to another instrument is not gone.
-    pub seen: Arc<BTreeSet<String>>,
-    pub covered: (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+    pub seen: BTreeSet<String>,
+    /// The instruments whose answer is complete, each with the span that it covers.
+    pub covered: BTreeMap<InstrumentPid, Span>,
     pub instruments: Instruments,
     pub now: DateTime<Utc>,
     pub journal: Arc<Journal>,
@@ -222,9 +225,11 @@ pub(super) struct Vanished {
 pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<u64, WriteError> {
     let mut gone = 0;
     let seen = |external_id: &str| check.seen.contains(external_id);
-    for known in session_state::missing_events(tx, &check.harvester, &check.instrument, &seen)? {
+    let since = check.covered.values().map(|(from, _)| *from).min().flatten();
+    for known in session_state::missing_events(tx, &check.harvester, since.map(UtcTime::new), &seen)? {
         let id = &known.session;
-        if !within(tx, id, check)? {
+        let Some(span) = check.covered.get(&known.instrument) else { continue };
+        if !within(tx, id, *span, &check.instruments)? {
             continue;
         }
         if !known.is_gone {
@@ -241,8 +246,12 @@ pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<u64, Wr
 }
 
 /// Whether the session's end lies in the covered span; an open event's does.
-fn within(tx: &Transaction<'_>, id: &SessionId, check: &Vanished) -> Result<bool, WriteError> {
-    let Some(ended) = session::ended_at(tx, id, &check.instruments)? else { return Ok(true) };
-    let (from, to) = check.covered;
+fn within(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    (from, to): Span,
+    instruments: &Instruments,
+) -> Result<bool, WriteError> {
+    let Some(ended) = session::ended_at(tx, id, instruments)? else { return Ok(true) };
     Ok(from.is_none_or(|from| ended >= from) && to.is_none_or(|to| ended < to))
 }

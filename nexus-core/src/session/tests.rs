@@ -401,6 +401,29 @@ fn of_several_rows_the_last_one_counts_and_users_need_not_agree() {
 }
 
 #[test]
+fn each_session_is_told_once_however_its_rows_are_mixed_and_found_again_by_its_row() {
+    let mut db = database();
+    let tx = db.transaction().unwrap();
+    let time = |hour: u32| format!("2024-03-05T{hour:02}:00:00");
+    let mixed = [("b", "START", 9), ("a", "START", 10), ("b", "END", 11), ("a", "END", 12), ("b", "END", 13)];
+    for (session, event, hour) in mixed {
+        row(&tx, session, event, &time(hour), "TO_BE_BUILT", None);
+    }
+    row(&tx, "c", "END", &time(14), "TO_BE_BUILT", None);
+    let instruments = Instruments::load(&tx).unwrap();
+    let mut told = Vec::new();
+    each_to_build(&tx, &instruments, &mut |candidate| told.push(candidate)).unwrap();
+    let seen: Vec<_> = told.iter().map(|one| (one.row, one.session.is_ok())).collect();
+    assert_eq!(seen, [(1, true), (2, true), (6, false)]);
+    for candidate in &told[..2] {
+        let again = at_row(&tx, candidate.row, &instruments).unwrap();
+        assert_eq!(again.as_ref(), candidate.session.as_ref().ok());
+    }
+    assert_eq!(told[0].session.as_ref().unwrap().end.to_string(), time(13));
+    assert_eq!(at_row(&tx, 99, &instruments).unwrap(), None);
+}
+
+#[test]
 fn a_broken_session_is_reported_and_blocks_only_itself() {
     let mut db = database();
     let tx = db.transaction().unwrap();

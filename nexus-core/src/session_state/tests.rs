@@ -232,3 +232,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_ended_long_before_an_answer_is_not_looked_at() {
+    let mut database = Database::in_memory().unwrap();
+    let tx = database.transaction().unwrap();
+    for (id, end) in [
+        ("1", Some("2024-03-01T12:00:00-05:00")),
+        ("2", Some("2024-03-04T23:59:00-12:00")),
+        ("3", Some("2024-03-09 10:00:00")),
+        ("4", None),
+    ] {
+        let open_since = end.is_none().then(|| at(0));
+        let new = NewSessionState { open_since, ..seen(&format!("https://a/?id={id}"), Some(id)) };
+        new.insert(&tx).unwrap();
+        if let Some(end) = end {
+            tx.execute(
+                "INSERT INTO session_log (session_identifier, instrument, timestamp, event_type, record_status)
+                 VALUES (?1, 'SEM-1', ?2, 'END', 'COMPLETED')",
+                [&format!("https://a/?id={id}"), end],
+            )
+            .unwrap();
+        }
+    }
+    let missing = |since: Option<&str>, held: &str| {
+        let since = since.map(|since| since.parse().unwrap());
+        let holds = |id: &str| id == held;
+        let found = missing_events(&tx, &"nemo".into(), since, &holds).unwrap();
+        let mut ids: Vec<_> = found.into_iter().map(|event| event.external_id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(missing(None, "2"), ["1", "3", "4"]);
+    // Two days of doubt, since stored times have any offset; an event in use is always looked at.
+    assert_eq!(missing(Some("2024-03-06T00:00:00Z"), "-"), ["2", "3", "4"]);
+    assert_eq!(missing(Some("2024-03-08T00:00:00Z"), "-"), ["3", "4"]);
+    assert_eq!(missing_events(&tx, &"other".into(), None, &|_| false).unwrap(), []);
+}

@@ -1,7 +1,6 @@
 //! What reaches a plugin, and the secrets in it.
 
 use super::*;
-use crate::secret::Redactor;
 
 #[test]
 fn settings_reach_the_plugin_with_their_secrets() {
