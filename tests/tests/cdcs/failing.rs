@@ -40,6 +40,8 @@ fn what_a_refused_create_means() {
             none,
             "title: Too long. No.",
         ),
+        (json(500, r#"{"message": "database is locked"}"#), TRANSIENT, maybe, "(500)"),
+        (json(500, r#"{"message": "FATAL: sorry, too many clients already"}"#), TRANSIENT, maybe, "(500)"),
         (json(500, "{}"), TRANSIENT, maybe, "is not available for the moment (500)"),
         (json(500, "7"), TRANSIENT, maybe, "is not available for the moment (500)"),
         (Fault::Html(500), TRANSIENT, maybe, "is not available for the moment (500)"),
