@@ -10,5 +10,7 @@ mod facility;
 mod fake;
 #[path = "real_cdcs/killed.rs"]
 mod killed;
+#[path = "real_cdcs/plugin.rs"]
+mod plugin;
 #[path = "real_cdcs/site.rs"]
 mod site;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::users::{Accounts, Role};
-use super::{TEMPLATE, TEMPLATE_TITLE, detail, message, number};
+use super::{TEMPLATE, TEMPLATE_TITLE, message, number};
 use crate::http::{Request, Response};
 
 /// Templates, in the order in which the server lists them, which an administrator can change.
@@ -146,8 +146,8 @@ impl Templates {
 }
 
 fn not_staff(accounts: &Accounts, user: u64) -> Option<Response> {
-    let text = "You do not have permission to perform this action.";
-    (accounts.role(user) == Role::Ordinary).then(|| detail(403, text))
+    let text = "Only administrators can use this feature.";
+    (accounts.role(user) == Role::Ordinary).then(|| message(403, text))
 }
 
 fn schema(content: Option<&str>) -> Result<String, Response> {

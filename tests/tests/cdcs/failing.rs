@@ -40,6 +40,8 @@ fn what_a_refused_create_means() {
             none,
             "title: Too long. No.",
         ),
+        (json(500, r#"{"message": "database is locked"}"#), TRANSIENT, maybe, "(500)"),
+        (json(500, r#"{"message": "FATAL: sorry, too many clients already"}"#), TRANSIENT, maybe, "(500)"),
         (json(500, "{}"), TRANSIENT, maybe, "is not available for the moment (500)"),
         (json(500, "7"), TRANSIENT, maybe, "is not available for the moment (500)"),
         (Fault::Html(500), TRANSIENT, maybe, "is not available for the moment (500)"),
@@ -136,7 +138,7 @@ fn what_fails_after_the_create_says_that_something_is_there() {
     bench.site.server.fail(Rule::on("/rest/data/1/assign/", refusal).times(1));
     let delivery = bench.delivery("r", "one");
     let error = bench.carry(&delivery).unwrap_err();
-    assert_eq!(error.effect, Effect::Maybe);
+    assert_eq!((error.class, error.effect), (FailureClass::Auth, Effect::Maybe));
     assert!(error.hint.unwrap().contains("group `default`"));
     bench.carry(&delivery).unwrap();
     assert_eq!((bench.site.records().len(), bench.site.records()[0].workspace), (1, Some(1)));

@@ -200,8 +200,8 @@ fn of_status(
             ClientError::Credentials { url, status, said: said.text }
         }
         (403, Some(said)) => {
-            // The lists for superusers speak as the application does, and mean the account.
-            let one_record = !said.framework && !said.text.contains("superuser");
+            // Other addresses speak as the application does, too, and mean the account.
+            let one_record = !said.framework && url.contains("/rest/data/") && !said.text.contains("publish");
             ClientError::Right { url, one_record, said: said.text }
         }
         (403, None) => ClientError::Failed { url, status, said: "a web page".to_owned() },
@@ -212,9 +212,27 @@ fn of_status(
         (429, _) => ClientError::Pause { url, status, wait, effect: Effect::None },
         (503, _) if wait.is_some() => ClientError::Pause { url, status, wait, effect },
         (502..=504, _) | (500.., None) => ClientError::Unavailable { url, status, effect },
+        (500.., Some(said)) if is_busy(&said.text) => ClientError::Unavailable { url, status, effect },
         (400 | 500.., Some(said)) => refused(url, status, said),
         (status, said) => ClientError::Failed { url, status, said: text(said) },
     }
+}
+
+/// What databases say when too many ask at once, or when they are being restarted: the one reason with status 500
+/// that passes.
+fn is_busy(said: &str) -> bool {
+    let said = said.to_lowercase();
+    [
+        "database is locked",
+        "deadlock detected",
+        "could not serialize access",
+        "too many clients",
+        "remaining connection slots",
+        "connection to server",
+        "server closed the connection",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
 }
 
 /// The site says 500 to most of what it does not like, so its words decide.

@@ -115,6 +115,14 @@ fn a_key_that_would_end_the_comment_stays_out() {
     assert_eq!(stamp(&stamped(&text, "other")), Some("other"), "the last one counts");
 }
 
+#[test]
+fn a_record_as_deep_as_a_well_is_judged_too() {
+    let deep = format!("<Experiment>{}{}</Experiment>", "<a>".repeat(50_000), "</a>".repeat(50_000));
+    assert!(!is_of_session(&deep, &delivery("k")));
+    assert!(!same_record(&deep, "<Experiment/>"));
+    let _ = same_record(&deep, &format!("{deep} "));
+}
+
 proptest! {
     #[test]
     fn any_content_is_judged(content in "\\PC{0,60}|<[a-zE&;! -]{0,30}>") {
