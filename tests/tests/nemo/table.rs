@@ -8,9 +8,6 @@ use super::bench::Bench;
 /// Puts the rows on the fake server; the sessions they stand for.
 pub fn put(bench: &Bench, rows: &[Row]) -> Vec<SessionRef> {
     nexus_tests::nemo_table::put(&bench.nemo, rows);
-    rows.iter().map(|row| SessionRef { user: user(row), ..bench.session(&row.event()) }).collect()
-}
-
-fn user(row: &Row) -> Option<String> {
-    Some(if row.user == 3 { "k.ito" } else { "staff" }.to_owned())
+    let user = |row: &Row| if row.user == 3 { "k.ito" } else { "staff" }.to_owned();
+    rows.iter().map(|row| SessionRef { user: Some(user(row)), ..bench.session(&row.event()) }).collect()
 }
