@@ -150,10 +150,10 @@ impl Line<'_> {
             let from = if read().any(|one| one.covered_from.is_none()) {
                 "the beginning".to_owned()
             } else {
-                read().filter_map(|one| one.covered_from).max().map(|at| day(at)).unwrap_or_default()
+                read().filter_map(|one| one.covered_from).max().map(day).unwrap_or_default()
             };
             let to = read().filter_map(|one| one.covered_to.or(one.checked_at)).min();
-            (from, to.map(|at| day(at)).unwrap_or_default())
+            (from, to.map(day).unwrap_or_default())
         };
         let count = match never {
             0 => self.instruments.len().to_string(),
