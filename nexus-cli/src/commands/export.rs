@@ -74,7 +74,7 @@ pub fn run(global: &Global, args: ExportArgs) -> Result<ExitCode, Stop> {
         None => run::step(global, &args.run, Steps { harvest: false, build: false, export: true }),
         Some(Verb::List(list)) => list::run(global, list),
         Some(Verb::Retry(retry)) => decide::retry(global, retry),
-        Some(Verb::Forget(forget)) => decide::forget(global, forget),
+        Some(Verb::Forget(forget)) => decide::forget(global, &forget),
         Some(Verb::Backfill(backfill)) => decide::backfill(global, backfill),
     }
 }

@@ -114,7 +114,7 @@ pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
 }
 
 /// Runs `nexus export forget`.
-pub fn forget(global: &Global, args: ForgetArgs) -> Result<ExitCode, Stop> {
+pub fn forget(global: &Global, args: &ForgetArgs) -> Result<ExitCode, Stop> {
     let config = config::load(global)?;
     let routes = pipeline::routes(&config);
     let which = Which { destination: Some(args.destination.as_str().into()), ..Which::default() };
