@@ -1,4 +1,5 @@
-//! How fast a healthy destination is served, alone and beside five that are not well.
+//! How fast a healthy destination is served: alone; beside four that take nothing; and beside these and one that fails
+//! now and then, and takes as many records as the healthy one.
 
 use std::net::TcpListener;
 
@@ -23,7 +24,7 @@ struct Unwell {
 }
 
 impl Unwell {
-    fn start() -> Result<Self> {
+    fn start(flapping: bool) -> Result<Self> {
         let free = TcpListener::bind("127.0.0.1:0").context("there is no free port")?;
         let dead = format!("http://{}/", free.local_addr().context("a port has an address")?);
         drop(free);
@@ -36,7 +37,7 @@ impl Unwell {
         ];
         let mut settings = table("dead", &dead);
         let mut servers = Vec::new();
-        for (name, rule) in faults {
+        for (name, rule) in faults.into_iter().filter(|(name, _)| flapping || *name != "flapping") {
             let server = FakeCdcs::start();
             server.server.fail(rule);
             settings.push_str(&table(name, &server.url()));
@@ -60,17 +61,20 @@ fn table(name: &str, url: &str) -> String {
     )
 }
 
-/// Records a second to the healthy destination, median over the runs.
+/// Records a second to the healthy destination.
 #[derive(Debug, Serialize)]
-struct Report {
-    sessions: usize,
-    alone: f64,
-    beside: f64,
-    /// How much slower it is, of 1.
+struct Row {
+    what: &'static str,
+    /// The median over the runs.
+    rate: f64,
+    /// How much slower than alone, of 1.
     loss: f64,
-    alone_of_all: Vec<f64>,
-    beside_of_all: Vec<f64>,
+    rate_of_all: Vec<f64>,
 }
+
+const ALONE: &str = "alone";
+const IDLE: &str = "beside a dead, a silent, a limiting and a lying one";
+const FLAPPING: &str = "beside these, and a flapping one that takes its records too";
 
 /// Measures and prints.
 pub fn run(options: &Options) -> Result<()> {
@@ -82,55 +86,46 @@ pub fn run(options: &Options) -> Result<()> {
     let files = work.path("files");
     backlog::write(&backlog, &files, options.seed)?;
     let stand_in = StandIn::start(&[]);
-    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    let mut rates = [ALONE, IDLE, FLAPPING].map(|what| (what, Vec::new()));
     for number in 1..=options.repeat {
         show::note(&format!("run {number} of {}", options.repeat));
-        let rate = |name: &str, ends: Ends| -> Result<f64> {
-            let folder = work.path(&format!("{name}-{number}"));
+        // In turns, so that a machine that slows down slows all.
+        for (what, rates) in &mut rates {
+            let unwell = if *what == ALONE { None } else { Some(Unwell::start(*what == FLAPPING)?) };
+            let ends =
+                unwell.as_ref().map_or(Ends::Files, |unwell| Ends::FilesBeside(unwell.settings.clone()));
+            let folder = work.path(&format!("{number}-{}", rates.len() + what.len()));
             let build = Build { previews: false, threads: 0 };
             let facility =
                 NexusFacility::new(&nexus, &stand_in, ends, &backlog.sessions, &files, folder, build)?;
-            for step in ["harvest", "build", "export"] {
+            for step in ["harvest", "build"] {
                 facility.measure(step)?;
             }
-            let rate = database::rate(&facility.database(), NexusFacility::HEALTHY)?;
-            ensure!(rate.0 == backlog.sessions.len() - WITHOUT_RECORD, "only {} were delivered", rate.0);
+            facility.export()?;
+            let (delivered, rate) = database::rate(&facility.database(), NexusFacility::HEALTHY)?;
+            ensure!(delivered == backlog.sessions.len() - WITHOUT_RECORD, "only {delivered} were delivered");
+            rates.push(rate);
             work.done_with(facility.folder())?;
-            Ok(rate.1)
-        };
-        // In turns, so that a machine that slows down slows both.
-        alone.push(rate("alone", Ends::Files)?);
-        let unwell = Unwell::start()?;
-        beside.push(rate("beside", Ends::FilesBeside(unwell.settings.clone()))?);
+        }
     }
-    alone.sort_by(f64::total_cmp);
-    beside.sort_by(f64::total_cmp);
-    let middle = |rates: &[f64]| rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN);
-    let (one, other) = (middle(&alone), middle(&beside));
-    let report = Report {
-        sessions,
-        alone: one,
-        beside: other,
-        loss: 1.0 - other / one,
-        alone_of_all: alone,
-        beside_of_all: beside,
-    };
+    let mut rows: Vec<Row> = Vec::new();
+    for (what, mut rate_of_all) in rates {
+        rate_of_all.sort_by(f64::total_cmp);
+        let rate = rate_of_all.get(rate_of_all.len() / 2).copied().unwrap_or(f64::NAN);
+        let alone = rows.first().map_or(rate, |row| row.rate);
+        rows.push(Row { what, rate, loss: 1.0 - rate / alone, rate_of_all });
+    }
     if options.json {
-        return show::json(&report);
+        return show::json(&rows);
     }
-    let headings = ["a healthy destination", "records a second", "of all runs"];
     let all = |rates: &[f64]| rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(", ");
     show::table(
-        &headings,
-        [
-            vec!["alone".to_owned(), format!("{one:.0}"), all(&report.alone_of_all)],
-            vec![
-                "beside a dead, a silent, a flapping, a limiting and a lying one".to_owned(),
-                format!("{other:.0}"),
-                all(&report.beside_of_all),
-            ],
-        ],
+        &["a healthy destination", "records a second", "slower by", "of all runs"],
+        rows.iter().map(|row| {
+            let loss = format!("{:.1} %", row.loss * 100.0);
+            vec![row.what.to_owned(), format!("{:.0}", row.rate), loss, all(&row.rate_of_all)]
+        }),
     );
-    show::line(&format!("{sessions} sessions; slower by {:.1} %", report.loss * 100.0));
+    show::line(&format!("{sessions} sessions of {} files", options.files));
     Ok(())
 }

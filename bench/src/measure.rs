@@ -43,6 +43,11 @@ enum End {
 /// program again): a process inherits the peak of the memory image it was forked from, and this one's would
 /// hide that of a small program.
 pub fn run(command: &Command, log: &Path, timeout: Duration) -> Result<Cost> {
+    run_to(&[0], command, log, timeout)
+}
+
+/// The same of a program that may end with any of these codes.
+pub fn run_to(expected: &[i32], command: &Command, log: &Path, timeout: Duration) -> Result<Cost> {
     let me = std::env::current_exe().context("the path of this program is unknown")?;
     let mut helper = Command::new(me);
     helper.arg("measured").arg("--log").arg(log);
@@ -60,7 +65,7 @@ pub fn run(command: &Command, log: &Path, timeout: Duration) -> Result<Cost> {
     let report: Report = serde_json::from_slice(&output.stdout)
         .with_context(|| format!("{name} could not be measured ({})", output.status))?;
     match report.end {
-        End::Code(0) => Ok(report.cost),
+        End::Code(code) if expected.contains(&code) => Ok(report.cost),
         End::Code(code) => bail!("{name} ended with {code}; its last lines:\n{}", tail(log)),
         End::Signal => bail!("{name} was ended by a signal; its last lines:\n{}", tail(log)),
         End::Timeout => {

@@ -116,6 +116,11 @@ impl<'a> NexusFacility<'a> {
         measure::run(&self.command(&[command, "--brief"]), &log(&self.folder, command), TIMEOUT)
     }
 
+    /// Delivers what is due, whether or not something needs a person then.
+    pub fn export(&self) -> Result<Cost> {
+        measure::run_to(&[0, 4], &self.command(&["export", "--brief"]), &log(&self.folder, "export"), TIMEOUT)
+    }
+
     /// Starts `nexus run`, and leaves it to the caller.
     pub fn start(&self) -> Result<Child> {
         start(self.command(&["run", "--brief"]), &log(&self.folder, "run"))
