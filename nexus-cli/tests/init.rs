@@ -145,6 +145,7 @@ priority = 100
 url = "https://cdcs.example.org"
 token = { env = "NX_CDCS_TOKEN" }
 user_owned_records = true
+create_accounts = true
 workspace = "none"
 
 [destinations.labarchives]

@@ -97,6 +97,11 @@ impl FakeCdcs {
         self.state().accounts.add(username, Some(token), role)
     }
 
+    /// The names of all accounts.
+    pub fn account_names(&self) -> Vec<String> {
+        self.state().accounts.names()
+    }
+
     /// From now on the deliverer's account has this token.
     pub fn change_token(&self, token: &str) {
         self.state().accounts.change_token(TOKEN, token);

@@ -16,7 +16,7 @@ use crate::settings::Workspace;
 /// Creates the record, or does what is missing of an earlier delivery.
 pub fn deliver(cdcs: &CdcsDestination, call: &Call, delivery: &Delivery) -> Result<Step, PluginError> {
     let local = Local::read(delivery)?;
-    let owner = owner::wanted(&cdcs.settings, call, delivery)?;
+    let owner = owner::wanted(cdcs, call, delivery)?;
     let (key, content) = (&delivery.record.key, &delivery.record.content_sha256);
     let desk = Desk { cdcs, call, delivery, local: &local };
     let seen = match cdcs.memory.take(key, content, cdcs.client.now()) {

@@ -35,7 +35,7 @@ pub fn find(cdcs: &CdcsDestination, call: &Call, delivery: &Delivery) -> Result<
     // A record that cannot be read is a matter of the delivery.
     let same = Local::read(delivery).is_ok_and(|local| local.is_held(&record.content));
     let seen = Seen::new(&record, same);
-    let complete = same && is_published(cdcs, &seen) && owner::is_right(&cdcs.settings, delivery, &seen);
+    let complete = same && is_published(cdcs, &seen) && owner::is_right(cdcs, call, delivery, &seen)?;
     if !complete {
         cdcs.memory.note(key, content, Glance::There(seen), cdcs.client.now());
     }

@@ -6,12 +6,14 @@
 //! find      the record of a session, by title, verified by `identity`
 //! deliver   create or change, publish, give to its user
 //! check     what a person is told before the first run
+//! account   the account of a user, found by name or made
 //! push      the action `push-template`
 //! ```
 //!
 //! A site has no unique key and creates whatever it is sent. So the site is always asked before anything is created,
 //! and the key of the session goes along with its record.
 
+mod account;
 mod base;
 mod check;
 mod client;
@@ -37,6 +39,7 @@ use nexus_plugin_api::{
 pub use nexus_plugin_http::pause;
 use nexus_plugin_http::pause::{Pause, SystemPause};
 
+use crate::account::Accounts;
 use crate::client::Client;
 use crate::memory::Memory;
 use crate::settings::Settings;
@@ -86,6 +89,7 @@ struct CdcsDestination {
     settings: Settings,
     client: Client,
     site: Site,
+    accounts: Accounts,
     memory: Memory,
 }
 
@@ -94,6 +98,7 @@ impl CdcsDestination {
         Ok(Self {
             client: Client::new(&settings, pause)?,
             site: Site::default(),
+            accounts: Accounts::default(),
             memory: Memory::default(),
             settings,
         })

@@ -30,6 +30,8 @@ pub struct Settings {
     pub user_owned: bool,
     /// Whether a record whose user has no account there is kept back.
     pub owner_required: bool,
+    /// Whether an account is made for a user who has none there.
+    pub create_accounts: bool,
     /// How the server is reached.
     pub connection: Connection,
 }
@@ -75,6 +77,8 @@ struct Written {
     user_owned_records: bool,
     #[serde(default)]
     owner_required: bool,
+    #[serde(default)]
+    create_accounts: bool,
     ca_bundle: Option<PathBuf>,
     proxy: Option<String>,
     timeout: Option<String>,
@@ -112,6 +116,7 @@ impl Settings {
             workspace,
             user_owned: written.user_owned_records,
             owner_required: written.owner_required,
+            create_accounts: written.create_accounts,
             connection: Connection::new(
                 "cdcs",
                 written.ca_bundle,
@@ -163,14 +168,20 @@ pub fn schema() -> Value {
             "user_owned_records": {
                 "type": "boolean",
                 "default": false,
-                "description": "Whether a record is given to the CDCS account of the session's user (`nexus users \
-                                link USER cdcs NUMBER` says which one that is)."
+                "description": "Whether a record is given to the CDCS account of the session's user: the one that \
+                                `nexus users link USER cdcs NUMBER` names, else the one with the user's name."
             },
             "owner_required": {
                 "type": "boolean",
                 "default": false,
                 "description": "With user_owned_records: whether a record whose user has no CDCS account is kept \
                                 back. Otherwise it is delivered and stays with the account of the token."
+            },
+            "create_accounts": {
+                "type": "boolean",
+                "default": false,
+                "description": "With user_owned_records: whether an account is made for a user who has none. Nobody \
+                                knows its password; its user has the site send a new one."
             }
         }
     });
@@ -230,7 +241,15 @@ mod tests {
 
     #[test]
     fn the_schema_knows_every_key() {
-        let keys = ["url", "token", "template", "workspace", "user_owned_records", "owner_required"];
+        let keys = [
+            "url",
+            "token",
+            "template",
+            "workspace",
+            "user_owned_records",
+            "owner_required",
+            "create_accounts",
+        ];
         let schema = schema();
         for key in keys.iter().chain(&Connection::KEYS) {
             assert!(schema["properties"][key].is_object(), "{key}");

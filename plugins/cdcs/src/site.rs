@@ -104,7 +104,8 @@ fn kept<T>(looked: Result<T, LookUpError>) -> Result<Result<T, Missing>, LookUpE
     }
 }
 
-fn stopped(client: &Client) -> ClientError {
+/// The host does not want the answer any more.
+pub fn stopped(client: &Client) -> ClientError {
     ClientError::Transport(TransportError {
         trouble: Trouble::Stopped,
         url: client.base().as_str().to_owned(),

@@ -47,6 +47,10 @@ impl Accounts {
         id
     }
 
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|account| account.username.clone()).collect()
+    }
+
     pub(super) fn change_token(&mut self, old: &str, new: &str) {
         for account in self.0.iter_mut().filter(|account| account.token.as_deref() == Some(old)) {
             account.token = Some(new.to_owned());

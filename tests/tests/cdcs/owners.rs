@@ -49,12 +49,83 @@ fn a_private_record_that_was_given_away_is_found_again() {
     assert_eq!((record.owner, record.workspace), (2, None));
 }
 
+/// The same at a site where nobody but the deliverer has an account.
+fn without_accounts(more: &str) -> Facility {
+    let facility = Facility::with(&format!("user_owned_records = true\n{more}"));
+    facility.lab.sessions([1]);
+    facility
+}
+
+#[test]
+fn without_a_link_the_account_with_the_users_name_is_taken() {
+    let facility = facility("");
+    facility.lab.sessions([1, 2]);
+    let (_, requests) = facility.run();
+    assert_eq!(requests, ONCE + 1 + 2 * 3, "the accounts are listed once");
+    assert_eq!([1, 2].map(|number| facility.the_record(number).owner), [2, 2]);
+    assert_eq!(facility.run().1, 0);
+}
+
+#[test]
+fn a_name_may_differ_by_capitals_if_only_one_does() {
+    let bench = Bench::new().with("user_owned_records", true);
+    bench.site.add_account("Ada", "one", Role::Ordinary);
+    let delivery = bench.delivery("r", "one");
+    bench.carry(&delivery).unwrap();
+    assert_eq!(bench.site.records()[0].owner, 2);
+
+    let bench = Bench::new().with("user_owned_records", true);
+    bench.site.add_account("Ada", "one", Role::Ordinary);
+    bench.site.add_account("ADA", "two", Role::Ordinary);
+    bench.carry(&bench.delivery("r", "one")).unwrap();
+    assert_eq!(bench.site.records()[0].owner, 1);
+    assert!(bench.logged().contains("several CDCS accounts are called `ada`"), "{}", bench.logged());
+    // The very name counts before others.
+    bench.site.add_account("ada", "three", Role::Ordinary);
+    bench.carry(&bench.delivery("r", "two")).unwrap();
+    assert_eq!(bench.site.records()[0].owner, 4);
+}
+
+#[test]
+fn an_account_is_made_once_if_the_settings_say_so() {
+    let facility = without_accounts("create_accounts = true\n");
+    facility.lab.sessions([1, 2, 3]);
+    facility.run();
+    assert_eq!(facility.site.account_names(), ["deliverer", "ada"]);
+    assert_eq!([1, 2, 3].map(|number| facility.the_record(number).owner), [2; 3]);
+    assert_eq!(facility.run().1, 0);
+    let sent = facility.site.server.requests();
+    assert!(sent.iter().all(|request| request.path != "/rest/user/"));
+}
+
+#[test]
+fn an_account_that_somebody_made_meanwhile_is_found() {
+    let facility = facility("create_accounts = true\n");
+    let stale = Rule::at("/rest/user/", Fault::Json(200, "[]".into())).method("GET").times(1);
+    // What `find` would see is not asked for: there is no record yet.
+    facility.site.server.fail(stale);
+    facility.run();
+    assert_eq!(facility.the_record(1).owner, 2);
+    assert_eq!(facility.site.account_names(), ["deliverer", "ada"]);
+}
+
+#[test]
+fn a_name_that_the_site_does_not_take_leaves_the_record_with_the_deliverer() {
+    let bench = Bench::new().with("user_owned_records", true).with("create_accounts", true);
+    let mut delivery = bench.delivery("r", "one");
+    delivery.session.user = Some("DOMAIN\\ada".into());
+    bench.carry(&delivery).unwrap();
+    assert_eq!((bench.site.records().len(), bench.site.records()[0].owner), (1, 1));
+    assert!(bench.logged().contains("takes no account with the name"), "{}", bench.logged());
+    assert!(bench.logged().contains("stays with the account of the token"), "{}", bench.logged());
+}
+
 #[test]
 fn a_user_without_an_account_leaves_the_record_with_the_deliverer() {
-    let facility = facility("");
+    let facility = without_accounts("");
     facility.run();
     assert_eq!(facility.the_record(1).owner, 1);
-    let kept = self::facility("owner_required = true\n");
+    let kept = without_accounts("owner_required = true\n");
     kept.run();
     let delivery = kept.lab.delivery(1, "cdcs").unwrap();
     assert_eq!((delivery.state, delivery.failure_class), (State::Failed, Some(Class::Permanent)));

@@ -252,9 +252,10 @@ impl Importer {
             if let Some(flag) = self.take(owned).and_then(|value| self.flag(owned, &value)) {
                 self.lines.push(format!("user_owned_records = {flag}"));
                 if flag {
+                    self.lines.push("create_accounts = true".to_owned());
                     self.note(
                         owned,
-                        "accounts are not looked up or made: `nexus users link` names each user's",
+                        "accounts that are missing are made, as by NexusLIMS; `nexus users link` names another one",
                     );
                 }
             }

@@ -1,0 +1,101 @@
+//! The accounts of a site: which one is a user's, and making one that is missing.
+
+use std::sync::Arc;
+
+use nexus_plugin_api::{Call, Effect, LogLevel};
+use nexus_plugin_http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::client::{Client, ClientError};
+use crate::once::Once;
+use crate::reply::{number, rows};
+use crate::site::{no_list, stopped};
+
+const PATH: &str = "rest/user/";
+
+/// An account at the site.
+#[derive(Debug, Clone)]
+struct Account {
+    id: u64,
+    name: String,
+}
+
+impl Account {
+    fn of(value: &Value) -> Option<Self> {
+        Some(Self { id: number(value.get("id")?)?, name: value.get("username")?.as_str()?.to_owned() })
+    }
+}
+
+/// All accounts of a site, listed once: the list knows no filter.
+#[derive(Debug, Default)]
+pub struct Accounts(Once<Arc<Vec<Account>>>);
+
+/// Whose account it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// Of this number.
+    One(u64),
+    /// There is none.
+    None,
+    /// Several have the name, in different spellings.
+    Several,
+}
+
+impl Accounts {
+    /// The account of this name: the very name, or the only one that differs by its capitals.
+    pub fn find(&self, client: &Client, call: &Call, user: &str) -> Result<Match, ClientError> {
+        let listed = self.0.get(call, || list(client, call)).unwrap_or_else(|| Err(stopped(client)))?;
+        if let Some(account) = listed.iter().find(|account| account.name == user) {
+            return Ok(Match::One(account.id));
+        }
+        let lower = user.to_lowercase();
+        let mut alike = listed.iter().filter(|account| account.name.to_lowercase() == lower);
+        Ok(match (alike.next(), alike.next()) {
+            (None, _) => Match::None,
+            (Some(account), None) => Match::One(account.id),
+            (Some(_), Some(_)) => Match::Several,
+        })
+    }
+
+    /// The account of this name, made if there is none. `None`: the site does not take the name, which is said in
+    /// the log.
+    pub fn find_or_make(&self, client: &Client, call: &Call, user: &str) -> Result<Match, ClientError> {
+        let found = self.find(client, call, user)?;
+        if found != Match::None {
+            return Ok(found);
+        }
+        // Nobody ever knows the password: whoever wants to sign in has the site send a new one.
+        let password = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let body = json!({ "username": user, "password": password });
+        // Whatever becomes of it, no record was touched, and the next attempt lists the accounts again.
+        let made = client.send(call, &Method::POST, PATH, Some(&body));
+        self.0.forget();
+        match made.map_err(|error| error.with_effect(Effect::None)) {
+            Ok(answer) => Account::of(&answer).map_or_else(
+                || self.find(client, call, user),
+                |account| {
+                    call.log(LogLevel::Info, &format!("made account `{user}`, number {}", account.id));
+                    Ok(Match::One(account.id))
+                },
+            ),
+            // Somebody else made it a moment ago.
+            Err(ClientError::Refused { status: 400, said, .. }) if said.contains("already exists") => {
+                self.find(client, call, user)
+            }
+            Err(ClientError::Refused { status: 400, said, .. }) => {
+                call.log(
+                    LogLevel::Warn,
+                    &format!("the site takes no account with the name `{user}`: {said}"),
+                );
+                Ok(Match::None)
+            }
+            Err(other) => Err(other),
+        }
+    }
+}
+
+fn list(client: &Client, call: &Call) -> Result<Arc<Vec<Account>>, ClientError> {
+    let answer = client.get(call, PATH, &[])?;
+    rows(&answer, Account::of).map(Arc::new).ok_or_else(|| no_list(client, PATH))
+}
