@@ -76,7 +76,8 @@ fn a_healthy_destination_gets_everything_in_one_run_and_the_others_when_they_are
 #[test]
 fn a_run_ends_within_its_time_budget_and_the_next_goes_on() {
     let mut lab = Lab::new();
-    let slow = lab.destination("slow", "interval = \"10 min\"");
+    // One worker: another one, waiting for its turn, would move the clock on under a delivery in hand.
+    let slow = lab.destination("slow", "interval = \"10 min\"\nconcurrency = 1");
     lab.sessions(1..=6);
     let began = lab.now();
     lab.run();
