@@ -58,14 +58,14 @@ impl Accounts {
         })
     }
 
-    /// The account of this name, made if there is none. `None`: the site does not take the name, which is said in
-    /// the log.
+    /// The account of this name, made if there is none. [`Match::None`]: the site does not take the name, which is
+    /// said in the log.
     pub fn find_or_make(&self, client: &Client, call: &Call, user: &str) -> Result<Match, ClientError> {
         let found = self.find(client, call, user)?;
         if found != Match::None {
             return Ok(found);
         }
-        // Nobody ever knows the password: whoever wants to sign in has the site send a new one.
+        // Nobody ever knows the password: an administrator of the site gives the user another one.
         let password = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let body = json!({ "username": user, "password": password });
         // Whatever becomes of it, no record was touched, and the next attempt lists the accounts again.

@@ -181,7 +181,7 @@ pub fn schema() -> Value {
                 "type": "boolean",
                 "default": false,
                 "description": "With user_owned_records: whether an account is made for a user who has none. Nobody \
-                                knows its password; its user has the site send a new one."
+                                knows its password: an administrator of the site gives its user another one."
             }
         }
     });
