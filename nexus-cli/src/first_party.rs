@@ -11,6 +11,8 @@ pub fn catalogue() -> Catalogue {
         Arc::new(nexus_plugin_nemo::Nemo),
         Arc::new(nexus_plugin_folder::Folder),
         Arc::new(nexus_plugin_cdcs::Cdcs),
+        Arc::new(nexus_plugin_labarchives::LabArchives),
+        Arc::new(nexus_plugin_sharepoint::SharePoint),
     ]);
     match std::env::current_exe() {
         Ok(program) => catalogue.with_plugin_host(vec![program.into(), "plugin-host".into()]),

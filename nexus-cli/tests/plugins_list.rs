@@ -137,7 +137,11 @@ fn what_is_no_plugin_is_refused_by_name() {
     let sandbox = facility(STORE);
     sandbox.write("text.txt", "");
     for (word, code, part) in [
-        ("nosuch", 2, "there is no plugin `nosuch`; there are: logbook, nemo, folder, cdcs"),
+        (
+            "nosuch",
+            2,
+            "there is no plugin `nosuch`; there are: logbook, nemo, folder, cdcs, labarchives, sharepoint",
+        ),
         ("./nosuch.so", 2, "`./nosuch.so`: No such file"),
         ("text.txt", 2, "`text.txt` is neither a shared library nor a program nor a Python file"),
         ("plugins/", 2, "is not a file"),

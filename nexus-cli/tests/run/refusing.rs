@@ -62,7 +62,10 @@ fn an_unknown_key_of_a_plugin_without_its_value() {
 fn a_plugin_that_there_is_not_or_that_cannot_be_run() {
     let facility = Facility::new();
     let cases = [
-        ("plugin = \"fodler\"", "there is no destination plugin `fodler`; there are: folder, cdcs"),
+        (
+            "plugin = \"fodler\"",
+            "there is no destination plugin `fodler`; there are: folder, cdcs, labarchives",
+        ),
         ("plugin = \"logbook\"", "plugin `logbook` is a harvester, not a destination"),
         ("command = [\"./share\"]", "there is no program `[DIR]/./share`"),
         (
@@ -106,8 +109,8 @@ fn all_plugins_that_are_wrong_are_told_together() {
     refused(
         &facility,
         3,
-        "error: [destinations.a]: there is no destination plugin `one`; there are: folder, cdcs\n\
-         [destinations.b]: there is no destination plugin `two`; there are: folder, cdcs\n  \
+        "error: [destinations.a]: there is no destination plugin `one`; there are: folder, cdcs, labarchives\n\
+         [destinations.b]: there is no destination plugin `two`; there are: folder, cdcs, labarchives\n  \
          hint: `nexus config check` checks everything that a run needs",
     );
 }

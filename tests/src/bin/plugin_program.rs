@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         ["logbook"] => serve::stdio(nexus_plugin_logbook::Logbook),
         ["folder"] => serve::stdio(nexus_plugin_folder::Folder),
         ["cdcs"] => serve::stdio(nexus_plugin_cdcs::Cdcs),
+        ["labarchives"] => serve::stdio(nexus_plugin_labarchives::LabArchives),
+        ["sharepoint"] => serve::stdio(nexus_plugin_sharepoint::SharePoint),
         ["nemo"] => serve::stdio(nexus_plugin_nemo::Nemo),
         ["host", library] => serve::host(
             || host::open(Path::new(library)).map_err(|error| PluginError::permanent(error.to_string())),
@@ -19,7 +21,9 @@ fn main() -> ExitCode {
             std::io::stdout(),
         ),
         other => {
-            eprintln!("logbook, folder, cdcs, nemo or host LIBRARY is wanted, not {other:?}");
+            eprintln!(
+                "logbook, folder, cdcs, labarchives, nemo, sharepoint or host LIBRARY is wanted, not {other:?}"
+            );
             ExitCode::FAILURE
         }
     }

@@ -1,0 +1,3 @@
+//! The loadable form of the SharePoint plugin.
+
+nexus_plugin_api::export_plugin!(nexus_plugin_sharepoint::SharePoint);
