@@ -96,11 +96,20 @@ impl About {
 
     /// The columns of a field that this list has.
     pub fn columns_of<'f>(&self, fields: &'f FieldMap, field: Field, kind: ListKind) -> Vec<&'f str> {
-        fields.columns(field, kind).into_iter().filter(|name| is_given(name, kind) || self.has(name)).collect()
+        fields
+            .columns(field, kind)
+            .into_iter()
+            .filter(|name| is_given(name, kind) || self.has(name))
+            .collect()
     }
 
     /// What the settings want of this list and it does not have: what no reservation can be read without.
-    pub fn missing(&self, fields: &FieldMap, kind: ListKind, is_consent_needed: bool) -> Result<(), PluginError> {
+    pub fn missing(
+        &self,
+        fields: &FieldMap,
+        kind: ListKind,
+        is_consent_needed: bool,
+    ) -> Result<(), PluginError> {
         for field in [Field::Start, Field::End, Field::Consent] {
             let wanted = fields.columns(field, kind);
             let is_named = fields.named().any(|(named, _)| named == field);
@@ -130,7 +139,9 @@ impl About {
                 fields.columns(*field, kind).contains(name)
                     && self.columns_of(fields, *field, kind).is_empty()
             })
-            .map(|(field, name)| format!("`fields.{}` is `{name}`, which is no column of the list", field.as_str()))
+            .map(|(field, name)| {
+                format!("`fields.{}` is `{name}`, which is no column of the list", field.as_str())
+            })
             .collect();
         missing.dedup();
         missing
@@ -288,7 +299,11 @@ mod tests {
             is_indexed: false,
             is_hidden: false,
         };
-        About { title: "Titan".into(), columns: Some(columns.iter().map(column).collect()), ..About::default() }
+        About {
+            title: "Titan".into(),
+            columns: Some(columns.iter().map(column).collect()),
+            ..About::default()
+        }
     }
 
     #[test]
@@ -300,9 +315,15 @@ mod tests {
         assert!(error.to_string().contains("no column `DataConsent`"), "{error}");
         assert!(error.hint.unwrap().contains("EndDate (Shown)"));
         assert!(without.missing(&fields, kind, false).is_ok());
-        assert!(about(&["Title"]).missing(&fields, kind, false).unwrap_err().to_string().contains("EventDate"));
-        assert!(About::default().missing(&fields, kind, true).is_ok(), "what is not known is taken to be there");
-        let chosen = FieldMap::read(&serde_json::from_value(json!({"experiment_title": "X"})).unwrap()).unwrap();
+        assert!(
+            about(&["Title"]).missing(&fields, kind, false).unwrap_err().to_string().contains("EventDate")
+        );
+        assert!(
+            About::default().missing(&fields, kind, true).is_ok(),
+            "what is not known is taken to be there"
+        );
+        let chosen =
+            FieldMap::read(&serde_json::from_value(json!({"experiment_title": "X"})).unwrap()).unwrap();
         assert_eq!(without.missing_details(&chosen, kind).len(), 1);
     }
 }

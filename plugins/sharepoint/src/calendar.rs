@@ -91,7 +91,9 @@ impl<'a> Calendar<'a> {
             Ok(Ok(zone)) => return Ok(Some(zone)),
             Ok(Err(why)) => why,
             // An account that may read one list need not be allowed to read the site's settings.
-            Err(error) if error.is_of_the_list() || matches!(error, ClientError::Right { .. }) => error.to_string(),
+            Err(error) if error.is_of_the_list() || matches!(error, ClientError::Right { .. }) => {
+                error.to_string()
+            }
             Err(error) => return Err(error),
         };
         call.log(
@@ -116,7 +118,10 @@ impl<'a> Calendar<'a> {
                 "list `{}` has no column `{name}`, by which its items are told apart",
                 self.about.title
             ))
-            .with_hint(format!("it stands behind the `#` of the list's name or address; {}", self.about.told()))),
+            .with_hint(format!(
+                "it stands behind the `#` of the list's name or address; {}",
+                self.about.told()
+            ))),
             None => Ok(()),
         }
     }

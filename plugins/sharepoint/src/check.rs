@@ -23,7 +23,8 @@ pub fn check(sharepoint: &SharePointHarvester, call: &Call) -> CheckReport {
     sharepoint.lists.forget();
     let lists: Vec<(String, ListAddress)> =
         sharepoint.settings.lists().map(|(pid, list)| (pid.to_owned(), list)).collect();
-    let only_calendars = !lists.is_empty() && lists.iter().all(|(_, list)| list.kind == ListKind::CalendarView);
+    let only_calendars =
+        !lists.is_empty() && lists.iter().all(|(_, list)| list.kind == ListKind::CalendarView);
     // An app that may read calendars need not be allowed to see any site.
     if !only_calendars && !site(sharepoint, call, &mut report) {
         return report;
@@ -65,7 +66,8 @@ fn site(sharepoint: &SharePointHarvester, call: &Call, report: &mut CheckReport)
         Ok(body) => {
             let body = object(body);
             ok(report, &[reachable, signed_in]);
-            let title = ["Title", "displayName", "name", "id"].iter().find_map(|key| body.get(*key)?.as_str());
+            let title =
+                ["Title", "displayName", "name", "id"].iter().find_map(|key| body.get(*key)?.as_str());
             report.push(is_site, CheckResult::Ok, title.unwrap_or(address));
             return true;
         }
@@ -77,7 +79,10 @@ fn site(sharepoint: &SharePointHarvester, call: &Call, report: &mut CheckReport)
             signed_in
         }
         ClientError::SignIn(_) => signed_in,
-        ClientError::Right { .. } | ClientError::NotFound { .. } | ClientError::Refused { .. } | ClientError::Odd { .. } => {
+        ClientError::Right { .. }
+        | ClientError::NotFound { .. }
+        | ClientError::Refused { .. }
+        | ClientError::Odd { .. } => {
             ok(report, &[reachable]);
             is_site
         }
@@ -92,7 +97,8 @@ fn zone(sharepoint: &SharePointHarvester, call: &Call, report: &mut CheckReport)
     if let Some(zone) = sharepoint.settings.timezone {
         return report.push(name, CheckResult::Ok, format!("{zone}, as `timezone` says"));
     }
-    let fallback = "the instrument's zone holds for all-day events and recurrences; set `timezone` if that is another";
+    let fallback =
+        "the instrument's zone holds for all-day events and recurrences; set `timezone` if that is another";
     match site_zone(sharepoint, call, sharepoint.settings.site.as_str()) {
         Ok(Ok(zone)) => report.push(name, CheckResult::Ok, zone.name()),
         Ok(Err(why)) => report.push(name, CheckResult::Warning, format!("{why}: {fallback}")),
@@ -110,14 +116,21 @@ fn calendars(sharepoint: &SharePointHarvester, call: &Call, report: &mut CheckRe
         }
         Ok(all) => {
             let names: Vec<String> = all.iter().map(|one| format!("`{}`", one.name)).collect();
-            let detail = format!("{}; name them under `lists`, or import them as instruments", names.join(", "));
+            let detail =
+                format!("{}; name them under `lists`, or import them as instruments", names.join(", "));
             report.push(name, CheckResult::Ok, detail);
         }
         Err(error) => report.push(name, CheckResult::Warning, told(&error.into())),
     }
 }
 
-fn one_list(sharepoint: &SharePointHarvester, call: &Call, pid: &str, list: &ListAddress, report: &mut CheckReport) {
+fn one_list(
+    sharepoint: &SharePointHarvester,
+    call: &Call,
+    pid: &str,
+    list: &ListAddress,
+    report: &mut CheckReport,
+) {
     let name = |what: &str| format!("{what} ({pid})");
     let filters: BTreeSet<&str> = list.filter.iter().map(|(column, _)| column.as_str()).collect();
     let calendar = match Calendar::open(sharepoint, call, list, &filters, Tz::UTC) {

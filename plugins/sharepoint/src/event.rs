@@ -106,7 +106,13 @@ pub fn read<E>(
         return Ok(Err("it ends before it begins".to_owned()));
     }
     let original = if kind == 4 { original(&row, is_all_day, zone)? } else { None };
-    let event = |recurrence| Event { recurrence, start: from, end: to, cancelled: is_cancelled(&row), row: Arc::clone(&row) };
+    let event = |recurrence| Event {
+        recurrence,
+        start: from,
+        end: to,
+        cancelled: is_cancelled(&row),
+        row: Arc::clone(&row),
+    };
     Ok(Ok(match original {
         Some((item, original)) => {
             let event = event(Some((item.clone(), original.at)));
@@ -132,7 +138,9 @@ fn span<E>(
         } else {
             end.wall.date().succ_opt().map(|day| day.and_time(NaiveTime::MIN))
         };
-        return Ok(last.and_then(|last| Some((instant(first, zone, Edge::Start)?, instant(last, zone, Edge::End)?))));
+        return Ok(
+            last.and_then(|last| Some((instant(first, zone, Edge::Start)?, instant(last, zone, Edge::End)?)))
+        );
     }
     let mut at = |moment: Moment, edge: Edge| match moment.at {
         Some(at) => Ok(Some(at)),

@@ -8,7 +8,9 @@ mod asked;
 mod cursor;
 mod rows;
 
-use nexus_plugin_api::{Call, FailureClass, HarvestPage, HarvestRequest, InstrumentProgress, PluginError, RejectedRow};
+use nexus_plugin_api::{
+    Call, FailureClass, HarvestPage, HarvestRequest, InstrumentProgress, PluginError, RejectedRow,
+};
 
 use self::asked::Asked;
 use self::rows::Reading;
@@ -25,9 +27,11 @@ pub fn harvest(
     let asked = Asked::new(sharepoint, request);
     let at = match &request.page {
         None => 0,
-        Some(token) => token.parse().ok().filter(|at| (1..asked.lists.len()).contains(at)).ok_or_else(|| {
-            PluginError::permanent(format!("`{token}` is no page of a harvest of SharePoint"))
-        })?,
+        Some(token) => {
+            token.parse().ok().filter(|at| (1..asked.lists.len()).contains(at)).ok_or_else(|| {
+                PluginError::permanent(format!("`{token}` is no page of a harvest of SharePoint"))
+            })?
+        }
     };
     let mut page = HarvestPage::default();
     if at == 0 {

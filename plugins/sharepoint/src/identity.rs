@@ -55,6 +55,9 @@ mod tests {
     fn a_name_is_of_one_list() {
         assert_eq!(key_in("abc/470", "abc"), Some("470"));
         assert_eq!(key_in("abc/470@2025-03-03T14:00:00Z", "abc"), Some("470@2025-03-03T14:00:00Z"));
-        assert_eq!((key_in("abcd/470", "abc"), key_in("abc/", "abc"), key_in("470", "abc")), (None, None, None));
+        assert_eq!(
+            (key_in("abcd/470", "abc"), key_in("abc/", "abc"), key_in("470", "abc")),
+            (None, None, None)
+        );
     }
 }

@@ -32,7 +32,10 @@ pub struct Candidate {
 
 /// The time that an event and a session share; `None` if they do not meet. A session without length is met by the
 /// event that it lies in.
-pub fn shared(event: (DateTime<Utc>, DateTime<Utc>), session: (DateTime<Utc>, DateTime<Utc>)) -> Option<TimeDelta> {
+pub fn shared(
+    event: (DateTime<Utc>, DateTime<Utc>),
+    session: (DateTime<Utc>, DateTime<Utc>),
+) -> Option<TimeDelta> {
     if session.0 >= session.1 {
         return (event.0 <= session.0 && session.0 < event.1).then(TimeDelta::zero);
     }
@@ -45,7 +48,9 @@ pub fn shared(event: (DateTime<Utc>, DateTime<Utc>), session: (DateTime<Utc>, Da
 pub fn best(candidates: &[Candidate], session: (DateTime<Utc>, DateTime<Utc>)) -> Option<&Candidate> {
     let meeting = candidates.iter().filter_map(|one| Some((shared((one.start, one.end), session)?, one)));
     meeting
-        .max_by_key(|(shared, one)| (*shared, one.whose, Reverse(one.start), Reverse(one.id), Reverse(one.at)))
+        .max_by_key(|(shared, one)| {
+            (*shared, one.whose, Reverse(one.start), Reverse(one.id), Reverse(one.at))
+        })
         .map(|(_, one)| one)
 }
 

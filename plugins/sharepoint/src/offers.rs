@@ -40,7 +40,9 @@ pub fn offers(sharepoint: &SharePointHarvester, call: &Call) -> Result<Vec<Instr
         (Some(zone), _) => Some(zone),
         (None, Api::Graph) => None,
         (None, Api::Rest) if offers.is_empty() => None,
-        (None, Api::Rest) => site_zone(sharepoint, call, sharepoint.settings.site.as_str()).ok().and_then(Result::ok),
+        (None, Api::Rest) => {
+            site_zone(sharepoint, call, sharepoint.settings.site.as_str()).ok().and_then(Result::ok)
+        }
     };
     for offer in &mut offers {
         offer.timezone = zone.map(|zone| zone.name().to_owned());
@@ -53,7 +55,8 @@ fn of_rest(site: &str, row: &Value) -> Option<InstrumentOffer> {
     if crate::row::whole(row.get("BaseTemplate")?) != Some(CALENDAR) || is_true(row, "Hidden") {
         return None;
     }
-    let page = text("DefaultViewUrl").and_then(|page| Some(Url::parse(site).ok()?.join(&page).ok()?.to_string()));
+    let page =
+        text("DefaultViewUrl").and_then(|page| Some(Url::parse(site).ok()?.join(&page).ok()?.to_string()));
     Some(InstrumentOffer {
         api_url: format!("{site}/_api/web/lists(guid'{}')", text("Id")?.to_lowercase()),
         name: text("Title")?,
@@ -91,13 +94,19 @@ mod tests {
             "DefaultViewUrl": "/sites/m/Lists/Titan Events/calendar.aspx"
         });
         let offer = of_rest("https://sp.x/sites/m", &row).unwrap();
-        assert_eq!(offer.api_url, "https://sp.x/sites/m/_api/web/lists(guid'362c29ab-53ce-5028-8d6d-f4119b612de7')");
+        assert_eq!(
+            offer.api_url,
+            "https://sp.x/sites/m/_api/web/lists(guid'362c29ab-53ce-5028-8d6d-f4119b612de7')"
+        );
         assert_eq!(offer.calendar_url.unwrap(), "https://sp.x/sites/m/Lists/Titan%20Events/calendar.aspx");
         let mut other = row;
         other["BaseTemplate"] = json!(101);
         assert!(of_rest("https://sp.x/sites/m", &other).is_none());
-        let graph = json!({"id": "1", "displayName": "Titan", "webUrl": "https://x", "list": {"template": "events"}});
+        let graph =
+            json!({"id": "1", "displayName": "Titan", "webUrl": "https://x", "list": {"template": "events"}});
         assert_eq!(of_graph("https://g/sites/a", &graph).unwrap().api_url, "https://g/sites/a/lists/1");
-        assert!(of_graph("https://g/sites/a", &json!({"id": "1", "list": {"template": "genericList"}})).is_none());
+        assert!(
+            of_graph("https://g/sites/a", &json!({"id": "1", "list": {"template": "genericList"}})).is_none()
+        );
     }
 }

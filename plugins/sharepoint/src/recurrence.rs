@@ -8,7 +8,7 @@ mod rule;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-pub use rule::{Rule, RuleError};
+pub use rule::Rule;
 
 use crate::zone::{Edge, instant};
 

@@ -33,7 +33,11 @@ struct Wanted<'a> {
 }
 
 /// One answer per session, in the same order.
-pub fn answers(sharepoint: &SharePointHarvester, call: &Call, sessions: &[SessionRef]) -> Vec<ReservationAnswer> {
+pub fn answers(
+    sharepoint: &SharePointHarvester,
+    call: &Call,
+    sessions: &[SessionRef],
+) -> Vec<ReservationAnswer> {
     let mut answers: Vec<Option<ReservationAnswer>> = vec![None; sessions.len()];
     let mut lists: BTreeMap<String, (ListAddress, Vec<Wanted<'_>>)> = BTreeMap::new();
     for (at, session) in sessions.iter().enumerate() {
@@ -65,7 +69,9 @@ pub fn answers(sharepoint: &SharePointHarvester, call: &Call, sessions: &[Sessio
             stopped = Some(failed.clone());
         }
         for one in wanted {
-            set(&mut answers, one.at, ReservationAnswer::Failed(failed.clone()));
+            let message = format!("calendar of instrument {}: {failed}", one.session.instrument.pid);
+            let failed = PluginError { message, ..failed.clone() };
+            set(&mut answers, one.at, ReservationAnswer::Failed(failed));
         }
     }
     let missing = || ReservationAnswer::Failed(PluginError::transient("the session was not looked at"));
@@ -125,13 +131,13 @@ impl Bulk<'_> {
     }
 
     fn answer(&self, call: &Call, one: &Wanted<'_>) -> Result<ReservationAnswer, PluginError> {
-        let key = one.session.external_id.as_deref().and_then(|id| identity::key_in(id, &self.calendar.about.key));
+        let key =
+            one.session.external_id.as_deref().and_then(|id| identity::key_in(id, &self.calendar.about.key));
         if let Some(key) = key {
             return self.own(call, one, key);
         }
-        let of_instrument = |event: &&Event| {
-            one.filter.as_ref().is_none_or(|(column, value)| is_of(event, column, value))
-        };
+        let of_instrument =
+            |event: &&Event| one.filter.as_ref().is_none_or(|(column, value)| is_of(event, column, value));
         let session = times(one.session);
         let meets = |event: &&Event| !event.cancelled && shared((event.start, event.end), session).is_some();
         let events: Vec<&Event> = self.found.events.iter().filter(meets).filter(of_instrument).collect();
@@ -221,7 +227,8 @@ impl Bulk<'_> {
 
     fn consent(&self, event: &Event) -> Result<(), String> {
         let settings = &self.sharepoint.settings;
-        let columns = self.calendar.about.columns_of(&settings.fields, Field::Consent, self.calendar.list.kind);
+        let columns =
+            self.calendar.about.columns_of(&settings.fields, Field::Consent, self.calendar.list.kind);
         if self.calendar.list.kind == ListKind::CalendarView && columns == ["categories"] {
             return settings.consent.given_among(&event.row.texts("categories"));
         }

@@ -8,7 +8,7 @@ use url::Url;
 use crate::about::About;
 use crate::address::{ListAddress, ListKind, query};
 use crate::event::utc;
-use crate::fields::{FIELDS, Field, FieldMap};
+use crate::fields::{FIELDS, FieldMap};
 use crate::row::{Row, asked_as};
 use crate::span::Span;
 
@@ -71,14 +71,18 @@ impl Select {
             let is_sure = |name: &&str| {
                 about.columns.is_some()
                     || named(name)
-                    || matches!(*name, "Title" | "Author" | "EventDate" | "EndDate" | "Category" | "Description")
+                    || matches!(
+                        *name,
+                        "Title" | "Author" | "EventDate" | "EndDate" | "Category" | "Description"
+                    )
             };
             let columns = about.columns_of(fields, field, ListKind::Rest);
             wanted.extend(columns.into_iter().filter(is_sure).map(|name| (name, field.is_person())));
         }
         wanted.extend(filters.iter().filter(|name| about.has(name)).map(|name| (*name, false)));
         for (name, may_be_person) in wanted {
-            let kind = about.kind(name).unwrap_or(if may_be_person || name == "Author" { "User" } else { "Text" });
+            let kind =
+                about.kind(name).unwrap_or(if may_be_person || name == "Author" { "User" } else { "Text" });
             match kind {
                 "User" | "UserMulti" => {
                     for part in ["Title", "EMail", "Name"] {
@@ -109,8 +113,7 @@ impl Select {
 
 /// The items that meet a stretch of time.
 pub fn in_window(list: &ListAddress, select: &Select, (start, end): (&str, &str), (from, to): Span) -> Url {
-    let filter =
-        format!("{start} lt datetime'{}' and {end} gt datetime'{}'", utc(to), utc(from));
+    let filter = format!("{start} lt datetime'{}' and {end} gt datetime'{}'", utc(to), utc(from));
     let mut pairs = select.pairs();
     pairs.extend([("$filter", filter.as_str()), ("$orderby", start), ("$top", PAGE)]);
     list.below("/items", &query(&pairs))
@@ -166,12 +169,16 @@ mod tests {
     #[test]
     fn only_columns_that_are_there_are_asked_for() {
         let about = about(&[
-            ("EventDate", "DateTime"), ("EndDate", "DateTime"), ("UserName", "UserMulti"), ("DataConsent", "Choice"),
+            ("EventDate", "DateTime"),
+            ("EndDate", "DateTime"),
+            ("UserName", "UserMulti"),
+            ("DataConsent", "Choice"),
             ("Tool", "Lookup"),
         ]);
         let select = Select::new(&about, &FieldMap::default(), &BTreeSet::from(["Tool"]));
         assert_eq!(select.expand, "UserName,Author,Tool");
-        for name in ["Title", "UserName/Name", "Author/EMail", "Tool/Title", "DataConsent", "RecurrenceData"] {
+        for name in ["Title", "UserName/Name", "Author/EMail", "Tool/Title", "DataConsent", "RecurrenceData"]
+        {
             assert!(select.select.split(',').any(|one| one == name), "{name}: {}", select.select);
         }
         for name in ["Category", "ProjectID", "EventCanceled", "UserName"] {
@@ -185,11 +192,16 @@ mod tests {
         let list = ListAddress::named(&site, Api::Rest, "T").unwrap();
         let select = Select { select: "Id".into(), expand: String::new() };
         let at = |text: &str| text.parse().unwrap();
-        let url = in_window(&list, &select, ("EventDate", "EndDate"), (at("2025-03-03T05:00:00Z"), at("2025-03-04T05:00:00Z")));
+        let url = in_window(
+            &list,
+            &select,
+            ("EventDate", "EndDate"),
+            (at("2025-03-03T05:00:00Z"), at("2025-03-04T05:00:00Z")),
+        );
         assert_eq!(
             url.as_str(),
             "https://sp.example.org/s/_api/web/lists/getbytitle('T')/items?$select=Id&$filter=EventDate%20lt%20\
-             datetime'2025-03-04T05:00:00Z'%20and%20EndDate%20gt%20datetime'2025-03-03T05:00:00Z'&$orderby=EventDate&$top=500"
+             datetime%272025-03-04T05:00:00Z%27%20and%20EndDate%20gt%20datetime%272025-03-03T05:00:00Z%27&$orderby=EventDate&$top=500"
         );
         assert_eq!(item(&list, &select, "470").path(), "/s/_api/web/lists/getbytitle('T')/items(470)");
     }

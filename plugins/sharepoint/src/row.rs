@@ -67,7 +67,9 @@ impl Row {
     pub fn flag(&self, column: &str) -> bool {
         match self.value(column) {
             Some(Value::Bool(yes)) => *yes,
-            Some(Value::String(text)) => matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "1" | "yes"),
+            Some(Value::String(text)) => {
+                matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "1" | "yes")
+            }
             Some(Value::Number(number)) => number.as_f64() == Some(1.0),
             _ => false,
         }

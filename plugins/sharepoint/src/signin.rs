@@ -87,11 +87,6 @@ impl SignIn {
             None => text.to_owned(),
         }
     }
-
-    /// Whether tokens are asked for.
-    pub fn is_app(&self) -> bool {
-        matches!(self.kind, Kind::Token { .. })
-    }
 }
 
 /// `<scheme> <credentials>`, never shown.

@@ -60,7 +60,12 @@ mod tests {
 
     #[test]
     fn what_is_near_is_asked_together() {
-        let spans = Spans::new([(at(0), at(2)), (at(1), at(3)), (at(24 * 30), at(24 * 30 + 1)), (at(24 * 300), at(24 * 300 + 1))]);
+        let spans = Spans::new([
+            (at(0), at(2)),
+            (at(1), at(3)),
+            (at(24 * 30), at(24 * 30 + 1)),
+            (at(24 * 300), at(24 * 300 + 1)),
+        ]);
         assert_eq!(spans.windows(), [(at(-24), at(24 * 31 + 1)), (at(24 * 299), at(24 * 301 + 1))]);
         assert!(Spans::new([]).windows().is_empty());
     }

@@ -66,7 +66,10 @@ impl Calendar<'_> {
         }
         if self.list.kind == ListKind::Graph && reading.is_empty() && reading.is_filter_deaf(call, spans)? {
             self.sharepoint.learnt.not_searchable(self.list);
-            call.log(LogLevel::Warn, "a search by time finds nothing, although there are events: the whole list is read");
+            call.log(
+                LogLevel::Warn,
+                "a search by time finds nothing, although there are events: the whole list is read",
+            );
             reading.walk(call)?;
         } else if !is_calendar_view {
             reading.exceptions(call)?;
@@ -233,7 +236,10 @@ impl<'c> Reading<'c> {
     pub fn finish(mut self, call: &Call) -> Result<Found, ClientError> {
         for (row, series) in self.series.values() {
             if series.occurrences().len() >= MOST_OCCURRENCES {
-                let text = format!("item {} recurs more than {MOST_OCCURRENCES} times; later ones are left out", row.id);
+                let text = format!(
+                    "item {} recurs more than {MOST_OCCURRENCES} times; later ones are left out",
+                    row.id
+                );
                 call.log(LogLevel::Debug, &text);
             }
         }

@@ -50,9 +50,10 @@ impl<'a> Asked<'a> {
             let entry = lists
                 .entry(list.url.to_string())
                 .or_insert_with(|| AskedList { list, instruments: Vec::new() });
-            let shares = entry.instruments.iter().find(|other| {
-                other.filter.is_none() || filter.is_none() || other.filter == filter
-            });
+            let shares = entry
+                .instruments
+                .iter()
+                .find(|other| other.filter.is_none() || filter.is_none() || other.filter == filter);
             match shares {
                 Some(other) => {
                     let error = PluginError::permanent(format!(

@@ -47,7 +47,8 @@ mod tests {
     #[test]
     fn a_cursor_comes_back() {
         let to = "2031-05-06T13:00:00.25Z".parse().unwrap();
-        let cursor = Cursor::new("abc", to, vec!["471@2031-05-06T13:00:00Z".into(), "470".into(), "470".into()]);
+        let cursor =
+            Cursor::new("abc", to, vec!["471@2031-05-06T13:00:00Z".into(), "470".into(), "470".into()]);
         assert_eq!(cursor.given.len(), 2);
         assert_eq!(Cursor::read(&cursor.write().unwrap(), "abc"), Some(cursor.clone()));
         assert_eq!(Cursor::read(&cursor.write().unwrap(), "def"), None, "another list");

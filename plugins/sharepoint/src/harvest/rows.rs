@@ -74,10 +74,12 @@ impl<'a> Reading<'a> {
         let calendar = Calendar::open(sharepoint, call, &list.list, &filters, first)?;
         calendar.usable(&filters)?;
         let now = sharepoint.client.now();
-        let minus = |at: DateTime<Utc>, length| at.checked_sub_signed(length).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let minus =
+            |at: DateTime<Utc>, length| at.checked_sub_signed(length).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let over = minus(now, sessions.grace).checked_add_signed(sessions.after).unwrap_or(now);
         let wanted = list.instruments.iter().map(|asked| {
-            let cursor = asked.query.cursor.as_deref().and_then(|text| Cursor::read(text, &calendar.about.key));
+            let cursor =
+                asked.query.cursor.as_deref().and_then(|text| Cursor::read(text, &calendar.about.key));
             let last = cursor.as_ref().map_or(now, |cursor| cursor.to.min(now));
             Wanted {
                 asked,
@@ -107,7 +109,11 @@ impl<'a> Reading<'a> {
         let is_clear = found.unreadable.is_empty();
         let title = self.calendar.about.title.clone();
         self.read.rejected.extend(found.unreadable.into_iter().map(|(item, reason)| RejectedRow {
-            place: if item.is_empty() { format!("list {title}") } else { format!("item {item} of list {title}") },
+            place: if item.is_empty() {
+                format!("list {title}")
+            } else {
+                format!("item {item} of list {title}")
+            },
             reason,
         }));
         let mut ours: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.wanted.len()];
@@ -130,7 +136,9 @@ impl<'a> Reading<'a> {
         let is_of_it = |one: &Wanted<'_>| {
             one.asked.filter.as_ref().is_none_or(|(column, value)| is_of(event, column, value))
         };
-        let Some((at, one)) = self.wanted.iter().enumerate().find(|(_, one)| is_of_it(one)) else { return Ok(()) };
+        let Some((at, one)) = self.wanted.iter().enumerate().find(|(_, one)| is_of_it(one)) else {
+            return Ok(());
+        };
         let start = event.start.checked_sub_signed(self.sessions.before).unwrap_or(event.start);
         let end = event.end.checked_add_signed(self.sessions.after).unwrap_or(event.end);
         let is_over = event.end.checked_add_signed(self.sessions.grace).is_some_and(|over| over <= self.now);
@@ -171,7 +179,8 @@ impl<'a> Reading<'a> {
         let name = person.and_then(|person| person.user_name(self.sharepoint.settings.user_name));
         let fits = |name: &String| name.chars().count() <= LONGEST_USER;
         if name.as_ref().is_some_and(|name| !fits(name)) {
-            let text = format!("item {}: its user's name is longer than {LONGEST_USER} characters", event.row.id);
+            let text =
+                format!("item {}: its user's name is longer than {LONGEST_USER} characters", event.row.id);
             call.log(LogLevel::Warn, &text);
         }
         Ok(name.filter(fits))
@@ -183,7 +192,9 @@ impl<'a> Reading<'a> {
         let open = self.request.open.iter().filter_map(|id| identity::key_in(id, list)).map(str::to_owned);
         let mut keys: BTreeSet<String> = open.collect();
         if !self.is_windowed {
-            keys.extend(self.wanted.iter().filter_map(|one| one.cursor.as_ref()).flat_map(|one| one.given.clone()));
+            keys.extend(
+                self.wanted.iter().filter_map(|one| one.cursor.as_ref()).flat_map(|one| one.given.clone()),
+            );
         }
         let keys: Vec<String> = keys.into_iter().filter(|key| !self.given.contains(key)).collect();
         for key in keys {

@@ -8,7 +8,8 @@ use super::*;
 fn without_sessions_nothing_is_said_of_any_time() {
     let settings = json!({"address": "https://sp.example.org/sites/m", "auth": "none"});
     let sharepoint = crate::tests::harvester(&settings);
-    let instrument = crate::tests::instrument("TITAN", "https://sp.example.org/sites/m/_api/web/lists/getbytitle('T')");
+    let instrument =
+        crate::tests::instrument("TITAN", "https://sp.example.org/sites/m/_api/web/lists/getbytitle('T')");
     let query = nexus_plugin_api::InstrumentQuery { instrument, cursor: Some("kept".into()) };
     let request = HarvestRequest { instruments: vec![query], ..HarvestRequest::default() };
     let page = harvest(&sharepoint, &Call::unlimited("/"), &request).unwrap();

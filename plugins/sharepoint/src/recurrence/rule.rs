@@ -93,14 +93,17 @@ impl Rule {
         // Some answers hold the text escaped once more.
         let decoded;
         let text = if text.starts_with("&lt;") {
-            decoded = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+            decoded =
+                text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
             &decoded
         } else {
             text
         };
         let document = Document::parse(text).map_err(|error| RuleError::NoXml(error.to_string()))?;
         let find = |name: &str| {
-            document.descendants().find(|node| node.is_element() && node.tag_name().name().eq_ignore_ascii_case(name))
+            document
+                .descendants()
+                .find(|node| node.is_element() && node.tag_name().name().eq_ignore_ascii_case(name))
         };
         let said = |name: &str| find(name).and_then(|node| node.text()).map(str::trim);
         let node = find("repeat")
@@ -128,7 +131,10 @@ fn repeat(node: Node<'_, '_>) -> Result<(Repeat, Option<u32>), RuleError> {
     let unknown = |what: &str| RuleError::Unknown(format!("{kind} {what}"));
     let day = || number("day").filter(|day| (1..=31).contains(day)).ok_or_else(|| unknown("without a day"));
     let month = || {
-        number("month").filter(|month| (1..=12).contains(month)).ok_or_else(|| unknown("without a month")).map(Some)
+        number("month")
+            .filter(|month| (1..=12).contains(month))
+            .ok_or_else(|| unknown("without a month"))
+            .map(Some)
     };
     let yearly = || every("yearFrequency").saturating_mul(12);
     let by_day = |every: u32| -> Result<Repeat, RuleError> {
@@ -149,7 +155,11 @@ fn repeat(node: Node<'_, '_>) -> Result<(Repeat, Option<u32>), RuleError> {
         } else {
             NAMES.map(is_true)
         };
-        if days.contains(&true) { Ok(Repeat::MonthlyBy { nth, days, every }) } else { Err(unknown("without a day")) }
+        if days.contains(&true) {
+            Ok(Repeat::MonthlyBy { nth, days, every })
+        } else {
+            Err(unknown("without a day"))
+        }
     };
     Ok(match kind.as_str() {
         "daily" if is_true("weekday") => (Repeat::Weekly { days: WORKING, every: 1 }, None),

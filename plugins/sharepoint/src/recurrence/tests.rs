@@ -4,6 +4,7 @@ use chrono::{NaiveDate, Timelike as _};
 use chrono_tz::America::New_York;
 use proptest::prelude::*;
 
+use super::rule::{Repeat, RuleError};
 use super::*;
 
 fn wall(text: &str) -> NaiveDateTime {
@@ -38,32 +39,49 @@ fn mondays_and_wednesdays_over_a_change_of_the_clocks() {
     };
     let starts: Vec<String> =
         series.occurrences().iter().map(|one| one.start.format("%m-%d %H:%M").to_string()).collect();
-    assert_eq!(starts, ["03-03 14:00", "03-05 14:00", "03-10 13:00", "03-12 13:00", "03-17 13:00", "03-19 13:00"]);
+    assert_eq!(
+        starts,
+        ["03-03 14:00", "03-05 14:00", "03-10 13:00", "03-12 13:00", "03-17 13:00", "03-19 13:00"]
+    );
     assert!(series.occurrences().iter().all(|one| one.end - one.start == TimeDelta::seconds(12_600)));
 }
 
 #[test]
 fn every_kind_of_rule() {
-    assert_eq!(days("<daily dayFrequency='3'/>", FOREVER, "2025-02-27", 3), ["2025-02-27", "2025-03-02", "2025-03-05"]);
+    assert_eq!(
+        days("<daily dayFrequency='3'/>", FOREVER, "2025-02-27", 3),
+        ["2025-02-27", "2025-03-02", "2025-03-05"]
+    );
     // From a Friday over a weekend.
-    assert_eq!(days("<daily weekday='true'/>", FOREVER, "2025-03-07", 3), ["2025-03-07", "2025-03-10", "2025-03-11"]);
+    assert_eq!(
+        days("<daily weekday='true'/>", FOREVER, "2025-03-07", 3),
+        ["2025-03-07", "2025-03-10", "2025-03-11"]
+    );
     assert_eq!(
         days("<weekly weekFrequency=\"2\" su=\"TRUE\" tu=\"TRUE\"/>", FOREVER, "2025-03-04", 4),
         ["2025-03-04", "2025-03-16", "2025-03-18", "2025-03-30"],
         "weeks begin on Sunday"
     );
-    assert_eq!(days("<monthly monthFrequency='1' day='31'/>", FOREVER, "2025-01-31", 3), [
-        "2025-01-31", "2025-03-31", "2025-05-31"
-    ]);
+    assert_eq!(
+        days("<monthly monthFrequency='1' day='31'/>", FOREVER, "2025-01-31", 3),
+        ["2025-01-31", "2025-03-31", "2025-05-31"]
+    );
     let last = "<monthlyByDay fr='TRUE' weekdayOfMonth='last' monthFrequency='2'/>";
     assert_eq!(days(last, FOREVER, "2025-01-01", 2), ["2025-01-31", "2025-03-28"]);
     let weekend = "<monthlyByDay weekend_day='TRUE' weekdayOfMonth='second' monthFrequency='1'/>";
     assert_eq!(days(weekend, FOREVER, "2025-03-01", 2), ["2025-03-02", "2025-04-06"]);
-    assert_eq!(days("<monthlyByDay day='TRUE' weekdayOfMonth='last'/>", FOREVER, "2024-02-01", 1), ["2024-02-29"]);
-    assert_eq!(days("<monthlyByDay weekday='TRUE' weekdayOfMonth='first'/>", FOREVER, "2025-03-01", 1), ["2025-03-03"]);
-    assert_eq!(days("<yearly yearFrequency='1' month='2' day='29'/>", FOREVER, "2024-02-29", 2), [
-        "2024-02-29", "2028-02-29"
-    ]);
+    assert_eq!(
+        days("<monthlyByDay day='TRUE' weekdayOfMonth='last'/>", FOREVER, "2024-02-01", 1),
+        ["2024-02-29"]
+    );
+    assert_eq!(
+        days("<monthlyByDay weekday='TRUE' weekdayOfMonth='first'/>", FOREVER, "2025-03-01", 1),
+        ["2025-03-03"]
+    );
+    assert_eq!(
+        days("<yearly yearFrequency='1' month='2' day='29'/>", FOREVER, "2024-02-29", 2),
+        ["2024-02-29", "2028-02-29"]
+    );
     let thanks = "<yearlyByDay yearFrequency='1' th='TRUE' weekdayOfMonth='fourth' month='11'/>";
     assert_eq!(days(thanks, FOREVER, "2025-01-01", 2), ["2025-11-27", "2026-11-26"]);
 }
@@ -72,7 +90,11 @@ fn every_kind_of_rule() {
 fn an_end_is_a_number_a_time_or_none() {
     assert_eq!(days("<daily/>", "<repeatInstances>2</repeatInstances>", "2025-03-01", 100).len(), 2);
     assert_eq!(days("<daily/>", FOREVER, "2025-03-01", MOST_OCCURRENCES).len(), MOST_OCCURRENCES);
-    assert_eq!(days("<yearly month='2' day='30'/>", FOREVER, "2025-03-01", 10).len(), 0, "a day that never comes");
+    assert_eq!(
+        days("<yearly month='2' day='30'/>", FOREVER, "2025-03-01", 10).len(),
+        0,
+        "a day that never comes"
+    );
     let windowed = rule("<daily/>", "<windowEnd>2025-03-04T00:00:00Z</windowEnd>");
     assert_eq!(windowed.until, Some(wall("2025-03-04T00:00:00")));
 }
@@ -96,14 +118,19 @@ fn what_is_no_rule_says_so() {
     assert_eq!(Rule::parse(" "), Err(RuleError::Missing));
     assert_eq!(Rule::parse("<V3RecurrencePattern/>"), Err(RuleError::Old));
     assert!(matches!(Rule::parse("every day"), Err(RuleError::NoXml(_))));
-    for text in ["<rule/>", "<rule><repeat/></rule>", "<rule><repeat><hourly/></repeat></rule>",
-        "<rule><repeat><weekly weekFrequency='1'/></repeat></rule>", "<rule><repeat><monthly day='40'/></repeat></rule>",
-        "<rule><repeat><monthlyByDay mo='TRUE' weekdayOfMonth='fifth'/></repeat></rule>"]
-    {
+    for text in [
+        "<rule/>",
+        "<rule><repeat/></rule>",
+        "<rule><repeat><hourly/></repeat></rule>",
+        "<rule><repeat><weekly weekFrequency='1'/></repeat></rule>",
+        "<rule><repeat><monthly day='40'/></repeat></rule>",
+        "<rule><repeat><monthlyByDay mo='TRUE' weekdayOfMonth='fifth'/></repeat></rule>",
+    ] {
         assert!(matches!(Rule::parse(text), Err(RuleError::Unknown(_))), "{text}");
     }
-    let escaped = "&lt;rule&gt;&lt;repeat&gt;&lt;daily dayFrequency=&quot;2&quot;/&gt;&lt;/repeat&gt;&lt;/rule&gt;";
-    assert_eq!(Rule::parse(escaped).unwrap().repeat, super::rule::Repeat::Daily { every: 2 });
+    let escaped =
+        "&lt;rule&gt;&lt;repeat&gt;&lt;daily dayFrequency=&quot;2&quot;/&gt;&lt;/repeat&gt;&lt;/rule&gt;";
+    assert_eq!(Rule::parse(escaped).unwrap().repeat, Repeat::Daily { every: 2 });
 }
 
 proptest! {

@@ -24,19 +24,29 @@ pub struct Builder<'a> {
 
 impl Builder<'_> {
     /// The booking.
-    pub fn reservation(&self, call: &Call, event: &Event, of_another_user: bool) -> Result<Reservation, PluginError> {
+    pub fn reservation(
+        &self,
+        call: &Call,
+        event: &Event,
+        of_another_user: bool,
+    ) -> Result<Reservation, PluginError> {
         let row = &event.row;
         let text = |field| self.text(row, field);
         let people = self.source.of(call, row, Field::User)?;
         let creator = self.source.of(call, row, Field::CreatedBy)?.into_iter().next();
         let mut warnings = self.source.about.missing_details(&self.settings.fields, self.source.list.kind);
         if people.len() > 1 {
-            let names: Vec<String> = people.iter().filter_map(|one| one.name.clone().or_else(|| self.name(one))).collect();
+            let names: Vec<String> =
+                people.iter().filter_map(|one| one.name.clone().or_else(|| self.name(one))).collect();
             warnings.push(format!("several people are named; the first counts: {}", names.join("; ")));
         }
         let user = people.into_iter().next();
-        let sample =
-            Sample { pid: text(Field::SamplePid), name: text(Field::SampleName), details: text(Field::SampleDetails), elements: Vec::new() };
+        let sample = Sample {
+            pid: text(Field::SamplePid),
+            name: text(Field::SampleName),
+            details: text(Field::SampleDetails),
+            elements: Vec::new(),
+        };
         let project = Project { name: text(Field::ProjectName), id: text(Field::ProjectId), link: None };
         let modified = row.modified.as_deref().and_then(moment).and_then(|moment| moment.at);
         Ok(Reservation {
@@ -96,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_name_is_said_as_people_say_it() {
-        let name = |text: &str| full_name(&Person { name: Some(text.to_owned()), ..Person::default() }).unwrap();
+        let name =
+            |text: &str| full_name(&Person { name: Some(text.to_owned()), ..Person::default() }).unwrap();
         assert_eq!(name("Lovelace, Ada"), "Ada Lovelace");
         assert_eq!(name("Ada Lovelace"), "Ada Lovelace");
         assert_eq!(name("Smith, John, Jr."), "Smith, John, Jr.");

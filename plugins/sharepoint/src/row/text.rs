@@ -20,7 +20,8 @@ pub fn of(value: &Value) -> Option<String> {
         Value::Array(several) => several.iter().filter_map(of).collect::<Vec<_>>().join("; "),
         Value::Object(one) => {
             // Several, a term, a link, a lookup, the body of a message, a place.
-            let names = ["results", "Label", "Description", "LookupValue", "content", "displayName", "Title", "Url"];
+            let names =
+                ["results", "Label", "Description", "LookupValue", "content", "displayName", "Title", "Url"];
             return names.iter().find_map(|name| of(one.get(*name)?));
         }
     };
@@ -53,7 +54,11 @@ fn plain(text: &str) -> String {
             // What these hold is not for people.
             hidden @ ("style" | "script") if !mark.starts_with("</") => {
                 let close = format!("</{hidden}");
-                rest = after.to_ascii_lowercase().find(&close).and_then(|at| after.get(at..)).unwrap_or_default();
+                rest = after
+                    .to_ascii_lowercase()
+                    .find(&close)
+                    .and_then(|at| after.get(at..))
+                    .unwrap_or_default();
                 continue;
             }
             "br" | "p" | "div" | "li" | "tr" | "td" | "h1" | "h2" | "h3" => out.push(' '),
