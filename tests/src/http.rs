@@ -83,6 +83,11 @@ impl Response {
         self
     }
 
+    /// The body's bytes.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     fn write(&self, stream: &mut TcpStream, truncate: bool) -> std::io::Result<()> {
         let length = self.body.len();
         let mut head = format!(
@@ -308,6 +313,7 @@ fn read_line(reader: &mut impl BufRead) -> std::io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned()))
 }
 
+/// The pairs of a query or a form, decoded.
 pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts
