@@ -109,6 +109,9 @@ impl Response {
 pub trait Service: Send + Sync + 'static {
     /// Carries out one request.
     fn handle(&self, request: &Request) -> Response;
+
+    /// Takes note of a request as soon as it was read, also of one that then meets a fault.
+    fn arrived(&self, _request: &Request) {}
 }
 
 /// A running server. It stops when dropped.
@@ -217,6 +220,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     while let Some(request) = read_request(&mut reader, &mut writer)? {
         let fault = shared.rules.take(&request.method, &request.path);
         shared.seen.lock().unwrap().push(request.clone());
+        shared.service.arrived(&request);
         let handle = || shared.service.handle(&request);
         let (response, truncate) = match fault {
             None => (handle(), false),
@@ -224,7 +228,11 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
                 (Response::new(status, "application/json", body.into_bytes()), false)
             }
             Some(Fault::Html(status)) => (Response::html(status), false),
-            Some(Fault::Answer(response)) => (response, false),
+            Some(Fault::Answer(answer)) => (answer, false),
+            Some(Fault::AnswerAfter(answer)) => {
+                handle();
+                (answer, false)
+            }
             Some(Fault::Garbage) => {
                 (Response::new(200, "application/json", b"\x00\xff{\"id\": 1, ".to_vec()), false)
             }

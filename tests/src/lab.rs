@@ -30,7 +30,7 @@ use nexus_core::report::RunReport;
 use nexus_core::session::{self, RecordStatus};
 use nexus_core::session_state::SessionState;
 use nexus_core::upload_log::UploadLog;
-use nexus_plugin_api::{EventTime, UsageEvent};
+use nexus_plugin_api::{EventTime, Plugin, UsageEvent};
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
@@ -60,9 +60,13 @@ pub struct Lab {
     pub extractor: ScriptedExtractor,
     /// How long a plugin's call may take.
     pub limits: Limits,
+    /// More linked plugins.
+    pub plugins: Vec<Arc<dyn Plugin>>,
     /// The program that runs libraries in a process of their own, and its first arguments.
     pub plugin_host: Vec<OsString>,
     destinations: String,
+    own_harvester: String,
+    harvesters: String,
     storage: String,
     build: String,
     export: String,
@@ -103,8 +107,11 @@ impl Lab {
             harvester: ScriptedHarvester::default(),
             extractor: ScriptedExtractor::default(),
             limits: Limits::default(),
+            plugins: Vec::new(),
             plugin_host: Vec::new(),
             destinations: String::new(),
+            own_harvester: String::new(),
+            harvesters: String::new(),
             storage: String::new(),
             build: String::new(),
             export: String::new(),
@@ -134,6 +141,16 @@ impl Lab {
     /// Adds a destination of any kind.
     pub fn table(&mut self, name: &str, lines: &str) {
         writeln!(self.destinations, "[destinations.{name}]\n{lines}").unwrap();
+    }
+
+    /// Adds lines to the table of the scripted harvester.
+    pub fn own_harvester(&mut self, lines: &str) {
+        writeln!(self.own_harvester, "{lines}").unwrap();
+    }
+
+    /// Adds another harvester.
+    pub fn source(&mut self, name: &str, lines: &str) {
+        writeln!(self.harvesters, "[harvesters.{name}]\n{lines}").unwrap();
     }
 
     /// Adds the scripted extractor under this name, with more lines for its table.
@@ -215,25 +232,33 @@ impl Lab {
         let text = format!(
             "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n{}\
              [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n{}{}\
-             [harvesters.lab]\nplugin = \"scripted\"\n{}",
-            self.storage, self.build, self.export, self.destinations
+             [harvesters.lab]\nplugin = \"scripted\"\n{}{}{}",
+            self.storage, self.build, self.export, self.own_harvester, self.harvesters, self.destinations
         );
         Config::from_text(&text, self.folder.path(), "lab.toml")
             .unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
+    fn pause(&self) -> Arc<dyn nexus_plugin_cdcs::pause::Pause> {
+        Arc::new(pause::OfClock(Arc::clone(&self.clock)))
+    }
+
     /// The facility, ready to be run.
     pub fn open(&self) -> Result<Facility, PipelineError> {
-        let catalogue = Catalogue::new(vec![
+        let mut linked: Vec<Arc<dyn Plugin>> = vec![
             Arc::new(self.harvester.clone()),
             Arc::new(self.servers.clone()),
             Arc::new(self.extractor.clone()),
             Arc::new(nexus_plugin_folder::Folder),
-            Arc::new(nexus_plugin_cdcs::Tuned { pause: Arc::new(pause::OfClock(Arc::clone(&self.clock))) }),
+            Arc::new(nexus_plugin_cdcs::Tuned { pause: self.pause() }),
+            Arc::new(nexus_plugin_labarchives::Tuned { pause: self.pause() }),
+            Arc::new(nexus_plugin_sharepoint::Tuned { pause: self.pause() }),
             Arc::new(nexus_test_shaky::LinkedShaky),
-        ])
-        .with_limits(self.limits)
-        .with_plugin_host(self.plugin_host.clone());
+        ];
+        linked.extend(self.plugins.iter().cloned());
+        let catalogue = Catalogue::new(linked)
+            .with_limits(self.limits)
+            .with_plugin_host(self.plugin_host.clone());
         let clock = Arc::new(trap::Clock(Arc::clone(&self.clock)));
         let mut facility = Facility::open(&self.config(), &catalogue, clock, StopFlag::default())?;
         let readers = std::mem::replace(&mut facility.readers, Readers::new(facility.folders.scratch()));

@@ -27,6 +27,8 @@ pub struct Facts {
     pub reservation: Option<api::Reservation>,
     /// Its user's identifiers in other systems.
     pub external_ids: BTreeMap<String, String>,
+    /// The user's e-mail addresses.
+    pub user_emails: Vec<String>,
     /// All deliveries of the session, this one among them.
     pub deliveries: Vec<Delivery>,
 }
@@ -77,6 +79,7 @@ fn assemble(facts: &Facts, delivery: &Delivery, path: &Path, bytes: &[u8], data:
         activities: record::read_activities(bytes, data).unwrap_or_default(),
         reservation: facts.reservation.clone(),
         external_ids: facts.external_ids.clone(),
+        user_emails: facts.user_emails.clone(),
         previous: delivery.remote(),
         checkpoint: delivery.checkpoint.clone(),
         others: facts

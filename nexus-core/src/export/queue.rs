@@ -1,7 +1,5 @@
 //! The queue is the table: what may be tried now, what was let go, what is left.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use nexus_plugin_api as api;
 use rusqlite::Transaction;
@@ -11,6 +9,7 @@ use super::{Claim, Exporter};
 use crate::delivery::table::DeliveryError;
 use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
 use crate::destination_state::DestinationState;
+use crate::external_user::KnownUser;
 use crate::ids::DestinationName;
 use crate::instrument::{Instruments, instrument_ref};
 use crate::plugins::DestinationInstance;
@@ -112,12 +111,9 @@ fn facts(
     else {
         return Ok(None);
     };
-    let external_ids = match &session.user {
-        Some(user) => external_user::all_of(tx, user)?
-            .into_iter()
-            .map(|(system, id)| (system.to_string(), id))
-            .collect(),
-        None => BTreeMap::new(),
+    let user = match &session.user {
+        Some(user) => external_user::known_of(tx, user)?,
+        None => KnownUser::default(),
     };
     Ok(Some(Facts {
         record_name,
@@ -132,7 +128,8 @@ fn facts(
             user: session.user,
         },
         reservation: state.reservation.and_then(|value| serde_json::from_value(value).ok()),
-        external_ids,
+        external_ids: user.ids.into_iter().map(|(system, id)| (system.to_string(), id)).collect(),
+        user_emails: user.emails,
         deliveries: table::of_session(tx, &row.session)?,
     }))
 }
