@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::address::{ListAddress, ListKind, query};
 use crate::client::{Client, ClientError, object};
-use crate::fields::{Field, FieldMap, OF_AN_EVENT};
+use crate::fields::{FIELDS, Field, FieldMap, OF_AN_EVENT};
 
 /// A column of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,17 +103,22 @@ impl About {
             .collect()
     }
 
-    /// What the settings want of this list and it does not have: what no reservation can be read without.
+    /// What the settings want of this list and it does not have: a column without which no reservation can be read, or
+    /// one that somebody named.
     pub fn missing(
         &self,
         fields: &FieldMap,
         kind: ListKind,
         is_consent_needed: bool,
     ) -> Result<(), PluginError> {
-        for field in [Field::Start, Field::End, Field::Consent] {
+        for (field, name, ..) in FIELDS {
             let wanted = fields.columns(field, kind);
-            let is_named = fields.named().any(|(named, _)| named == field);
-            let is_needed = field != Field::Consent || is_consent_needed || is_named;
+            let is_named = fields.named().any(|(named, column)| named == field && wanted.contains(&column));
+            let is_needed = match field {
+                Field::Start | Field::End => true,
+                Field::Consent => is_consent_needed || is_named,
+                _ => is_named,
+            };
             if is_needed && !wanted.is_empty() && self.columns_of(fields, field, kind).is_empty() {
                 let why = if field == Field::Consent { ", so nobody could ever consent" } else { "" };
                 return Err(PluginError::permanent(format!(
@@ -122,29 +127,12 @@ impl About {
                     wanted.join("` or `")
                 ))
                 .with_hint(format!(
-                    "was it made anew or taken out? Name the right one under `fields.{}`; {}",
-                    field.as_str(),
+                    "was it made anew or taken out? Name the right one under `fields.{name}`; {}",
                     self.told()
                 )));
             }
         }
         Ok(())
-    }
-
-    /// Columns that the settings name and the list does not have, of fields that are left empty by that.
-    pub fn missing_details(&self, fields: &FieldMap, kind: ListKind) -> Vec<String> {
-        let mut missing: Vec<String> = fields
-            .named()
-            .filter(|(field, name)| {
-                fields.columns(*field, kind).contains(name)
-                    && self.columns_of(fields, *field, kind).is_empty()
-            })
-            .map(|(field, name)| {
-                format!("`fields.{}` is `{name}`, which is no column of the list", field.as_str())
-            })
-            .collect();
-        missing.dedup();
-        missing
     }
 
     /// The columns that people made, for people.
@@ -324,6 +312,7 @@ mod tests {
         );
         let chosen =
             FieldMap::read(&serde_json::from_value(json!({"experiment_title": "X"})).unwrap()).unwrap();
-        assert_eq!(without.missing_details(&chosen, kind).len(), 1);
+        let error = without.missing(&chosen, kind, false).unwrap_err();
+        assert!(error.to_string().contains("`X`") && error.hint.unwrap().contains("fields.experiment_title"));
     }
 }

@@ -14,8 +14,8 @@ pub enum Api {
 }
 
 /// What to use instead of the interface that is not spoken.
-pub const INSTEAD_OF_LISTDATA: &str = "ListData.svc is not read: set `address` to the site and name the list under \
-                                       `lists`, by its title; it is then read by `_api/web/lists`";
+pub const INSTEAD_OF_LISTDATA: &str = "ListData.svc is not read: set `address` to the site, `api` to \"rest\", and \
+                                       name the list under `lists` by its title; it is read by `_api/web/lists` then";
 
 /// The address of a site: what comes before `/_api/`, or a site (or group, or user) of Microsoft Graph.
 #[derive(Debug, Clone, PartialEq, Eq)]

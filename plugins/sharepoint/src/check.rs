@@ -173,12 +173,6 @@ fn columns(sharepoint: &SharePointHarvester, calendar: &Calendar<'_>, name: &str
     let Some(columns) = &calendar.about.columns else {
         return report.push(name, CheckResult::Warning, "the server does not say which there are");
     };
-    let missing = calendar.about.missing_details(fields, calendar.list.kind);
-    if !missing.is_empty() {
-        let detail = format!("{}; {}", missing.join("; "), calendar.about.told());
-        report.push(name, CheckResult::Warning, detail);
-        return;
-    }
     let consent = calendar.about.columns_of(fields, Field::Consent, calendar.list.kind);
     let consent = match consent.first() {
         Some(column) => format!("consent is in `{column}`"),

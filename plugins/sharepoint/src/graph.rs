@@ -13,6 +13,9 @@ use crate::span::Span;
 /// Rows of a page of a list.
 const PAGE: &str = "200";
 
+/// Rows of a page of a list that is read as a whole; the service may give fewer.
+const LARGE_PAGE: &str = "1000";
+
 /// Events of a page of a calendar.
 const CALENDAR_PAGE: &str = "500";
 
@@ -38,7 +41,7 @@ pub fn in_window(list: &ListAddress, (start, end): (&str, &str), (from, to): Spa
 
 /// All items of a list.
 pub fn all(list: &ListAddress) -> Url {
-    list.below("/items", &query(&[("$expand", "fields"), ("$top", PAGE)]))
+    list.below("/items", &query(&[("$expand", "fields"), ("$top", LARGE_PAGE)]))
 }
 
 /// The first item of a list.

@@ -159,17 +159,19 @@ impl Bulk<'_> {
                 Some(event) => {
                     let user = self.user(call, event)?.and_then(|user| self.name(&user));
                     format!(
-                        "the only booking of instrument {} in that time is another person's (item {} of {})",
+                        "the only booking of instrument {} in that time is not of {}, but of {} (item {})",
                         one.session.instrument.pid,
-                        event.row.id,
-                        user.as_deref().unwrap_or("somebody")
+                        one.session.user.as_deref().unwrap_or("the session's user"),
+                        user.as_deref().unwrap_or("somebody else"),
+                        event.row.id
                     )
                 }
                 None => format!(
-                    "no booking of instrument {} meets {} to {}",
+                    "no booking of instrument {} meets {} to {}{}",
                     one.session.instrument.pid,
                     one.session.start.to_rfc3339(),
-                    one.session.end.to_rfc3339()
+                    one.session.end.to_rfc3339(),
+                    self.unreadable()
                 ),
             };
             return Ok(ReservationAnswer::NoReservation { reason });
@@ -182,6 +184,17 @@ impl Bulk<'_> {
             call.log(LogLevel::Info, &text);
         }
         self.of_event(call, one.session, event, whose)
+    }
+
+    /// What may be the booking after all, and cannot be read.
+    fn unreadable(&self) -> String {
+        match self.found.unreadable.as_slice() {
+            [] => String::new(),
+            [(item, why), ..] => format!(
+                " (items that cannot be read: {}, such as {item}: {why})",
+                self.found.unreadable.len()
+            ),
+        }
     }
 
     /// The event that a session was made from.

@@ -53,9 +53,13 @@ impl Calendar<'_> {
         for window in spans.windows() {
             match reading.window(call, window) {
                 Ok(()) => {}
-                Err(error) if !is_calendar_view && is_about_the_filter(&error) => {
+                Err(error) if !is_calendar_view && self.is_about_the_filter(&error) => {
                     if self.sharepoint.learnt.not_searchable(self.list) {
-                        let text = format!("{error}; the whole list is read instead, which takes longer");
+                        let columns = self.columns();
+                        let text = format!(
+                            "{error}; the whole list is read instead, which takes longer: let its owner index {} and {}",
+                            columns.start, columns.end
+                        );
                         call.log(LogLevel::Warn, &text);
                     }
                     reading.walk(call)?;
@@ -76,13 +80,22 @@ impl Calendar<'_> {
         }
         reading.finish(call)
     }
-}
 
-fn is_about_the_filter(error: &ClientError) -> bool {
-    match error {
-        ClientError::NotIndexed { .. } => true,
-        ClientError::Refused { said, .. } => said.contains("query filter"),
-        _ => false,
+    /// Whether a search by time failed because it was one.
+    fn is_about_the_filter(&self, error: &ClientError) -> bool {
+        match error {
+            ClientError::NotIndexed { .. } => true,
+            ClientError::Refused { said, .. } => {
+                said.contains("query filter") || said.contains(self.columns().start)
+            }
+            // Microsoft Graph asks for a pause again and again where a long list has no index.
+            ClientError::Pause { .. } => {
+                let start = self.columns().start;
+                let known = self.about.columns.iter().flatten().find(|column| column.name == start);
+                self.list.kind == ListKind::Graph && known.is_some_and(|column| !column.is_indexed)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl Builder<'_> {
         let text = |field| self.text(row, field);
         let people = self.source.of(call, row, Field::User)?;
         let creator = self.source.of(call, row, Field::CreatedBy)?.into_iter().next();
-        let mut warnings = self.source.about.missing_details(&self.settings.fields, self.source.list.kind);
+        let mut warnings = Vec::new();
         if people.len() > 1 {
             let names: Vec<String> =
                 people.iter().filter_map(|one| one.name.clone().or_else(|| self.name(one))).collect();
@@ -55,7 +55,7 @@ impl Builder<'_> {
             title: text(Field::Title),
             purpose: text(Field::Purpose),
             username: user.as_ref().and_then(|user| self.name(user)),
-            user_full_name: user.as_ref().and_then(|user| full_name(user).or_else(|| self.name(user))),
+            user_full_name: user.as_ref().and_then(|user| user.name.clone().or_else(|| self.name(user))),
             user_email: user.and_then(|user| user.mail),
             created_by: creator.and_then(|creator| self.name(&creator)),
             start: Some(self.time(event.start)),
@@ -86,31 +86,5 @@ impl Builder<'_> {
             Some(zone) => at.with_timezone(&zone).fixed_offset(),
             None => at.fixed_offset(),
         })
-    }
-}
-
-/// As it stands in a record: `First Last`; SharePoint writes `Last, First`.
-fn full_name(person: &Person) -> Option<String> {
-    let name = person.name.as_ref()?;
-    Some(match name.split_once(',') {
-        Some((last, first)) if !first.contains(',') && !first.trim().is_empty() => {
-            format!("{} {}", first.trim(), last.trim())
-        }
-        _ => name.clone(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_said_as_people_say_it() {
-        let name =
-            |text: &str| full_name(&Person { name: Some(text.to_owned()), ..Person::default() }).unwrap();
-        assert_eq!(name("Lovelace, Ada"), "Ada Lovelace");
-        assert_eq!(name("Ada Lovelace"), "Ada Lovelace");
-        assert_eq!(name("Smith, John, Jr."), "Smith, John, Jr.");
-        assert_eq!(name("Smith,"), "Smith,");
     }
 }
