@@ -50,7 +50,11 @@ impl Calendar<'_> {
             reading.walk(call)?;
             return reading.finish(call);
         }
-        for window in spans.windows() {
+        let windows = spans.windows();
+        if windows.is_empty() {
+            return Ok(Found::default());
+        }
+        for window in windows {
             match reading.window(call, window) {
                 Ok(()) => {}
                 Err(error) if !is_calendar_view && self.is_about_the_filter(&error) => {
@@ -68,7 +72,7 @@ impl Calendar<'_> {
                 Err(error) => return Err(error),
             }
         }
-        if self.list.kind == ListKind::Graph && reading.is_empty() && reading.is_filter_deaf(call, spans)? {
+        if self.list.kind == ListKind::Graph && reading.is_empty() && reading.is_deaf(call, spans)? {
             self.sharepoint.learnt.not_searchable(self.list);
             call.log(
                 LogLevel::Warn,
@@ -215,7 +219,9 @@ impl<'c> Reading<'c> {
                 _ => graph::exceptions(list, &master),
             };
             match self.pages(call, &url) {
-                Err(ClientError::Refused { .. } | ClientError::NotIndexed { .. }) => {
+                Err(
+                    ClientError::Refused { .. } | ClientError::NotIndexed { .. } | ClientError::Pause { .. },
+                ) => {
                     let text = "occurrences that were moved cannot be searched: the whole list is read";
                     call.log(LogLevel::Debug, text);
                     return self.walk(call);
@@ -227,7 +233,11 @@ impl<'c> Reading<'c> {
     }
 
     /// Whether a search finds nothing although the first item of the list is one that it should find.
-    fn is_filter_deaf(&self, call: &Call, spans: &Spans) -> Result<bool, ClientError> {
+    fn is_deaf(&self, call: &Call, spans: &Spans) -> Result<bool, ClientError> {
+        // Once is enough: it finds what is there, or it does not.
+        if !self.calendar.sharepoint.learnt.is_first_look(self.calendar.list) {
+            return Ok(false);
+        }
         let mut probe = Reading::of_everything(self.calendar);
         let client = &self.calendar.sharepoint.client;
         let mut rows = Vec::new();
