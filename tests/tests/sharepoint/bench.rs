@@ -6,8 +6,8 @@ use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, Duration, Utc};
 use nexus_plugin_api::{
-    Call, Cancel, EventTime, HarvestPage, HarvestRequest, Harvester, Instance, InstrumentQuery, InstrumentRef,
-    Plugin, PluginError, Reservation, ReservationAnswer, SessionRef, UsageEvent,
+    Call, Cancel, EventTime, HarvestPage, HarvestRequest, Harvester, Instance, InstrumentQuery,
+    InstrumentRef, Plugin, PluginError, Reservation, ReservationAnswer, SessionRef, UsageEvent,
 };
 use nexus_plugin_sharepoint::{Tuned, pause::Pause};
 use nexus_tests::fake_sharepoint::{FakeSharePoint, Item};
@@ -128,7 +128,8 @@ impl Bench {
     /// A call whose log lines are kept.
     pub fn call(&self) -> Call {
         let logged = Arc::clone(&self.logged);
-        let sink = Arc::new(move |level, line: &str| logged.lock().unwrap().push(format!("{level:?} {line}")));
+        let sink =
+            Arc::new(move |level, line: &str| logged.lock().unwrap().push(format!("{level:?} {line}")));
         Call::new(None, Cancel::new(), PathBuf::from("/nowhere"), sink)
     }
 
@@ -206,11 +207,18 @@ impl Bench {
     }
 
     /// One whole harvest of these instruments from scratch or from where the last one ended.
-    pub fn harvest(&self, pids: &[&str], last: Option<&[HarvestPage]>) -> Result<Vec<HarvestPage>, PluginError> {
+    pub fn harvest(
+        &self,
+        pids: &[&str],
+        last: Option<&[HarvestPage]>,
+    ) -> Result<Vec<HarvestPage>, PluginError> {
         let progress = last.and_then(<[_]>::last).map(|page| page.instruments.clone()).unwrap_or_default();
         let query = |pid: &&str| InstrumentQuery {
             instrument: self.own_instrument(pid, if *pid == "SEM" { SEM } else { TITAN }),
-            cursor: progress.iter().find(|one| one.instrument_pid == **pid).and_then(|one| one.cursor.clone()),
+            cursor: progress
+                .iter()
+                .find(|one| one.instrument_pid == **pid)
+                .and_then(|one| one.cursor.clone()),
         };
         let mut request =
             HarvestRequest { instruments: pids.iter().map(query).collect(), ..HarvestRequest::default() };
@@ -228,7 +236,8 @@ impl Bench {
 
     /// The events of a harvest of the instrument `TITAN`, by their start.
     pub fn events(&self) -> Vec<UsageEvent> {
-        let pages = self.harvest(&["TITAN"], None).unwrap_or_else(|error| panic!("{error} ({:?})", error.hint));
+        let pages =
+            self.harvest(&["TITAN"], None).unwrap_or_else(|error| panic!("{error} ({:?})", error.hint));
         let mut events: Vec<_> = pages.into_iter().flat_map(|page| page.events).collect();
         events.sort_by_key(|event| instant(&event.start));
         events
@@ -264,7 +273,7 @@ pub fn session_of(pid: &str, user: Option<&str>, start: &str, end: &str) -> Sess
 pub fn instant(time: &EventTime) -> DateTime<Utc> {
     match time {
         EventTime::Offset(time) => time.to_utc(),
-        EventTime::Naive(time) => panic!("without an offset: {time}"),
+        EventTime::Local(time) => panic!("without an offset: {time}"),
     }
 }
 

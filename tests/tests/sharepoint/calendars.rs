@@ -9,7 +9,12 @@ use super::bench::{Bench, Dialect, instant, on_day, session, utc};
 const GROUP: &str = "02bd9fd6-8f93-4758-87c3-1fb73740a315";
 
 fn event(id: &str, from: &str, to: &str) -> GroupEvent {
-    GroupEvent::new(id, &format!("Booking {id}"), &format!("2025-03-03T{from}:00Z"), &format!("2025-03-03T{to}:00Z"))
+    GroupEvent::new(
+        id,
+        &format!("Booking {id}"),
+        &format!("2025-03-03T{from}:00Z"),
+        &format!("2025-03-03T{to}:00Z"),
+    )
 }
 
 /// The calendar of a group as that of the instrument `TITAN`.
@@ -31,7 +36,10 @@ fn asked(from: &str, to: &str) -> nexus_plugin_api::SessionRef {
 fn the_largest_overlap_wins_there_too() {
     let bench = bench(vec![
         event("AAMkA=", "08:00", "10:30"),
-        GroupEvent { body: "<html><body><p>Pt &amp; Ni</p></body></html>".into(), ..event("AAMkB=", "10:30", "13:00") },
+        GroupEvent {
+            body: "<html><body><p>Pt &amp; Ni</p></body></html>".into(),
+            ..event("AAMkB=", "10:30", "13:00")
+        },
         GroupEvent { cancelled: true, ..event("AAMkC=", "08:00", "20:00") },
     ]);
     let found = bench.found(&asked("10:00", "13:10"));
@@ -73,14 +81,21 @@ fn a_whole_day_there_ends_with_the_midnight_that_is_told() {
     let found = bench.found(&session("2025-03-09T15:00:00Z", "2025-03-09T16:00:00Z"));
     assert_eq!(utc(found.start.as_ref()), "2025-03-09T05:00:00Z");
     assert_eq!(utc(found.end.as_ref()), "2025-03-10T04:00:00Z");
-    assert_eq!(bench.outcome(&session("2025-03-10T03:00:00Z", "2025-03-10T03:30:00Z")), found.internal_id.unwrap());
+    assert_eq!(
+        bench.outcome(&session("2025-03-10T03:00:00Z", "2025-03-10T03:30:00Z")),
+        found.internal_id.unwrap()
+    );
 }
 
 #[test]
 fn pages_are_followed() {
     let events = (0..45).map(|number| {
         let (hour, minute) = (8 + number / 6, 10 * (number % 6));
-        event(&format!("E{number}"), &format!("{hour:02}:{minute:02}"), &format!("{hour:02}:{:02}", minute + 9))
+        event(
+            &format!("E{number}"),
+            &format!("{hour:02}:{minute:02}"),
+            &format!("{hour:02}:{:02}", minute + 9),
+        )
     });
     let bench = bench(events.collect());
     bench.site.habits(|habits| habits.page = 10);

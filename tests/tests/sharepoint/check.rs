@@ -1,6 +1,6 @@
 //! What `check` says of a site that is well, and of each way to be wrong.
 
-use nexus_plugin_api::{CheckResult, Harvester as _, Instance};
+use nexus_plugin_api::{CheckResult, Instance};
 use nexus_tests::fake_sharepoint::{Door, Habits};
 use nexus_tests::fault::{Fault, Rule};
 use serde_json::json;
@@ -13,7 +13,9 @@ fn told(bench: &Bench) -> Vec<(CheckResult, String)> {
     let plugin = match bench.tuned().create(&bench.settings) {
         Ok(Instance::Harvester(plugin)) => plugin,
         Ok(_) => panic!("no harvester"),
-        Err(error) => return vec![(CheckResult::Failed, format!("{error} {}", error.hint.unwrap_or_default()))],
+        Err(error) => {
+            return vec![(CheckResult::Failed, format!("{error} {:?}", error.hint))];
+        }
     };
     let report = plugin.check(&bench.call()).unwrap_or_else(|error| panic!("{error}"));
     let secrets = [nexus_tests::fake_sharepoint::PASSWORD, nexus_tests::fake_sharepoint::SECRET, "eyJ"];
@@ -31,7 +33,8 @@ fn told(bench: &Bench) -> Vec<(CheckResult, String)> {
 /// The texts of what failed.
 fn failed(bench: &Bench) -> String {
     let all = told(bench);
-    let failed: Vec<_> = all.iter().filter(|one| one.0 == CheckResult::Failed).map(|one| one.1.clone()).collect();
+    let failed: Vec<_> =
+        all.iter().filter(|one| one.0 == CheckResult::Failed).map(|one| one.1.clone()).collect();
     assert!(!failed.is_empty(), "{:?}: {all:#?}", bench.dialect);
     failed.join("\n")
 }
@@ -68,7 +71,8 @@ fn every_way_to_be_refused_is_told_apart() {
     assert!(failed(&secret).contains("client_certificate"));
     let wrong = entering(Bench::new(Dialect::Graph), "client_secret").with("client_secret", json!("wrong"));
     assert!(failed(&wrong).contains("AADSTS7000215"));
-    let absent = entering(Bench::new(Dialect::Rest), "client_certificate").with("key_file", json!(data("none.key")));
+    let absent =
+        entering(Bench::new(Dialect::Rest), "client_certificate").with("key_file", json!(data("none.key")));
     assert!(failed(&absent).contains("none.key"));
 }
 

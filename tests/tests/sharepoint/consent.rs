@@ -65,7 +65,9 @@ fn consent_can_stand_in_another_column_and_be_yes_or_no() {
     both(|bench| {
         bench.site.put_column(TITAN, "May_x0020_publish", Kind::Boolean);
         let bench = bench.with("fields", json!({"consent": "May_x0020_publish"}));
-        for (answer, expected) in [(json!(true), "1"), (json!(false), "no consent"), (Value::Null, "no consent")] {
+        for (answer, expected) in
+            [(json!(true), "1"), (json!(false), "no consent"), (Value::Null, "no consent")]
+        {
             bench.site.put(TITAN, item(1, "09:00", "12:00").with("May_x0020_publish", answer));
             assert_eq!(bench.outcome(&on_day("09:00", "12:00")), expected);
         }

@@ -92,7 +92,11 @@ impl Site {
                 timezone: "America/New_York".into(),
             };
             instrument.insert(&tx).unwrap();
-            put(&folder.path().join(format!("files/{}/before.txt", pid.to_lowercase())), "", moment("2020-01-01T00:00:00Z"));
+            put(
+                &folder.path().join(format!("files/{}/before.txt", pid.to_lowercase())),
+                "",
+                moment("2020-01-01T00:00:00Z"),
+            );
         }
         tx.commit().unwrap();
         let clock = Arc::new(ManualClock::at(moment("2026-11-01T00:00:00Z")));
@@ -131,11 +135,14 @@ impl Site {
     /// The settings as text.
     pub fn settings(&self) -> String {
         let calendar = self.bench.settings.as_object().unwrap();
-        let lines: Vec<_> = calendar.iter().map(|(key, value)| {
-            let secret = matches!(key.as_str(), "password" | "token" | "client_secret");
-            let value = toml(value);
-            if secret { format!("{key} = {{ value = {value} }}") } else { format!("{key} = {value}") }
-        }).collect();
+        let lines: Vec<_> = calendar
+            .iter()
+            .map(|(key, value)| {
+                let secret = matches!(key.as_str(), "password" | "token" | "client_secret");
+                let value = toml(value);
+                if secret { format!("{key} = {{ value = {value} }}") } else { format!("{key} = {value}") }
+            })
+            .collect();
         format!(
             "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n\
              [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n\
@@ -205,9 +212,8 @@ impl Site {
                    JOIN session_log b ON a.session_identifier = b.session_identifier AND b.event_type = 'END' \
                    WHERE a.event_type = 'START' ORDER BY a.timestamp, 1";
         let mut statement = database.read().prepare(sql).unwrap();
-        let rows = statement
-            .query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))
-            .unwrap();
+        let rows =
+            statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])).unwrap();
         rows.collect::<Result<_, _>>().unwrap()
     }
 
@@ -235,7 +241,8 @@ pub fn moment(text: &str) -> DateTime<Utc> {
 fn toml(value: &Value) -> String {
     match value {
         Value::Object(table) => {
-            let pairs = table.iter().map(|(key, value)| format!("{} = {}", Value::from(key.as_str()), toml(value)));
+            let pairs =
+                table.iter().map(|(key, value)| format!("{} = {}", Value::from(key.as_str()), toml(value)));
             format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
         }
         Value::Array(all) => format!("[{}]", all.iter().map(toml).collect::<Vec<_>>().join(", ")),

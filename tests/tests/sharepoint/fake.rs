@@ -4,20 +4,29 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use nexus_tests::fake_sharepoint::{
-    CLIENT, Door, FakeSharePoint, GRAPH_SITE, GroupEvent, Item, NextLink, PASSWORD, SECRET, TENANT, TOKEN, USER,
+    CLIENT, Door, FakeSharePoint, GRAPH_SITE, GroupEvent, Item, NextLink, PASSWORD, SECRET, TENANT, TOKEN,
+    USER,
 };
 use serde_json::{Value, json};
 
 const LIST: &str = "Ada's & Bob's 顕微鏡";
-const REST: &str = "/sites/microscopy/_api/web/lists/getbytitle('Ada''s%20%26%20Bob''s%20%E9%A1%95%E5%BE%AE%E9%8F%A1')";
+const REST: &str =
+    "/sites/microscopy/_api/web/lists/getbytitle('Ada''s%20%26%20Bob''s%20%E9%A1%95%E5%BE%AE%E9%8F%A1')";
 const PREFER: &str = "Prefer: HonorNonIndexedQueriesWarningMayFailRandomly";
 
 /// Status, head and body of one request; `/` in front of a target means the list.
-fn ask(site: &FakeSharePoint, method: &str, target: &str, headers: &[&str], body: &str) -> (u16, String, String) {
+fn ask(
+    site: &FakeSharePoint,
+    method: &str,
+    target: &str,
+    headers: &[&str],
+    body: &str,
+) -> (u16, String, String) {
     let base = site.server.url();
     let host = base.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(host).unwrap();
-    let (length, headers) = (body.len(), headers.iter().map(|line| format!("{line}\r\n")).collect::<String>());
+    let (length, headers) =
+        (body.len(), headers.iter().map(|line| format!("{line}\r\n")).collect::<String>());
     write!(
         stream,
         "{method} {target} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -63,12 +72,14 @@ fn ids(body: &Value) -> Vec<u64> {
     rows.iter().map(|row| row["Id"].as_u64().or_else(|| row["id"].as_str()?.parse().ok()).unwrap()).collect()
 }
 
-const WINDOW: &str = "EventDate lt datetime'2025-03-05T05:00:00Z' and EndDate gt datetime'2025-03-03T05:00:00Z'";
+const WINDOW: &str =
+    "EventDate lt datetime'2025-03-05T05:00:00Z' and EndDate gt datetime'2025-03-03T05:00:00Z'";
 
 #[test]
 fn the_window_is_filtered_for_real_in_both_dialects() {
     let site = site();
-    let (status, body) = rest(&site, &format!("/items?$select=Id,Title&$filter={WINDOW}&$orderby=EventDate desc&$top=500"));
+    let (status, body) =
+        rest(&site, &format!("/items?$select=Id,Title&$filter={WINDOW}&$orderby=EventDate desc&$top=500"));
     assert_eq!((status, ids(&body)), (200, vec![474, 473]), "{body}");
     assert_eq!(body["value"][0]["Title"], "\"q\" & <b>μ</b>");
     let window = "fields/EventDate lt '2025-03-05T05:00:00Z' and fields/EndDate gt '2025-03-03T05:00:00Z'";
@@ -81,7 +92,7 @@ fn the_window_is_filtered_for_real_in_both_dialects() {
     site.index(LIST, &["EventDate", "EndDate"]);
     assert_eq!(graph(&site, &question, &[]).0, 200);
     site.habits(|habits| habits.filters_find_nothing = true);
-    assert_eq!(ids(&graph(&site, &question, &[]).1), []);
+    assert!(ids(&graph(&site, &question, &[]).1).is_empty());
     assert_eq!(ids(&graph(&site, "/items?$top=2", &[]).1), [471, 472]);
     // Equality, as series are asked for.
     site.put(LIST, Item::deleted(490, 471, "2025-03-01T14:00:00Z"));
@@ -119,9 +130,18 @@ fn what_is_wrong_is_refused() {
     ] {
         assert_eq!(graph(&site, below, &[PREFER]).0, 400, "{below}");
     }
-    assert!(rest(&site, "/items?$select=Tilte").1["odata.error"]["message"]["value"].as_str().unwrap().contains("'Tilte'"));
+    assert!(
+        rest(&site, "/items?$select=Tilte").1["odata.error"]["message"]["value"]
+            .as_str()
+            .unwrap()
+            .contains("'Tilte'")
+    );
     assert_eq!(rest(&site, "/items(1)").0, 404);
-    assert_eq!(get(&site, "/sites/microscopy/_api/web/lists/getbytitle('No')/items", &["Accept: application/json"]).0, 404);
+    assert_eq!(
+        get(&site, "/sites/microscopy/_api/web/lists/getbytitle('No')/items", &["Accept: application/json"])
+            .0,
+        404
+    );
     assert!(rest(&site, "").1["Title"] == LIST && rest(&site, "/items(471)").1["Id"] == 471);
     site.habits(|habits| habits.threshold = 5);
     let (status, body) = rest(&site, &format!("/items?$filter={WINDOW}"));
@@ -134,7 +154,8 @@ fn what_is_wrong_is_refused() {
 #[test]
 fn json_comes_only_to_who_asks_for_it() {
     let site = site();
-    let accept = |kind: &str| ask(&site, "GET", &format!("{REST}/items?$top=1"), &[&format!("Accept: {kind}")], "");
+    let accept =
+        |kind: &str| ask(&site, "GET", &format!("{REST}/items?$top=1"), &[&format!("Accept: {kind}")], "");
     assert!(accept("*/*").1.contains("application/atom+xml"));
     assert!(accept("application/json;odata=nometadata").2.starts_with("{\"value\""));
     let verbose: Value = serde_json::from_str(&accept("application/json;odata=verbose").2).unwrap();
@@ -148,7 +169,8 @@ fn json_comes_only_to_who_asks_for_it() {
 fn people_are_told_as_each_dialect_does() {
     let site = site();
     site.put(LIST, Item::new(480, "two", "2025-03-03T14:00:00Z", "2025-03-03T15:00:00Z").of(&[13, 12]));
-    let select = "$select=Id,Author/Title,Author/EMail,UserName/Name&$expand=Author,UserName&$filter=Id eq 480";
+    let select =
+        "$select=Id,Author/Title,Author/EMail,UserName/Name&$expand=Author,UserName&$filter=Id eq 480";
     let row = rest(&site, &format!("/items?{select}")).1["value"][0].clone();
     let expected = json!({
         "Id": 480, "ID": 480, "Author": {"Title": "Lovelace, Ada", "EMail": "ada@example.org"},
@@ -158,7 +180,10 @@ fn people_are_told_as_each_dialect_does() {
     let row = graph(&site, "/items/480?$expand=fields($select=Author,UserName)", &[]).1;
     assert_eq!(row["createdBy"]["user"]["email"], "ada@example.org");
     assert_eq!(row["fields"]["AuthorLookupId"], "12");
-    assert_eq!(row["fields"]["UserName"][0], json!({"LookupId": 13, "LookupValue": "Noyce, Bob", "Email": "bob@example.org"}));
+    assert_eq!(
+        row["fields"]["UserName"][0],
+        json!({"LookupId": 13, "LookupValue": "Noyce, Bob", "Email": "bob@example.org"})
+    );
     let user = format!("/v1.0/sites/{GRAPH_SITE}/lists/User%20Information%20List/items/12?$expand=fields");
     assert_eq!(get(&site, &user, &[]).1["fields"]["UserName"], "ada");
     site.habits(|habits| habits.refuse_user_list = true);
@@ -184,7 +209,10 @@ fn pages_are_small_and_their_links_exact() {
     let site = site();
     site.habits(|habits| habits.page = 2);
     let accept = ["Accept: application/json;odata=nometadata"];
-    assert_eq!(walk(&site, &format!("{REST}/items?$select=Id,Title"), &accept), (471..=479).collect::<Vec<_>>());
+    assert_eq!(
+        walk(&site, &format!("{REST}/items?$select=Id,Title"), &accept),
+        (471..=479).collect::<Vec<_>>()
+    );
     let of_graph = format!("/v1.0/sites/{GRAPH_SITE}/lists/{}/items?$expand=fields", site.list_id(LIST));
     assert_eq!(walk(&site, &of_graph, &[]), (471..=479).collect::<Vec<_>>());
     let link = rest(&site, "/items?$select=Id").1["odata.nextLink"].as_str().unwrap().to_owned();
@@ -193,7 +221,9 @@ fn pages_are_small_and_their_links_exact() {
     let decoded = decoded.trim_start_matches(site.server.url().trim_end_matches('/'));
     assert_eq!(get(&site, decoded, &accept).0, 400, "a link is to be followed as it is");
     site.habits(|habits| habits.next = NextLink::Elsewhere("http://127.0.0.1:9".to_owned()));
-    assert!(rest(&site, "/items").1["odata.nextLink"].as_str().unwrap().starts_with("http://127.0.0.1:9/sites"));
+    assert!(
+        rest(&site, "/items").1["odata.nextLink"].as_str().unwrap().starts_with("http://127.0.0.1:9/sites")
+    );
     site.habits(|habits| habits.next = NextLink::Loop);
     let link = rest(&site, "/items").1["odata.nextLink"].as_str().unwrap().to_owned();
     let target = link.trim_start_matches(site.server.url().trim_end_matches('/'));
@@ -230,7 +260,8 @@ fn tokens_are_given_to_who_can_prove_it_and_end() {
         let (status, _, body) = ask(&site, "POST", &format!("/{TENANT}/oauth2/v2.0/token"), &headers, form);
         (status, serde_json::from_str::<Value>(&body).unwrap())
     };
-    let encoded = |text: &str| text.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
+    let encoded =
+        |text: &str| text.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
     let (graph_scope, secret) = (encoded("https://graph.microsoft.com/.default"), encoded(SECRET));
     let form = |secret: &str, scope: &str| {
         format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={secret}&scope={scope}")
@@ -266,7 +297,10 @@ fn a_group_calendar_shows_its_window() {
     let view = format!("{view}?startDateTime=2025-03-02T00:00:00Z&endDateTime=2025-03-05T00:00:00Z&$top=2");
     let (_, body) = get(&site, &view, &["Prefer: outlook.timezone=\"UTC\""]);
     assert_eq!(body["value"].as_array().unwrap().len(), 2);
-    assert_eq!(body["value"][0]["start"], json!({"dateTime": "2025-03-02T14:00:00.0000000", "timeZone": "UTC"}));
+    assert_eq!(
+        body["value"][0]["start"],
+        json!({"dateTime": "2025-03-02T14:00:00.0000000", "timeZone": "UTC"})
+    );
     assert!(body["@odata.nextLink"].is_string());
     assert_eq!(get(&site, &view, &[]).1["value"][0]["start"]["timeZone"], "Tokyo Standard Time");
     assert_eq!(get(&site, "/v1.0/groups/group-1/events/AAMk3=", &[]).1["id"], "AAMk3=");

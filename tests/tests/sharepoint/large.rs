@@ -97,7 +97,10 @@ fn a_long_backlog_of_sessions_takes_few_requests() {
         for (at, answer) in answers.iter().enumerate() {
             let ReservationAnswer::Reservation(found) = answer else { panic!("{answer:?}") };
             assert_eq!(found.internal_id, Some((2 * (at + 1)).to_string()));
-            assert_eq!(utc(found.start.as_ref()), start(20 * (at as u64 + 1)).format("%Y-%m-%dT%H:%M:%SZ").to_string());
+            assert_eq!(
+                utc(found.start.as_ref()),
+                start(20 * (at as u64 + 1)).format("%Y-%m-%dT%H:%M:%SZ").to_string()
+            );
         }
         let requests = bench.requests();
         assert!(requests <= 30, "{requests} for 500 sessions over two years, {:?}", bench.dialect);

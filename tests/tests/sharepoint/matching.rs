@@ -1,7 +1,7 @@
 //! Which booking a session gets, and whose it is.
 
-use nexus_tests::fake_sharepoint::{Item, Person};
 use nexus_plugin_api::ReservationAnswer;
+use nexus_tests::fake_sharepoint::{Item, Person};
 use serde_json::json;
 
 use super::bench::{Bench, SEM, both, item, on_day, session_of, utc};
@@ -30,7 +30,11 @@ fn what_only_touches_is_no_booking() {
         let ReservationAnswer::NoReservation { reason } = answer else { panic!("{answer:?}") };
         assert!(!reason.is_empty());
         assert_eq!(bench.outcome(&on_day("06:00", "08:00")), "none");
-        assert_eq!(bench.outcome(&on_day("11:00", "13:00")), "none", "an event of no length overlaps nothing");
+        assert_eq!(
+            bench.outcome(&on_day("11:00", "13:00")),
+            "none",
+            "an event of no length overlaps nothing"
+        );
     });
 }
 
@@ -121,7 +125,9 @@ fn names_are_read_out_of_every_kind_of_login() {
 #[test]
 fn a_name_can_be_the_address_or_what_stands_before_its_at() {
     both(|bench| {
-        bench.site.add_person(Person { mail: "Ada.L@example.org".to_owned(), ..Person::new(12, "x123", "L") });
+        bench
+            .site
+            .add_person(Person { mail: "Ada.L@example.org".to_owned(), ..Person::new(12, "x123", "L") });
         let bench = bench.holding([item(1, "09:00", "12:00")]);
         let mut bench = bench;
         for (setting, name) in [("account", "x123"), ("mail", "ada.l@example.org"), ("mail_local", "ada.l")] {
@@ -176,8 +182,14 @@ fn a_booking_is_told_with_everything_that_is_known() {
         assert_eq!(found.samples.len(), 1);
         assert_eq!(found.samples[0].details.as_deref(), Some("nanoparticles"));
         assert_eq!(found.projects.len(), 1);
-        assert!(found.projects[0].name.as_deref() == Some("P-042") || found.projects[0].id.as_deref() == Some("P-042"));
-        assert_eq!((utc(found.start.as_ref()), utc(found.end.as_ref())), ("2025-03-03T14:00:00Z".into(), "2025-03-03T17:30:00Z".into()));
+        assert!(
+            found.projects[0].name.as_deref() == Some("P-042")
+                || found.projects[0].id.as_deref() == Some("P-042")
+        );
+        assert_eq!(
+            (utc(found.start.as_ref()), utc(found.end.as_ref())),
+            ("2025-03-03T14:00:00Z".into(), "2025-03-03T17:30:00Z".into())
+        );
         assert_eq!(utc(found.last_updated.as_ref()), "2025-02-27T20:02:11Z");
         assert_eq!(found.user_full_name.as_deref(), Some("Lovelace, Ada"));
         assert_eq!(found.user_email.as_deref(), Some("ada@example.org"));

@@ -61,8 +61,7 @@ fn occurrences_are_where_they_were_booked_less_those_that_were_not() {
             moved.instead_of(471, "2025-03-12T13:00:00Z"),
         ]);
         let left: Vec<_> = starts(&bench, "2025-03-01T00:00:00Z", 25).into_iter().map(|one| one.0).collect();
-        let expected =
-            [plain[0], plain[1], "2025-03-13T18:00:00Z", plain[4], plain[5]];
+        let expected = [plain[0], plain[1], "2025-03-13T18:00:00Z", plain[4], plain[5]];
         assert_eq!(left, expected, "{:?}", bench.dialect);
     });
 }
@@ -101,7 +100,14 @@ fn a_site_that_does_not_filter_by_time_is_read_whole() {
 }
 
 /// First start, end of all, what repeats, how it ends; then what is and what is not booked (UTC).
-type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+);
 
 const FOREVER: &str = "<repeatForever>FALSE</repeatForever>";
 
@@ -243,7 +249,12 @@ fn every_kind_of_rule_is_understood() {
 #[test]
 fn a_rule_that_nobody_can_read_books_nothing_and_is_said() {
     both(|bench| {
-        for rule in ["V3RecurrencePattern:03,02,01", "<recurrence><rule>", "", "<recurrence><rule><repeat><hourly/></repeat></rule></recurrence>"] {
+        for rule in [
+            "V3RecurrencePattern:03,02,01",
+            "<recurrence><rule>",
+            "",
+            "<recurrence><rule><repeat><hourly/></repeat></rule></recurrence>",
+        ] {
             let mut strange = series();
             strange.rule = Some(rule.to_owned());
             bench.site.put(TITAN, strange);
@@ -259,8 +270,8 @@ fn a_rule_that_nobody_can_read_books_nothing_and_is_said() {
 fn a_cancelled_series_and_a_cancelled_occurrence() {
     both(|bench| {
         let cancelled = Item::new(481, "Class", "2025-03-05T14:00:00Z", "2025-03-05T17:30:00Z").by(12);
-        let bench = zoned(bench)
-            .holding([series(), cancelled.instead_of(471, "2025-03-05T14:00:00Z").cancelled()]);
+        let bench =
+            zoned(bench).holding([series(), cancelled.instead_of(471, "2025-03-05T14:00:00Z").cancelled()]);
         assert_eq!(bench.outcome(&session("2025-03-05T14:00:00Z", "2025-03-05T15:00:00Z")), "none");
         assert_eq!(bench.outcome(&session("2025-03-03T14:00:00Z", "2025-03-03T15:00:00Z")), "471");
         let bench = bench.holding([series().cancelled()]);

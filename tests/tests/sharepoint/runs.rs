@@ -33,7 +33,8 @@ fn logging(bench: Bench) -> Site {
 #[test]
 fn a_session_of_the_log_gets_the_record_of_its_booking() {
     both(|bench| {
-        let bench = bench.holding([booking(470, "28T13:30", "28T16:30"), booking(471, "28T15:50", "28T20:00")]);
+        let bench =
+            bench.holding([booking(470, "28T13:30", "28T16:30"), booking(471, "28T15:50", "28T20:00")]);
         let site = logging(bench);
         let report = site.run();
         let outcome = site.outcome("s-1");
@@ -94,7 +95,9 @@ fn every_session_ends_as_its_booking_says() {
 fn whole_days_and_nights_around_a_change_of_the_clock() {
     both(|bench| {
         let all_day = |id, day: &str| {
-            Item::new(id, "All day", &format!("{day}T00:00:00Z"), &format!("{day}T23:59:00Z")).by(12).all_day()
+            Item::new(id, "All day", &format!("{day}T00:00:00Z"), &format!("{day}T23:59:00Z"))
+                .by(12)
+                .all_day()
         };
         let bench = bench.holding([
             all_day(1, "2026-03-08"),
@@ -114,7 +117,10 @@ fn whole_days_and_nights_around_a_change_of_the_clock() {
             ["COMPLETED", "COMPLETED", "NO_RESERVATION", "COMPLETED"]
         );
         let record = site.outcome("short").record;
-        assert!(record.contains("<reservationStart>2026-03-08T00:00:00-05:00</reservationStart>"), "{record}");
+        assert!(
+            record.contains("<reservationStart>2026-03-08T00:00:00-05:00</reservationStart>"),
+            "{record}"
+        );
         assert!(record.contains("<reservationEnd>2026-03-09T00:00:00-04:00</reservationEnd>"), "{record}");
     });
 }
@@ -182,12 +188,19 @@ fn a_token_that_ends_midway_costs_nothing() {
     for (dialect, auth) in [(Dialect::Graph, "client_secret"), (Dialect::Rest, "client_certificate")] {
         let bench = entering(Bench::new(dialect), auth);
         let days: Vec<u64> = (1..=28).collect();
-        let bench = bench.holding(days.iter().map(|day| booking(*day, &format!("{day:02}T13:00"), &format!("{day:02}T15:00"))));
+        let bench = bench.holding(
+            days.iter().map(|day| booking(*day, &format!("{day:02}T13:00"), &format!("{day:02}T15:00"))),
+        );
         bench.site.habits(|habits| habits.page = 4);
         bench.site.tokens_last(Some(5));
         let site = Site::new(bench, Source::Log);
         for day in &days {
-            site.session(&format!("s-{day}"), "ada", &at(&format!("{day:02}T13:10")), &at(&format!("{day:02}T14:10")));
+            site.session(
+                &format!("s-{day}"),
+                "ada",
+                &at(&format!("{day:02}T13:10")),
+                &at(&format!("{day:02}T14:10")),
+            );
         }
         let report = site.run();
         assert_eq!(report.build.built, 28, "{auth}: {report:?}");
@@ -237,8 +250,10 @@ fn from_calendar(bench: Bench) -> Site {
 #[test]
 fn events_become_records_once() {
     both(|bench| {
-        let series = booking(9, "26T14:00", "27T15:00")
-            .repeating(3600, "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>2</repeatInstances>");
+        let series = booking(9, "26T14:00", "27T15:00").repeating(
+            3600,
+            "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>2</repeatInstances>",
+        );
         let bench = bench.holding([
             booking(1, "28T14:00", "28T15:00"),
             booking(2, "29T14:00", "29T15:00").consent(json!("Disagree")).by(13),
@@ -254,7 +269,11 @@ fn events_become_records_once() {
         let users: Vec<_> = sessions.iter().map(|one| one[1].as_str()).collect();
         assert_eq!(users, ["ada", "ada", "ada", "bob", "ada"]);
         let statuses: Vec<_> = sessions.iter().map(|one| site.status(&one[0])).collect();
-        assert_eq!(statuses, ["COMPLETED", "COMPLETED", "COMPLETED", "NO_CONSENT", "TO_BE_BUILT"], "{report:?}");
+        assert_eq!(
+            statuses,
+            ["COMPLETED", "COMPLETED", "COMPLETED", "NO_CONSENT", "TO_BE_BUILT"],
+            "{report:?}"
+        );
         assert!(sessions.iter().all(|one| one[0].len() <= 36));
         assert!(site.outcome(&sessions[2][0]).record.contains("EELS of Pt &amp; \"Ni\" 1"));
         assert_eq!(site.delivered(), 3);
@@ -307,7 +326,12 @@ fn events_that_are_cancelled_or_vanish_follow_the_rules_of_all_sources() {
         site.bench.site.put(TITAN, booking(3, "30T18:00", "30T19:00").cancelled());
         site.run();
         site.run();
-        assert_eq!([of(0), of(1), of(2)], ["COMPLETED", "NO_RESERVATION", "NO_RESERVATION"], "{:?}", site.outcome(&sessions[1][0]));
+        assert_eq!(
+            [of(0), of(1), of(2)],
+            ["COMPLETED", "NO_RESERVATION", "NO_RESERVATION"],
+            "{:?}",
+            site.outcome(&sessions[1][0])
+        );
         assert_eq!((site.sessions().len(), site.delivered()), (3, 1));
     });
 }
@@ -319,7 +343,13 @@ fn a_storm_does_not_look_as_if_events_had_vanished() {
         let site = from_calendar(bench);
         site.harvest();
         let sessions = site.sessions();
-        for fault in [Fault::Html(503), Fault::Html(401), Fault::Json(200, "{}".into()), Fault::DropBefore, Fault::Html(200)] {
+        for fault in [
+            Fault::Html(503),
+            Fault::Html(401),
+            Fault::Json(200, "{}".into()),
+            Fault::DropBefore,
+            Fault::Html(200),
+        ] {
             site.bench.site.server.fail(Rule::on("/", fault));
             let report = site.run();
             assert!(report.harvest[&"calendar".into()].failed.is_some(), "{report:?}");

@@ -2,8 +2,8 @@
 
 use nexus_tests::fake_sharepoint::{Door, PASSWORD, SECRET, TOKEN, TOKEN_BEGINS};
 use nexus_tests::fault::{Fault, Rule};
-use nexus_tests::lab::tree;
 use nexus_tests::http::Response;
+use nexus_tests::lab::tree;
 use nexus_tests::nexus_bin;
 use serde_json::json;
 
@@ -16,10 +16,16 @@ fn planted() -> Vec<String> {
     use base64::Engine as _;
     let user = nexus_tests::fake_sharepoint::USER;
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{PASSWORD}"));
-    let encoded = SECRET.replace('~', "%7E").replace('/', "%2F").replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
+    let encoded = SECRET
+        .replace('~', "%7E")
+        .replace('/', "%2F")
+        .replace('+', "%2B")
+        .replace('=', "%3D")
+        .replace('&', "%26");
     let key = std::fs::read_to_string(super::signin::data("client.key")).unwrap();
     let of_key = key.lines().nth(3).unwrap().to_owned();
-    let mut all = vec![PASSWORD.into(), SECRET.into(), TOKEN.into(), TOKEN_BEGINS.into(), basic, encoded, of_key];
+    let mut all =
+        vec![PASSWORD.into(), SECRET.into(), TOKEN.into(), TOKEN_BEGINS.into(), basic, encoded, of_key];
     all.push("eyJhbGci".into());
     all.push("eyJ0eXAi".into());
     all.push("client_assertion=".into());
@@ -81,7 +87,11 @@ fn a_run_of_the_program_leaves_no_secret_anywhere() {
             let sql = "UPDATE instruments SET harvester = 'logbook'";
             rusqlite::Connection::open(site.path("nexus.db")).unwrap().execute(sql, []).unwrap();
             let run = |words: &[&str]| {
-                let output = nexus_bin::nexus(site.folder.path()).args(words).env("NEXUS_LOG", "trace").output().unwrap();
+                let output = nexus_bin::nexus(site.folder.path())
+                    .args(words)
+                    .env("NEXUS_LOG", "trace")
+                    .output()
+                    .unwrap();
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 let (out, err) = (text(&output.stdout), text(&output.stderr));
                 clean("what is printed", &out);

@@ -10,7 +10,8 @@ use super::bench::{Bench, Dialect, SEM, TITAN, both, instant, session_of, utc};
 
 /// An event of October 2026; the clock shows midnight (UTC) of 1 November.
 fn event(id: u64, from: &str, to: &str) -> Item {
-    Item::new(id, &format!("Booking {id}"), &format!("2026-10-{from}:00Z"), &format!("2026-10-{to}:00Z")).by(12)
+    Item::new(id, &format!("Booking {id}"), &format!("2026-10-{from}:00Z"), &format!("2026-10-{to}:00Z"))
+        .by(12)
 }
 
 fn calendar(bench: Bench) -> Bench {
@@ -58,15 +59,26 @@ fn events_that_are_over_for_long_enough_and_not_too_old() {
             Item::new(7, "Future", "2026-11-05T09:00:00Z", "2026-11-05T12:00:00Z").by(12),
         ]);
         let events = bench.events();
-        let expected = [("2026-10-30T09:00:00Z", "2026-10-30T12:00:00Z"), ("2026-10-31T20:00:00Z", "2026-10-31T22:50:00Z")];
-        assert_eq!(spans(&events), expected.map(|(from, to)| (from.to_owned(), to.to_owned())), "{:?}", bench.dialect);
+        let expected = [
+            ("2026-10-30T09:00:00Z", "2026-10-30T12:00:00Z"),
+            ("2026-10-31T20:00:00Z", "2026-10-31T22:50:00Z"),
+        ];
+        assert_eq!(
+            spans(&events),
+            expected.map(|(from, to)| (from.to_owned(), to.to_owned())),
+            "{:?}",
+            bench.dialect
+        );
         assert_eq!(events[0].instrument_pid, "TITAN");
         // Later the next ones are over as well.
         bench.pause.set("2026-11-01T00:30:00Z");
         assert_eq!(spans(&bench.events()).len(), 3);
         let bench = bench.with("grace", json!("0 s")).with("look_back", json!("30 days"));
         assert_eq!(spans(&bench.events()).len(), 5);
-        let bench = bench.with("before", json!("15 min")).with("after", json!("1 h")).with("look_back", json!("7 days"));
+        let bench = bench
+            .with("before", json!("15 min"))
+            .with("after", json!("1 h"))
+            .with("look_back", json!("7 days"));
         assert_eq!(spans(&bench.events())[0], ("2026-10-30T08:45:00Z".into(), "2026-10-30T13:00:00Z".into()));
     });
 }
@@ -86,9 +98,15 @@ fn users_are_those_of_the_bookings() {
 #[test]
 fn identifiers_are_stable_short_and_never_twice() {
     both(|bench| {
-        let series = event(9, "26T13:00", "30T14:00")
-            .repeating(3600, "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>");
-        let bench = calendar(bench).holding([event(1, "30T09:00", "30T12:00"), event(2, "30T09:00", "30T12:00"), series]);
+        let series = event(9, "26T13:00", "30T14:00").repeating(
+            3600,
+            "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>",
+        );
+        let bench = calendar(bench).holding([
+            event(1, "30T09:00", "30T12:00"),
+            event(2, "30T09:00", "30T12:00"),
+            series,
+        ]);
         bench.site.put(SEM, event(1, "30T09:00", "30T12:00"));
         let all = |pages: Vec<HarvestPage>| -> Vec<_> {
             let events = pages.into_iter().flat_map(|page| page.events);
@@ -111,8 +129,10 @@ fn identifiers_are_stable_short_and_never_twice() {
 #[test]
 fn both_dialects_tell_the_same_sessions() {
     let told = |dialect| {
-        let series = event(9, "26T13:00", "30T14:00")
-            .repeating(3600, "<repeat><daily dayFrequency=\"2\"/></repeat><repeatInstances>3</repeatInstances>");
+        let series = event(9, "26T13:00", "30T14:00").repeating(
+            3600,
+            "<repeat><daily dayFrequency=\"2\"/></repeat><repeatInstances>3</repeatInstances>",
+        );
         let bench = calendar(Bench::new(dialect)).holding([
             event(1, "30T09:00", "30T12:00"),
             event(2, "31T00:00", "31T00:00").cancelled(),
@@ -149,7 +169,11 @@ fn a_harvest_that_was_complete_says_for_which_span() {
         let to = progress[0].covered_to.expect("an end");
         assert!(to <= "2026-10-31T23:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap(), "{to}");
         let second = bench.harvest(&["TITAN", "SEM"], Some(&first)).unwrap();
-        assert_eq!(second.iter().map(|page| page.events.len()).sum::<usize>(), 1, "the look-back is read again");
+        assert_eq!(
+            second.iter().map(|page| page.events.len()).sum::<usize>(),
+            1,
+            "the look-back is read again"
+        );
     });
 }
 
@@ -179,8 +203,10 @@ fn a_list_that_cannot_be_read_costs_its_own_instrument() {
 #[test]
 fn the_booking_of_such_a_session_is_its_own_event() {
     both(|bench| {
-        let series = event(9, "26T17:00", "30T18:00")
-            .repeating(3600, "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>");
+        let series = event(9, "26T17:00", "30T18:00").repeating(
+            3600,
+            "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>",
+        );
         let bench = calendar(bench).holding([
             event(1, "30T09:00", "30T12:00"),
             // Overlaps more with anything.
@@ -207,14 +233,17 @@ fn the_booking_of_such_a_session_is_its_own_event() {
 #[test]
 fn series_and_their_exceptions_become_sessions_once() {
     both(|bench| {
-        let series = event(471, "26T13:00", "30T14:00")
-            .repeating(3600, "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>");
+        let series = event(471, "26T13:00", "30T14:00").repeating(
+            3600,
+            "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>",
+        );
         let bench = calendar(bench).holding([
             series,
             Item::deleted(480, 471, "2026-10-27T13:00:00Z"),
             event(481, "28T18:00", "28T20:00").instead_of(471, "2026-10-28T13:00:00Z"),
             // Moved into the time to come.
-            Item::new(482, "Later", "2026-11-20T13:00:00Z", "2026-11-20T14:00:00Z").instead_of(471, "2026-10-29T13:00:00Z"),
+            Item::new(482, "Later", "2026-11-20T13:00:00Z", "2026-11-20T14:00:00Z")
+                .instead_of(471, "2026-10-29T13:00:00Z"),
         ]);
         let starts: Vec<_> = bench.events().iter().map(|event| instant(&event.start).to_rfc3339()).collect();
         assert_eq!(

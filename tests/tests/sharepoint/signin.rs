@@ -29,8 +29,7 @@ pub fn entering(bench: Bench, auth: &str) -> Bench {
         "none" => bench,
         kind => {
             bench.site.door(Door::Bearer);
-            let bench =
-                bench.with("tenant", json!(TENANT)).with("client_id", json!(CLIENT));
+            let bench = bench.with("tenant", json!(TENANT)).with("client_id", json!(CLIENT));
             let url = bench.site.token_url();
             let bench = bench.with("token_url", json!(url));
             if kind == "client_secret" {
@@ -109,7 +108,7 @@ fn a_secret_is_no_proof_for_a_site() {
             error
         }
     };
-    let told = format!("{error} {}", error.hint.unwrap_or_default());
+    let told = format!("{error} {:?}", error.hint);
     assert!(told.contains("client_certificate"), "{told}");
 }
 
@@ -129,8 +128,15 @@ fn a_certificate_that_does_not_fit_is_said() {
         let path = folder.path().join(key);
         std::fs::write(&path, text).unwrap();
         let bench = entering(Bench::new(Dialect::Rest), "client_certificate").with(key, json!(path));
-        let error = bench.tuned().create(&bench.settings).err().map_or_else(|| bench.failure(&asked()), |error| error);
-        assert!(error.to_string().contains(key) || error.to_string().contains(&path.display().to_string()), "{error}");
+        let error = bench
+            .tuned()
+            .create(&bench.settings)
+            .err()
+            .map_or_else(|| bench.failure(&asked()), |error| error);
+        assert!(
+            error.to_string().contains(key) || error.to_string().contains(&path.display().to_string()),
+            "{error}"
+        );
     }
 }
 
@@ -200,12 +206,18 @@ fn doors_without_a_handle() {
             assert_eq!(error.class, FailureClass::Auth, "{door:?}: {error}");
             let told = format!("{error} {}", error.hint.clone().unwrap_or_default()).to_lowercase();
             assert!(said.iter().any(|text| told.contains(text)), "{door:?}: {told}");
-            let pid = InstrumentQuery { instrument: bench.own_instrument("TITAN", super::bench::TITAN), cursor: None };
+            let pid = InstrumentQuery {
+                instrument: bench.own_instrument("TITAN", super::bench::TITAN),
+                cursor: None,
+            };
             let request = HarvestRequest { instruments: vec![pid], ..HarvestRequest::default() };
             let settings = &bench.settings;
             let mut settings = settings.clone();
             settings["sessions"] = json!(true);
-            let nexus_plugin_api::Instance::Harvester(plugin) = bench.tuned().create(&settings).unwrap() else { panic!() };
+            let nexus_plugin_api::Instance::Harvester(plugin) = bench.tuned().create(&settings).unwrap()
+            else {
+                panic!()
+            };
             let error = plugin.harvest(&bench.call(), &request).unwrap_err();
             assert_eq!(error.class, FailureClass::Auth, "{door:?}: {error}");
         }
@@ -234,7 +246,8 @@ fn settings_that_miss_something_say_what() {
     ] {
         let mut bench = entering(Bench::new(Dialect::Graph), auth);
         bench.settings.as_object_mut().unwrap().remove(missing);
-        let error = bench.tuned().create(&bench.settings).err().unwrap_or_else(|| panic!("{auth} without {missing}"));
+        let error =
+            bench.tuned().create(&bench.settings).err().unwrap_or_else(|| panic!("{auth} without {missing}"));
         assert!(error.to_string().contains(missing), "{auth} without {missing}: {error}");
     }
     for (key, value, said) in [
@@ -257,7 +270,7 @@ fn settings_that_miss_something_say_what() {
             bench.settings[key] = value.clone();
         }
         let error = bench.tuned().create(&bench.settings).err().unwrap_or_else(|| panic!("{key} = {value}"));
-        let told = format!("{error} {}", error.hint.unwrap_or_default());
+        let told = format!("{error} {:?}", error.hint);
         assert!(told.contains(said), "{key} = {value}: {told}");
     }
 }

@@ -10,13 +10,18 @@ fn rich_text_becomes_plain() {
     both(|bench| {
         let html = "<div class=\"ExternalClass1\"><p>Pt&#8211;Ni &amp; <b>Fe</b>&nbsp;&lt;5&#160;nm&gt;</p>\
                     <script>alert('x')</script><ul><li>one</li><li>two</li></ul><br>end</div>";
-        let booked = item(1, "09:00", "12:00").with("Description", json!(html)).with("Sample_x0020_Details", json!(html));
+        let booked = item(1, "09:00", "12:00")
+            .with("Description", json!(html))
+            .with("Sample_x0020_Details", json!(html));
         let found = bench.holding([booked]).found(&on_day("09:00", "12:00"));
         let purpose = found.purpose.unwrap();
         for text in ["Pt–Ni & Fe", "<5", "nm>", "one", "two", "end"] {
             assert!(purpose.contains(text), "{text}: {purpose}");
         }
-        assert!(!purpose.contains("<p>") && !purpose.contains("&amp;") && !purpose.contains("div"), "{purpose}");
+        assert!(
+            !purpose.contains("<p>") && !purpose.contains("&amp;") && !purpose.contains("div"),
+            "{purpose}"
+        );
         assert!(!purpose.contains("onetwo"), "{purpose}");
         assert_eq!(found.samples[0].details.as_deref(), Some(purpose.as_str()));
     });
@@ -78,7 +83,10 @@ fn two_instruments_share_a_list_by_a_column() {
                 item(2, "09:00", "12:00").with("Tool", json!("SEM 2")),
                 item(3, "13:00", "14:00"),
             ])
-            .with("lists", json!({"TITAN": format!("{TITAN}#Tool=Ada's Titan"), "SEM": format!("{TITAN}#Tool=SEM 2")}));
+            .with(
+                "lists",
+                json!({"TITAN": format!("{TITAN}#Tool=Ada's Titan"), "SEM": format!("{TITAN}#Tool=SEM 2")}),
+            );
         let sem = session_of("SEM", Some("ada"), "2025-03-03T09:00:00Z", "2025-03-03T10:00:00Z");
         assert_eq!(bench.outcome(&on_day("09:00", "12:00")), "1");
         assert_eq!(bench.outcome(&sem), "2");
@@ -99,14 +107,23 @@ fn an_instrument_can_have_its_list_as_its_own_address() {
         assert_eq!(bench.outcome(&asked), "1");
         // One that lies elsewhere and is not named has no list; nothing is settled by that.
         let error = bench.failure(&on_day("09:00", "12:00"));
-        assert!(error.message.contains("TITAN") && error.hint.unwrap().contains("lists"), "{}", error.message);
+        assert!(
+            error.message.contains("TITAN") && error.hint.unwrap().contains("lists"),
+            "{}",
+            error.message
+        );
     });
 }
 
 #[test]
 fn other_columns_can_be_named_or_switched_off() {
     both(|bench| {
-        for (name, kind) in [("Proj_x0020_no", Kind::Text), ("Operator", Kind::Person), ("_Prep", Kind::Text), ("Sample", Kind::Text)] {
+        for (name, kind) in [
+            ("Proj_x0020_no", Kind::Text),
+            ("Operator", Kind::Person),
+            ("_Prep", Kind::Text),
+            ("Sample", Kind::Text),
+        ] {
             bench.site.put_column(TITAN, name, kind);
         }
         let mut booked = item(1, "09:00", "12:00")
@@ -135,7 +152,14 @@ fn other_columns_can_be_named_or_switched_off() {
 fn a_site_without_the_usual_columns_of_facilities_is_read_all_the_same() {
     both(|bench| {
         let mut plain: Item = item(1, "09:00", "12:00");
-        for column in ["UserName", "Title_x0020_of_x0020_Experiment", "Experiment_x0020_Purpose", "Sample_x0020_Details", "ProjectID", "EventCanceled"] {
+        for column in [
+            "UserName",
+            "Title_x0020_of_x0020_Experiment",
+            "Experiment_x0020_Purpose",
+            "Sample_x0020_Details",
+            "ProjectID",
+            "EventCanceled",
+        ] {
             bench.site.remove_column(TITAN, column);
         }
         plain.people.clear();
@@ -146,7 +170,11 @@ fn a_site_without_the_usual_columns_of_facilities_is_read_all_the_same() {
 
 #[test]
 fn verbose_is_spoken_to_an_old_server() {
-    let bench = Bench::new(Dialect::Rest).holding([item(1, "09:00", "12:00").of(&[13, 12]), item(2, "12:00", "13:00"), item(3, "13:00", "14:00")]);
+    let bench = Bench::new(Dialect::Rest).holding([
+        item(1, "09:00", "12:00").of(&[13, 12]),
+        item(2, "12:00", "13:00"),
+        item(3, "13:00", "14:00"),
+    ]);
     bench.site.habits(|habits| {
         habits.verbose_only = true;
         habits.page = 2;

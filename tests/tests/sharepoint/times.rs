@@ -99,7 +99,10 @@ fn the_zone_is_the_settings_then_the_sites_then_the_instruments() {
 fn a_series_keeps_its_hour_when_the_clock_changes() {
     both(|bench| {
         let daily = |id, from: &str, to: &str| {
-            Item::new(id, "Daily", from, to).by(12).repeating(3600, "<repeat><daily dayFrequency=\"1\"/></repeat><repeatForever>FALSE</repeatForever>")
+            Item::new(id, "Daily", from, to).by(12).repeating(
+                3600,
+                "<repeat><daily dayFrequency=\"1\"/></repeat><repeatForever>FALSE</repeatForever>",
+            )
         };
         let bench = bench.with("timezone", json!("America/New_York")).holding([
             // Nine in the morning, in winter and in summer.
@@ -117,7 +120,10 @@ fn a_series_keeps_its_hour_when_the_clock_changes() {
 fn hours_that_are_not_there_or_twice() {
     both(|bench| {
         let daily = |id, from: &str, to: &str| {
-            Item::new(id, "Daily", from, to).by(12).repeating(1800, "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>")
+            Item::new(id, "Daily", from, to).by(12).repeating(
+                1800,
+                "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>",
+            )
         };
         let bench = bench.with("timezone", json!("America/New_York")).holding([
             // Half past two; on the 9th of March there is none.
@@ -127,7 +133,11 @@ fn hours_that_are_not_there_or_twice() {
         ]);
         let of = |from: &str, to: &str| booked(&bench, from, to);
         let moved = ("2025-03-09T07:30:00Z".into(), "2025-03-09T08:00:00Z".into());
-        assert_eq!(of("2025-03-09T07:00:00Z", "2025-03-09T08:00:00Z"), moved, "forward by the hour that is left out");
+        assert_eq!(
+            of("2025-03-09T07:00:00Z", "2025-03-09T08:00:00Z"),
+            moved,
+            "forward by the hour that is left out"
+        );
         let first = ("2025-11-02T05:30:00Z".into(), "2025-11-02T06:00:00Z".into());
         assert_eq!(of("2025-11-02T05:00:00Z", "2025-11-02T07:00:00Z"), first, "the first of the two");
     });

@@ -17,7 +17,8 @@ fn asked() -> nexus_plugin_api::SessionRef {
 }
 
 fn throttled(status: u16, after: Option<&str>) -> Fault {
-    let body = json!({"error": {"code": "activityLimitReached", "message": "The request has been throttled"}});
+    let body =
+        json!({"error": {"code": "activityLimitReached", "message": "The request has been throttled"}});
     let answer = Response::json(status, &body);
     Fault::Answer(match after {
         Some(after) => answer.with_header("Retry-After", after.to_owned()),
@@ -138,10 +139,7 @@ fn a_row_that_makes_no_sense_costs_itself() {
     bench.site.server.fail(Rule::at(&items, Fault::Json(200, json!({"value": [row]}).to_string())));
     match bench.answers(&[asked()]) {
         Err(_) => {}
-        Ok(answers) => assert!(
-            !matches!(answers[0], ReservationAnswer::Reservation(_)),
-            "{answers:?}"
-        ),
+        Ok(answers) => assert!(!matches!(answers[0], ReservationAnswer::Reservation(_)), "{answers:?}"),
     }
     assert!(bench.has_logged("5"), "{:?}", bench.logged);
 }
