@@ -13,19 +13,9 @@ pub enum Api {
     Graph,
 }
 
-impl Api {
-    /// The word of the setting.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rest => "rest",
-            Self::Graph => "graph",
-        }
-    }
-}
-
 /// What to use instead of the interface that is not spoken.
-pub const INSTEAD_OF_LISTDATA: &str = "ListData.svc is not read: set `address` to the site and name the list under \
-                                       `lists`, by its title; it is then read by `_api/web/lists`";
+pub const INSTEAD_OF_LISTDATA: &str = "ListData.svc is not read: set `address` to the site, `api` to \"rest\", and \
+                                       name the list under `lists` by its title; it is read by `_api/web/lists` then";
 
 /// The address of a site: what comes before `/_api/`, or a site (or group, or user) of Microsoft Graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,10 +118,11 @@ impl ListAddress {
             }
             return Self::whole(url, api);
         }
-        let (name, filter) = match name.rsplit_once('#').and_then(|(name, part)| Some((name, fragment(part)?))) {
-            Some((name, filter)) => (name.trim(), Some(filter)),
-            None => (name, None),
-        };
+        let (name, filter) =
+            match name.rsplit_once('#').and_then(|(name, part)| Some((name, fragment(part)?))) {
+                Some((name, filter)) => (name.trim(), Some(filter)),
+                None => (name, None),
+            };
         if name.is_empty() {
             return Err("it names no list".to_owned());
         }
@@ -153,12 +144,13 @@ impl ListAddress {
             return Err(INSTEAD_OF_LISTDATA.to_owned());
         }
         let filter = url.fragment().map(unescaped);
-        let filter = match filter.as_deref().filter(|text| !text.is_empty()) {
-            None => None,
-            Some(text) => Some(fragment(text).ok_or_else(|| {
-                format!("behind its `#` stands `{text}`; it takes the form #column=value")
-            })?),
-        };
+        let filter =
+            match filter.as_deref().filter(|text| !text.is_empty()) {
+                None => None,
+                Some(text) => Some(fragment(text).ok_or_else(|| {
+                    format!("behind its `#` stands `{text}`; it takes the form #column=value")
+                })?),
+            };
         url.set_fragment(None);
         url.set_query(None);
         let mut path = url.path().trim_end_matches('/').to_owned();
@@ -277,13 +269,17 @@ mod tests {
 
     #[test]
     fn a_list_is_named_by_title_guid_or_address() {
-        let named = |name: &str| ListAddress::named(&site(), Api::Rest, name).map(|list| list.url.to_string());
+        let named =
+            |name: &str| ListAddress::named(&site(), Api::Rest, name).map(|list| list.url.to_string());
         let base = "https://sp.example.org/sites/microscopy/_api/web/lists";
         assert_eq!(named("FEI Titan Events").unwrap(), format!("{base}/getbytitle('FEI%20Titan%20Events')"));
         assert_eq!(named("Ada's 100%").unwrap(), format!("{base}/getbytitle('Ada''s%20100%25')"));
         let guid = "362c29ab-53ce-5028-8d6d-f4119b612de7";
         assert_eq!(named(&format!("{{{guid}}}")).unwrap(), format!("{base}(guid'{guid}')"));
-        assert_eq!(named(&format!("{base}/getbytitle('T')/items?x=1")).unwrap(), format!("{base}/getbytitle('T')"));
+        assert_eq!(
+            named(&format!("{base}/getbytitle('T')/items?x=1")).unwrap(),
+            format!("{base}/getbytitle('T')")
+        );
         assert!(named("https://other.example.org/_api/web/lists/getbytitle('T')").is_err());
         assert!(named("https://sp.example.org/sites/microscopy/Lists/T/calendar.aspx").is_err());
         let old = named("https://sp.example.org/sites/microscopy/_vti_bin/ListData.svc/FEITitanTEMEvents");
@@ -296,8 +292,12 @@ mod tests {
         let list = ListAddress::named(&graph, Api::Graph, "Titan Events").unwrap();
         assert_eq!(list.url.as_str(), "https://graph.microsoft.com/v1.0/sites/a,b,c/lists/Titan%20Events");
         assert_eq!(list.site(), "https://graph.microsoft.com/v1.0/sites/a,b,c");
-        let whole = |text: &str| ListAddress::whole(Url::parse(text).unwrap(), Api::Graph).map(|list| list.kind);
-        assert_eq!(whole("https://graph.microsoft.com/v1.0/groups/1/calendarView"), Ok(ListKind::CalendarView));
+        let whole =
+            |text: &str| ListAddress::whole(Url::parse(text).unwrap(), Api::Graph).map(|list| list.kind);
+        assert_eq!(
+            whole("https://graph.microsoft.com/v1.0/groups/1/calendarView"),
+            Ok(ListKind::CalendarView)
+        );
         assert_eq!(whole("https://graph.microsoft.com/v1.0/sites/x/lists/y/items"), Ok(ListKind::Graph));
         assert!(whole("https://graph.microsoft.com/v1.0/sites/x").is_err());
     }
@@ -321,7 +321,9 @@ mod tests {
         assert_eq!(rest("https://sp.example.org/sites/microscopy2/_api/x"), None);
         assert_eq!(rest("https://sp.example.org:8443/sites/microscopy/_api/x"), None);
         assert_eq!(Site::parse("https://sp.x/s/_api/web").unwrap().as_str(), "https://sp.x/s");
-        for text in ["", "sp.x", "ftp://x", "https://u:p@x/", "https://x/?a=1", "https://x/_vti_bin/ListData.svc/"] {
+        for text in
+            ["", "sp.x", "ftp://x", "https://u:p@x/", "https://x/?a=1", "https://x/_vti_bin/ListData.svc/"]
+        {
             assert!(Site::parse(text).is_err(), "{text}");
         }
     }

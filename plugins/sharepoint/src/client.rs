@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nexus_plugin_api::{Call, LogLevel, PluginError};
 use nexus_plugin_http::{
-    Answer, Again, HeaderName, HeaderValue, Http, Method, Request, StatusCode, header, shown,
+    Again, Answer, HeaderName, HeaderValue, Http, Method, Request, StatusCode, header, shown,
 };
 use serde_json::Value;
 use url::Url;
@@ -70,13 +70,13 @@ impl Client {
         self.http.pause.now()
     }
 
-    /// Whether tokens are asked for.
-    pub fn is_app(&self) -> bool {
-        self.sign_in.is_app()
-    }
-
     /// The JSON at an address.
-    pub fn get(&self, call: &Call, url: &Url, headers: &[(HeaderName, HeaderValue)]) -> Result<Value, ClientError> {
+    pub fn get(
+        &self,
+        call: &Call,
+        url: &Url,
+        headers: &[(HeaderName, HeaderValue)],
+    ) -> Result<Value, ClientError> {
         let mut waited = Duration::ZERO;
         let mut usual = Duration::from_secs(2);
         let mut renewed = false;
@@ -96,7 +96,10 @@ impl Client {
             if tries >= MOST_TRIES || too_long || !self.http.pause.wait(call, length) {
                 return Err(error);
             }
-            call.log(LogLevel::Debug, &format!("asked again after {}: {error}", humantime::format_duration(length)));
+            call.log(
+                LogLevel::Debug,
+                &format!("asked again after {}: {error}", humantime::format_duration(length)),
+            );
             usual = usual.saturating_mul(2);
             tries += 1;
         }
@@ -123,7 +126,8 @@ impl Client {
             };
             let status = answer.status;
             // Not the same question with the same token: that one is spent.
-            if status == StatusCode::UNAUTHORIZED && !*renewed && self.sign_in.forget(authorization.as_ref()) {
+            if status == StatusCode::UNAUTHORIZED && !*renewed && self.sign_in.forget(authorization.as_ref())
+            {
                 *renewed = true;
                 continue;
             }

@@ -39,7 +39,9 @@ impl Consent {
     pub fn new(answers: Option<Vec<String>>, assume: bool) -> Result<Self, PluginError> {
         let answers = answers.unwrap_or_else(|| DEFAULT_ANSWERS.map(str::to_owned).to_vec());
         let answers: Vec<String> = answers.iter().map(|word| normal(word)).collect();
-        let wrong = |what: &str| Err(PluginError::permanent(format!("settings of sharepoint: `consent_answers` {what}")));
+        let wrong = |what: &str| {
+            Err(PluginError::permanent(format!("settings of sharepoint: `consent_answers` {what}")))
+        };
         // A blank entry would turn an empty answer into consent.
         if answers.iter().any(String::is_empty) {
             return wrong("holds a blank entry, so an empty answer would be consent");
@@ -70,7 +72,9 @@ impl Consent {
         let is_yes = match answer {
             Value::Bool(yes) => *yes,
             Value::String(text) => self.accepts(text),
-            Value::Array(several) => several.iter().all(|one| one.as_str().is_some_and(|one| self.accepts(one))),
+            Value::Array(several) => {
+                several.iter().all(|one| one.as_str().is_some_and(|one| self.accepts(one)))
+            }
             _ => false,
         };
         if is_yes { Ok(()) } else { Err(format!("the answer to consent is {}", shown(answer))) }

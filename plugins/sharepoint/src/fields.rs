@@ -57,8 +57,7 @@ pub const FIELDS: [(Field, &str, &[&str], &[&str]); 13] = [
 ];
 
 /// What a calendar event has, which is all that a field can take from it.
-pub const OF_AN_EVENT: [&str; 7] =
-    ["subject", "organizer", "start", "end", "body", "categories", "location"];
+pub const OF_AN_EVENT: [&str; 7] = ["subject", "organizer", "start", "end", "body", "categories", "location"];
 
 impl Field {
     /// The word of the settings.
@@ -110,7 +109,10 @@ impl FieldMap {
             }
         }
         let usual = FIELDS.iter().find(|one| one.0 == field);
-        usual.map(|one| if kind == ListKind::CalendarView { one.3 } else { one.2 }).unwrap_or_default().to_vec()
+        usual
+            .map(|one| if kind == ListKind::CalendarView { one.3 } else { one.2 })
+            .unwrap_or_default()
+            .to_vec()
     }
 
     /// The columns that the settings name, each with its field.
@@ -142,8 +144,10 @@ fn columns(name: &str, value: &Value) -> Result<Vec<String>, PluginError> {
         Value::Array(several) => several
             .iter()
             .map(|text| {
-                text.as_str()
-                    .map_or_else(|| Err(wrong(&format!("`fields.{name}` holds `{text}`, which is no text"))), one)
+                text.as_str().map_or_else(
+                    || Err(wrong(&format!("`fields.{name}` holds `{text}`, which is no text"))),
+                    one,
+                )
             })
             .collect(),
         other => Err(wrong(&format!(

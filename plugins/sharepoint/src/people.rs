@@ -59,10 +59,12 @@ impl Person {
         let mail = self.mail.as_ref();
         match rule {
             UserName::Account => self.account.clone().or_else(|| mail.cloned()),
-            UserName::Mail => mail.cloned().or_else(|| self.account.clone().filter(|name| name.contains('@'))),
-            UserName::MailLocal => {
-                mail.and_then(|mail| Some(mail.split_once('@')?.0.to_owned())).or_else(|| self.account.clone())
+            UserName::Mail => {
+                mail.cloned().or_else(|| self.account.clone().filter(|name| name.contains('@')))
             }
+            UserName::MailLocal => mail
+                .and_then(|mail| Some(mail.split_once('@')?.0.to_owned()))
+                .or_else(|| self.account.clone()),
         }
     }
 

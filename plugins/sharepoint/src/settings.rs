@@ -183,7 +183,9 @@ impl Settings {
             PluginError::permanent(format!(
                 "no calendar is known for instrument {pid} (api_url `{api_url}`): {why}"
             ))
-            .with_hint(format!("name its list under `lists`: lists = {{ \"{pid}\" = \"TITLE OF THE LIST\" }}"))
+            .with_hint(format!(
+                "name its list under `lists`: lists = {{ \"{pid}\" = \"TITLE OF THE LIST\" }}"
+            ))
         })
     }
 

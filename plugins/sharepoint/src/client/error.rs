@@ -148,7 +148,9 @@ pub(super) fn read(url: String, answer: &Answer, wait: Option<Wait>) -> Result<V
         401 => ClientError::Credentials { url, said },
         403 => ClientError::Right { url, said },
         404 | 410 => ClientError::NotFound { url, status, said },
-        400 | 500 if lower.contains("does not exist") && lower.contains("list") && !lower.contains("field") => {
+        400 | 500
+            if lower.contains("does not exist") && lower.contains("list") && !lower.contains("field") =>
+        {
             ClientError::NotFound { url, status, said }
         }
         429 => ClientError::Pause { url, status, wait },
@@ -210,9 +212,9 @@ impl ClientError {
         if error.trouble != Trouble::Elsewhere {
             return Self::Transport(error);
         }
-        let secure = Url::parse(&error.why).ok().filter(|to| {
-            to.scheme() != url.scheme() && to.host() == url.host() && to.path() == url.path()
-        });
+        let secure = Url::parse(&error.why)
+            .ok()
+            .filter(|to| to.scheme() != url.scheme() && to.host() == url.host() && to.path() == url.path());
         if secure.is_some() {
             return Self::Transport(error);
         }

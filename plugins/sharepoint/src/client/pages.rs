@@ -46,7 +46,8 @@ impl Client {
             }
             let Some(next) = page.next else { return Ok(()) };
             let odd = |why: String| ClientError::Odd { url: shown(first), why };
-            let following = url.join(&next).map_err(|_| odd("its link to the next page is no address".to_owned()))?;
+            let following =
+                url.join(&next).map_err(|_| odd("its link to the next page is no address".to_owned()))?;
             if following.origin() != first.origin() {
                 let to = following.origin().ascii_serialization();
                 return Err(odd(format!("its next page is at {to}, where no credentials are sent")));
@@ -129,7 +130,10 @@ mod tests {
     #[test]
     fn every_form_of_a_page_is_read() {
         let next = Some("https://sp.x/b".to_owned());
-        assert_eq!(page(json!({"value": [1, 2], "odata.nextLink": "https://sp.x/b"})), Some((2, next.clone())));
+        assert_eq!(
+            page(json!({"value": [1, 2], "odata.nextLink": "https://sp.x/b"})),
+            Some((2, next.clone()))
+        );
         assert_eq!(page(json!({"value": [], "@odata.nextLink": "https://sp.x/b"})), Some((0, next.clone())));
         assert_eq!(page(json!({"d": {"results": [1], "__next": "https://sp.x/b"}})), Some((1, next)));
         assert_eq!(page(json!({"d": [1]})), Some((1, None)));

@@ -145,15 +145,15 @@ impl Written {
             }
             (None, None) => return Err(missing(kind, "tenant")),
         };
-        let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let parsed =
+            Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let scope = self.scope.filter(|scope| !scope.trim().is_empty());
         Ok(TokenAuth {
             url: parsed.ok_or_else(|| wrong(&format!("`token_url` is `{url}`, which is no address")))?,
             client_id: client_id.ok_or_else(|| missing(kind, "client_id"))?.trim().to_owned(),
             scope: scope.unwrap_or_else(|| match api {
-                Api::Graph if site.is_graph() => "https://graph.microsoft.com/.default".to_owned(),
-                // National clouds and gateways give tokens for themselves.
-                Api::Graph | Api::Rest => format!("{}/.default", site.origin()),
+                Api::Graph => "https://graph.microsoft.com/.default".to_owned(),
+                Api::Rest => format!("{}/.default", site.origin()),
             }),
             proof,
         })

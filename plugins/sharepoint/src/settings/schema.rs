@@ -151,15 +151,15 @@ fn sign_in() -> Value {
         },
         "scope": {
             "type": "string",
-            "description": "What the token is for. Left out, everything that was granted at the host of `address`."
+            "description": "What the token is for. Left out, https://graph.microsoft.com/.default for graph, and \
+                            everything that was granted at the host of `address` for rest."
         }
     })
 }
 
 fn fields() -> Value {
     let about = |columns: &[&str]| {
-        let usual =
-            if columns.is_empty() { "none".to_owned() } else { columns.join(", else ") };
+        let usual = if columns.is_empty() { "none".to_owned() } else { columns.join(", else ") };
         json!({
             "type": ["string", "array", "boolean"],
             "items": {"type": "string", "minLength": 1},

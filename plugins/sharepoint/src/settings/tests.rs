@@ -107,14 +107,20 @@ fn an_instrument_has_a_list_by_name_or_by_address() {
         ("aliases", json!(["https://old.example.org/sites/m"])),
     ])
     .unwrap();
-    let url = |pid: &str, api_url: &str| settings.list_of(&instrument(pid, api_url)).map(|list| list.url.to_string());
+    let url = |pid: &str, api_url: &str| {
+        settings.list_of(&instrument(pid, api_url)).map(|list| list.url.to_string())
+    };
     let base = "https://sp.example.org/sites/microscopy/_api/web/lists";
     let titan = url("TITAN", "https://nemo.example.org/api/tools/?id=7").unwrap();
     assert_eq!(titan, format!("{base}/getbytitle('FEI%20Titan%20Events')"));
-    assert_eq!(url("SEM", &format!("{base}/getbytitle('SEM')/items")).unwrap(), format!("{base}/getbytitle('SEM')"));
+    assert_eq!(
+        url("SEM", &format!("{base}/getbytitle('SEM')/items")).unwrap(),
+        format!("{base}/getbytitle('SEM')")
+    );
     let old = "https://old.example.org/sites/m/_api/web/lists/getbytitle('SEM')";
     assert_eq!(url("SEM", old).unwrap(), format!("{base}/getbytitle('SEM')"));
-    for api_url in ["", "https://nemo.example.org/api/tools/?id=7", "https://sp.example.org/sites/microscopy"] {
+    for api_url in ["", "https://nemo.example.org/api/tools/?id=7", "https://sp.example.org/sites/microscopy"]
+    {
         let error = url("SEM", api_url).unwrap_err();
         assert!(error.to_string().contains("SEM") && error.hint.unwrap().contains("lists"));
     }

@@ -85,7 +85,10 @@ fn pair(text: &str) -> Result<RsaKeyPair, (String, Option<&'static str>)> {
         return Err(("is locked by a password".to_owned(), Some(PLAIN)));
     }
     let unusable = |error: ring::error::KeyRejected| {
-        (format!("holds a key that cannot be used: {error}"), Some("it takes an RSA key of 2048 bits or more"))
+        (
+            format!("holds a key that cannot be used: {error}"),
+            Some("it takes an RSA key of 2048 bits or more"),
+        )
     };
     if let Some(der) = pem::block(text, "PRIVATE KEY") {
         return RsaKeyPair::from_pkcs8(&der).map_err(unusable);

@@ -74,7 +74,9 @@ impl SignInError {
         match self {
             Self::Transport(error) => error.class(),
             Self::Refused { .. } | Self::Signature { .. } => FailureClass::Auth,
-            Self::Unavailable { wait: Some(wait), .. } => FailureClass::RateLimited { until: Some(wait.until) },
+            Self::Unavailable { wait: Some(wait), .. } => {
+                FailureClass::RateLimited { until: Some(wait.until) }
+            }
             Self::Unavailable { .. } => FailureClass::Transient,
             Self::Unreadable { .. } => FailureClass::Permanent,
         }
@@ -88,7 +90,14 @@ impl SignInError {
                 let known = NUMBERS.iter().find(|(number, _)| {
                     said.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == *number)
                 });
-                Some(known.map_or("compare tenant, client_id and secret or certificate with the app registration", |known| known.1).to_owned())
+                Some(
+                    known
+                        .map_or(
+                            "compare tenant, client_id and secret or certificate with the app registration",
+                            |known| known.1,
+                        )
+                        .to_owned(),
+                )
             }
             Self::Unreadable { .. } => Some("is `token_url` where tokens are given out?".to_owned()),
             Self::Unavailable { .. } | Self::Signature { .. } => None,
@@ -109,7 +118,9 @@ mod tests {
     #[test]
     fn microsofts_numbers_are_explained() {
         let hint = |said: &str| SignInError::Refused { url: "u".into(), said: said.into() }.hint().unwrap();
-        assert!(hint("invalid_client: AADSTS7000215: Invalid client secret provided.").contains("not its ID"));
+        assert!(
+            hint("invalid_client: AADSTS7000215: Invalid client secret provided.").contains("not its ID")
+        );
         assert!(hint("AADSTS700016: not found").contains("client_id"));
         assert!(hint("something else").contains("app registration"));
     }

@@ -49,7 +49,12 @@ impl App {
                 Ready::Certificate(Box::new(Certificate::read(cert_file, key_file, *is_pss)?))
             }
         };
-        Ok(Self { url: auth.url.clone(), client_id: auth.client_id.clone(), scope: auth.scope.clone(), proof })
+        Ok(Self {
+            url: auth.url.clone(),
+            client_id: auth.client_id.clone(),
+            scope: auth.scope.clone(),
+            proof,
+        })
     }
 
     /// A new token.
