@@ -165,7 +165,7 @@ impl<'a> Calendar<'a> {
         if original.is_some() {
             reading.exceptions(call)?;
         }
-        let found = reading.finish(call)?;
+        let found = reading.finish();
         if let Some((_, why)) = found.unreadable.into_iter().find(|(id, _)| id == item) {
             return Err(ClientError::Odd { url: shown(&url), why });
         }

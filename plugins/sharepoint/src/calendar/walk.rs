@@ -10,7 +10,7 @@ use super::Calendar;
 use crate::address::ListKind;
 use crate::client::{ClientError, Flow};
 use crate::event::{Event, Exceptions, Item, read};
-use crate::recurrence::{MOST_OCCURRENCES, Series};
+use crate::recurrence::Series;
 use crate::row::Row;
 use crate::span::{Span, Spans};
 use crate::{graph, rest};
@@ -48,7 +48,7 @@ impl Calendar<'_> {
         let is_calendar_view = self.list.kind == ListKind::CalendarView;
         if !is_calendar_view && !self.sharepoint.learnt.is_searchable(self.list) {
             reading.walk(call)?;
-            return reading.finish(call);
+            return Ok(reading.finish());
         }
         let windows = spans.windows();
         if windows.is_empty() {
@@ -67,7 +67,7 @@ impl Calendar<'_> {
                         call.log(LogLevel::Warn, &text);
                     }
                     reading.walk(call)?;
-                    return reading.finish(call);
+                    return Ok(reading.finish());
                 }
                 Err(error) => return Err(error),
             }
@@ -82,7 +82,7 @@ impl Calendar<'_> {
         } else if !is_calendar_view {
             reading.exceptions(call)?;
         }
-        reading.finish(call)
+        Ok(reading.finish())
     }
 
     /// Whether a search by time failed because it was one.
@@ -256,16 +256,7 @@ impl<'c> Reading<'c> {
     }
 
     /// Everything that is wanted, in order.
-    pub fn finish(mut self, call: &Call) -> Result<Found, ClientError> {
-        for (row, series) in self.series.values() {
-            if series.occurrences().len() >= MOST_OCCURRENCES {
-                let text = format!(
-                    "item {} recurs more than {MOST_OCCURRENCES} times; later ones are left out",
-                    row.id
-                );
-                call.log(LogLevel::Debug, &text);
-            }
-        }
+    pub fn finish(mut self) -> Found {
         let series = std::mem::take(&mut self.series);
         for (row, series) in series.values() {
             for event in self.exceptions.without(row, series) {
@@ -281,6 +272,6 @@ impl<'c> Reading<'c> {
             let more = format!("{} more items cannot be read", self.unreadable_beyond);
             self.unreadable.push((String::new(), more));
         }
-        Ok(Found { events, unreadable: self.unreadable })
+        Found { events, unreadable: self.unreadable }
     }
 }

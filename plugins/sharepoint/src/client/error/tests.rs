@@ -1,12 +1,12 @@
 //! Tests of errors.
 
-use nexus_plugin_http::header::{CONTENT_TYPE, RETRY_AFTER};
+use nexus_plugin_http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde_json::json;
 
 use super::*;
 
 fn answer(status: u16, content_type: &str, body: &str) -> Answer {
-    let mut headers = nexus_plugin_http::header::HeaderMap::new();
+    let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
     Answer {
         status: StatusCode::from_u16(status).unwrap(),
@@ -62,10 +62,7 @@ fn what_kind_it_is_decides_when_to_try_again() {
     assert!(matches!(error(400, &prefer), ClientError::NotIndexed { .. }));
     assert!(matches!(error(400, &said("List 'T' does not exist at site")), ClientError::NotFound { .. }));
     assert!(matches!(error(400, &said("The field 'T' does not exist.")), ClientError::Refused { .. }));
-    let app = PluginError::from(error(
-        401,
-        &json!({"error_description": "Unsupported app only token.", "error": "x"}),
-    ));
+    let app = PluginError::from(error(401, &json!({"error_description": "Unsupported app only token."})));
     assert!(app.hint.unwrap().contains("client_certificate"));
     for status in [500, 503] {
         assert_eq!(error(status, &json!({})).again(), Again::Soon);

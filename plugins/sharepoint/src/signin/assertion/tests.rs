@@ -51,7 +51,10 @@ fn a_claim_is_signed_and_names_its_certificate() {
 fn the_other_signature_is_made_as_well() {
     let text = certificate(true).assertion("app-1", "https://x/", Utc::now()).unwrap();
     let (header, _) = read(&text, &RSA_PSS_2048_8192_SHA256);
-    assert_eq!(header, json!({"alg": "PS256", "typ": "JWT", "x5t#S256": "YZZhSVPcf9cuoPPE2OrDw0KhMAI6HBlkr8EuF57b94U"}));
+    assert_eq!(
+        header,
+        json!({"alg": "PS256", "typ": "JWT", "x5t#S256": "YZZhSVPcf9cuoPPE2OrDw0KhMAI6HBlkr8EuF57b94U"})
+    );
 }
 
 #[test]
@@ -60,7 +63,7 @@ fn files_that_do_not_fit_are_named_and_not_repeated() {
     let path = folder.path().join("x.pem");
     let told = |cert: &Path, key: &Path| {
         let error = Certificate::read(cert, key, false).err().unwrap();
-        format!("{error}; {}", error.hint.unwrap_or_default())
+        format!("{error}; {}", error.hint.as_deref().unwrap_or_default())
     };
     assert!(told(&data("none.pem"), &data("client.key")).contains("`cert_file`"));
     for (text, said) in [
