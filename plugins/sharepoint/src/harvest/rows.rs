@@ -80,10 +80,10 @@ impl<'a> Reading<'a> {
         let wanted = list.instruments.iter().map(|asked| {
             let cursor =
                 asked.query.cursor.as_deref().and_then(|text| Cursor::read(text, &calendar.about.key));
-            let last = cursor.as_ref().map_or(now, |cursor| cursor.to.min(now));
+            let seen = cursor.as_ref().map_or(now, |cursor| cursor.to.min(now));
             Wanted {
                 asked,
-                from: request.from.unwrap_or_else(|| minus(last, sessions.look_back)),
+                from: request.from.unwrap_or_else(|| minus(seen, sessions.look_back)),
                 to: request.until.map_or(over, |until| until.min(over)),
                 zone: zone(asked.query),
                 cursor,
@@ -145,7 +145,8 @@ impl<'a> Reading<'a> {
         let is_within = one.from <= end && self.request.until.is_none_or(|until| end < until);
         // In no time at all nobody worked.
         let is_use = event.start < event.end;
-        if !whatever && !(is_over && is_within && is_use) {
+        let is_wanted = whatever || (is_over && is_within && is_use);
+        if !is_wanted {
             return Ok(());
         }
         let key = event.key();
