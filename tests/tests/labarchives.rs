@@ -29,6 +29,8 @@ mod names;
 mod pace;
 #[path = "labarchives/previews.rs"]
 mod previews;
+#[path = "labarchives/program.rs"]
+mod program;
 #[path = "labarchives/replies.rs"]
 mod replies;
 #[path = "labarchives/runs.rs"]
