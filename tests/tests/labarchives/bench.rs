@@ -322,15 +322,15 @@ impl Bench {
 
     /// Carries it, as often as it takes, with the time that the host leaves between.
     pub fn insist(&self, delivery: &Delivery) -> Remote {
-        let mut why = String::new();
+        let mut why = Vec::new();
         for _ in 0..4 {
             match self.carry(delivery) {
                 Ok(remote) => return remote,
-                Err(error) => why.push_str(&format!("\n{error:?}")),
+                Err(error) => why.push(error),
             }
             self.clock.advance(TimeDelta::minutes(5));
         }
-        panic!("{why}");
+        panic!("{why:#?}");
     }
 
     pub fn find(&self, delivery: &Delivery) -> Found {

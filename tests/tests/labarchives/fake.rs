@@ -20,10 +20,7 @@ fn start() -> FakeLabArchives {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut all, byte| {
-        all.push_str(&format!("%{byte:02X}"));
-        all
-    })
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 fn query(pairs: &[(&str, &str)]) -> String {
@@ -192,7 +189,7 @@ fn the_order_of_elements_changes() {
     assert!(bodies.len() > 2, "{bodies:?}");
     for body in bodies {
         assert_eq!(all(&body, "id").len(), 2, "user and notebook");
-        assert!(body.contains(&format!("<name>Facility notebook</name>")));
+        assert!(body.contains("<name>Facility notebook</name>"));
     }
 }
 

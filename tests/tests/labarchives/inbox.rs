@@ -3,6 +3,7 @@
 use nexus_core::delivery::State;
 use nexus_core::session::RecordStatus;
 use nexus_plugin_api::Effect;
+use nexus_tests::fake_labarchives::Entry;
 use nexus_tests::fault::{Fault, Rule};
 
 use super::bench::{Bench, Facility};
@@ -16,7 +17,7 @@ fn both_ways_of_asking_for_it_work_and_make_no_folders() {
         assert_eq!(facility.lab.status(1), Some(RecordStatus::Completed), "{}", facility.trouble(1));
         assert_eq!(facility.site.nodes().len(), 0);
         let entries = facility.site.entries();
-        assert_eq!(entries.iter().map(|entry| entry.is_attachment()).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(entries.iter().map(Entry::is_attachment).collect::<Vec<_>>(), [false, true]);
         assert!(entries.iter().all(|entry| entry.place.is_none()));
         assert_eq!(entries[1].bytes, facility.lab.record(1).unwrap().into_bytes());
         for call in calls.iter().filter(|call| call.writes()) {

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use nexus_core::delivery::State;
 use nexus_core::session::RecordStatus;
 use nexus_plugin_api::{Effect, FailureClass};
+use nexus_tests::fake_labarchives::Entry;
 use nexus_tests::fault::{Fault, Rule};
 use nexus_tests::http::Response;
 
@@ -171,7 +172,7 @@ fn a_change_of_an_attachment_that_the_server_cannot_make_becomes_a_new_one() {
     let delivery = bench.delivery("one", "now");
     bench.insist(&delivery);
     let attachments: Vec<_> =
-        bench.site.entries().into_iter().filter(|entry| entry.is_attachment()).collect();
+        bench.site.entries().into_iter().filter(Entry::is_attachment).collect();
     assert_eq!(attachments.len(), 2, "the old one cannot be deleted");
     assert_eq!(bench.site.pages().len(), 1);
     let new = std::fs::read(delivery.record.path.as_path()).unwrap();
@@ -181,7 +182,7 @@ fn a_change_of_an_attachment_that_the_server_cannot_make_becomes_a_new_one() {
     let again = bench.delivery("one", "later");
     bench.carry(&again).unwrap();
     let attachments: Vec<_> =
-        bench.site.entries().into_iter().filter(|entry| entry.is_attachment()).collect();
+        bench.site.entries().into_iter().filter(Entry::is_attachment).collect();
     assert_eq!(attachments.len(), 2);
     assert_eq!(bench.site.entries().len(), 3);
 }

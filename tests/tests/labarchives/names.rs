@@ -32,11 +32,6 @@ fn sessions_may_be_called_anything() {
         bench.carry(&delivery).unwrap();
         let delivered = bench.the(&delivery);
         let html = &delivered.summary.data;
-        let parsed = roxmltree::Document::parse(html).or_else(|_| {
-            // Several elements side by side are no document.
-            roxmltree::Document::parse(&html).map(|document| document)
-        });
-        drop(parsed);
         for forbidden in ["<script", "<b>fett", "alert(1)<", "<y>"] {
             assert!(!html.contains(forbidden), "{forbidden} in {html}");
         }

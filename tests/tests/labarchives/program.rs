@@ -71,7 +71,11 @@ fn a_run_that_tells_everything_tells_no_secret() {
     assert!(said.contains("entries/add_entry"), "it does not tell everything: {said}");
     for path in ["nexus.db", "data"] {
         let path = program.lab.path(path);
-        let files = if path.is_dir() { nexus_tests::lab::tree(&path) } else { [(path.clone(), fs::read(&path).unwrap())].into() };
+        let files = if path.is_dir() {
+            nexus_tests::lab::tree(&path)
+        } else {
+            [(path.clone(), fs::read(&path).unwrap())].into()
+        };
         for (name, bytes) in files {
             holds::no_secret_in(&program.site, &name.display().to_string(), &String::from_utf8_lossy(&bytes));
         }
