@@ -3,6 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use crate::http::Response;
+
 /// One way to go wrong.
 #[derive(Debug, Clone)]
 pub enum Fault {
@@ -10,6 +12,10 @@ pub enum Fault {
     Json(u16, String),
     /// The request is not carried out; this status and an HTML page are the answer, as from a proxy.
     Html(u16),
+    /// The request is not carried out; this is the answer.
+    Answer(Response),
+    /// The request is carried out; this is the answer all the same.
+    AnswerAfter(Response),
     /// The request is not carried out; status 200, and a body that is no JSON.
     Garbage,
     /// The request is read, not carried out, and the connection closed without an answer.

@@ -104,6 +104,9 @@ impl Response {
 pub trait Service: Send + Sync + 'static {
     /// Carries out one request.
     fn handle(&self, request: &Request) -> Response;
+
+    /// Takes note of a request as soon as it was read, also of one that then meets a fault.
+    fn arrived(&self, _request: &Request) {}
 }
 
 /// A running server. It stops when dropped.
@@ -212,6 +215,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     while let Some(request) = read_request(&mut reader, &mut writer)? {
         let fault = shared.rules.take(&request.method, &request.path);
         shared.seen.lock().unwrap().push(request.clone());
+        shared.service.arrived(&request);
         let handle = || shared.service.handle(&request);
         let (response, truncate) = match fault {
             None => (handle(), false),
@@ -219,6 +223,11 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
                 (Response::new(status, "application/json", body.into_bytes()), false)
             }
             Some(Fault::Html(status)) => (Response::html(status), false),
+            Some(Fault::Answer(answer)) => (answer, false),
+            Some(Fault::AnswerAfter(answer)) => {
+                handle();
+                (answer, false)
+            }
             Some(Fault::Garbage) => {
                 (Response::new(200, "application/json", b"\x00\xff{\"id\": 1, ".to_vec()), false)
             }
@@ -299,7 +308,7 @@ fn read_line(reader: &mut impl BufRead) -> std::io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-fn pairs(query: &str) -> Vec<(String, String)> {
+pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts
         .map(|part| {

@@ -30,7 +30,7 @@ use nexus_core::report::RunReport;
 use nexus_core::session::{self, RecordStatus};
 use nexus_core::session_state::SessionState;
 use nexus_core::upload_log::UploadLog;
-use nexus_plugin_api::{EventTime, UsageEvent};
+use nexus_plugin_api::{EventTime, Plugin, UsageEvent};
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
@@ -60,6 +60,8 @@ pub struct Lab {
     pub extractor: ScriptedExtractor,
     /// How long a plugin's call may take.
     pub limits: Limits,
+    /// More linked plugins.
+    pub plugins: Vec<Arc<dyn Plugin>>,
     /// The program that runs libraries in a process of their own, and its first arguments.
     pub plugin_host: Vec<OsString>,
     destinations: String,
@@ -103,6 +105,7 @@ impl Lab {
             harvester: ScriptedHarvester::default(),
             extractor: ScriptedExtractor::default(),
             limits: Limits::default(),
+            plugins: Vec::new(),
             plugin_host: Vec::new(),
             destinations: String::new(),
             storage: String::new(),
@@ -224,16 +227,17 @@ impl Lab {
 
     /// The facility, ready to be run.
     pub fn open(&self) -> Result<Facility, PipelineError> {
-        let catalogue = Catalogue::new(vec![
+        let mut linked: Vec<Arc<dyn Plugin>> = vec![
             Arc::new(self.harvester.clone()),
             Arc::new(self.servers.clone()),
             Arc::new(self.extractor.clone()),
             Arc::new(nexus_plugin_folder::Folder),
             Arc::new(nexus_plugin_cdcs::Tuned { pause: Arc::new(pause::OfClock(Arc::clone(&self.clock))) }),
             Arc::new(nexus_test_shaky::LinkedShaky),
-        ])
-        .with_limits(self.limits)
-        .with_plugin_host(self.plugin_host.clone());
+        ];
+        linked.extend(self.plugins.iter().cloned());
+        let catalogue =
+            Catalogue::new(linked).with_limits(self.limits).with_plugin_host(self.plugin_host.clone());
         let clock = Arc::new(trap::Clock(Arc::clone(&self.clock)));
         let mut facility = Facility::open(&self.config(), &catalogue, clock, StopFlag::default())?;
         let readers = std::mem::replace(&mut facility.readers, Readers::new(facility.folders.scratch()));

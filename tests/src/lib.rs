@@ -10,6 +10,7 @@
 )]
 
 pub mod fake_cdcs;
+pub mod fake_labarchives;
 pub mod fake_nemo;
 pub mod fault;
 pub mod fixtures;
