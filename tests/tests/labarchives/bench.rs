@@ -15,6 +15,7 @@ use nexus_plugin_api::{
 };
 use nexus_plugin_labarchives::Tuned;
 use nexus_tests::fake_labarchives::{AKID, Call as Seen, FakeLabArchives, NOTEBOOK, PASSWORD, UID};
+use nexus_tests::fault::{Fault, Rule};
 use nexus_tests::lab::{Lab, short_limits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -66,6 +67,9 @@ impl Facility {
         lab.limits = nexus_core::plugins::Limits { deliver: Duration::from_mins(2), ..short_limits() };
         let clock = Arc::clone(&lab.clock);
         let site = FakeLabArchives::start(Arc::new(move || clock.now()));
+        if spaced == Spaced::Signed {
+            keep_the_time_to_itself(&site);
+        }
         let clock = Arc::clone(&lab.clock);
         lab.plugins.push(match spaced {
             Spaced::Signed => Arc::new(Tuned { pause: Arc::new(OfThread(clock)) }),
@@ -156,6 +160,11 @@ impl Drop for Facility {
     }
 }
 
+/// Threads that are ahead of the server's clock must not believe that theirs is wrong.
+fn keep_the_time_to_itself(site: &FakeLabArchives) {
+    site.server.fail(Rule::at("/api/utilities/epoch_time", Fault::Html(404)));
+}
+
 /// The plugin by itself.
 pub struct Bench {
     pub site: Arc<FakeLabArchives>,
@@ -184,6 +193,14 @@ impl Bench {
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.settings[key] = value.into();
         self
+    }
+
+    /// Several at once.
+    pub fn of_many() -> Self {
+        let mut bench = Self::new();
+        bench.spaced = Spaced::Signed;
+        keep_the_time_to_itself(&bench.site);
+        bench
     }
 
     pub fn without(mut self, key: &str) -> Self {

@@ -171,8 +171,7 @@ fn a_change_of_an_attachment_that_the_server_cannot_make_becomes_a_new_one() {
     bench.site.server.fail(Rule::at("/api/entries/update_attachment", Fault::Answer(unknown)));
     let delivery = bench.delivery("one", "now");
     bench.insist(&delivery);
-    let attachments: Vec<_> =
-        bench.site.entries().into_iter().filter(Entry::is_attachment).collect();
+    let attachments: Vec<_> = bench.site.entries().into_iter().filter(Entry::is_attachment).collect();
     assert_eq!(attachments.len(), 2, "the old one cannot be deleted");
     assert_eq!(bench.site.pages().len(), 1);
     let new = std::fs::read(delivery.record.path.as_path()).unwrap();
@@ -181,8 +180,7 @@ fn a_change_of_an_attachment_that_the_server_cannot_make_becomes_a_new_one() {
     bench.site.server.heal();
     let again = bench.delivery("one", "later");
     bench.carry(&again).unwrap();
-    let attachments: Vec<_> =
-        bench.site.entries().into_iter().filter(Entry::is_attachment).collect();
+    let attachments: Vec<_> = bench.site.entries().into_iter().filter(Entry::is_attachment).collect();
     assert_eq!(attachments.len(), 2);
     assert_eq!(bench.site.entries().len(), 3);
 }

