@@ -256,9 +256,8 @@ impl Lab {
             Arc::new(nexus_test_shaky::LinkedShaky),
         ];
         linked.extend(self.plugins.iter().cloned());
-        let catalogue = Catalogue::new(linked)
-            .with_limits(self.limits)
-            .with_plugin_host(self.plugin_host.clone());
+        let catalogue =
+            Catalogue::new(linked).with_limits(self.limits).with_plugin_host(self.plugin_host.clone());
         let clock = Arc::new(trap::Clock(Arc::clone(&self.clock)));
         let mut facility = Facility::open(&self.config(), &catalogue, clock, StopFlag::default())?;
         let readers = std::mem::replace(&mut facility.readers, Readers::new(facility.folders.scratch()));
