@@ -148,7 +148,8 @@ impl NotebookFacility {
              [destinations.shelf]\nplugin = \"folder\"\npath = \"shelf\"\npriority = 100\n\
              [destinations.notebook]\nplugin = \"labarchives\"\nafter = [\"shelf\"]\npriority = 90\n{notebook}\n"
         );
-        Config::from_text(&text, self.folder.path(), "nexus.toml").unwrap_or_else(|error| panic!("{error}\n{text}"))
+        Config::from_text(&text, self.folder.path(), "nexus.toml")
+            .unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
     /// One whole run, which must get to its end; its counts must add up, and it must have told no secret.
@@ -192,7 +193,9 @@ impl NotebookFacility {
             USERS_TOKEN.to_owned(),
         ];
         for call in self.notebook.calls() {
-            secrets.extend(call.parameters.into_iter().filter(|(name, _)| name == "sig").map(|(_, value)| value));
+            secrets.extend(
+                call.parameters.into_iter().filter(|(name, _)| name == "sig").map(|(_, value)| value),
+            );
         }
         let mut places = vec![("the log", log::so_far()), ("the report", format!("{report:?}"))];
         for name in ["nexus.db", "data", "shelf"] {
@@ -252,7 +255,8 @@ impl NotebookFacility {
             let kinds: Vec<_> = entries.iter().map(|entry| entry.part_type.to_lowercase()).collect();
             let count = |kind: &str| kinds.iter().filter(|one| *one == kind).count();
             assert_eq!((count("text entry"), count("attachment"), kinds.len()), (1, 1, 2), "{entries:#?}");
-            let record = entries.iter().find(|entry| entry.part_type.eq_ignore_ascii_case("attachment")).unwrap();
+            let record =
+                entries.iter().find(|entry| entry.part_type.eq_ignore_ascii_case("attachment")).unwrap();
             assert_eq!(String::from_utf8_lossy(&record.bytes), self.record(*number));
         }
     }
@@ -286,9 +290,10 @@ impl NotebookFacility {
 }
 
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).find_map(|path| {
-        if path.is_dir() { find(&path, name) } else { path.ends_with(name).then_some(path) }
-    })
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find_map(|path| if path.is_dir() { find(&path, name) } else { path.ends_with(name).then_some(path) })
 }
 
 fn everything_below(path: &Path) -> String {

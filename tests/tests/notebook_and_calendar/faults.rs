@@ -101,7 +101,11 @@ fn a_notebook_that_is_not_shared_with_the_user_is_replaced_by_their_own_or_the_f
     let own = facility.notebook.add_notebook(&uid, "Ada's notebook", true);
     facility.run();
     all_is_well(&facility);
-    assert!(facility.notebook.pages().iter().all(|page| page.nbid == own), "{:#?}", facility.notebook.pages());
+    assert!(
+        facility.notebook.pages().iter().all(|page| page.nbid == own),
+        "{:#?}",
+        facility.notebook.pages()
+    );
 
     // Nobody may look into it any more but her, and her account may not be used: the facility's notebook takes them.
     let mut facility = three_days();

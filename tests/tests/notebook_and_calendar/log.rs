@@ -28,8 +28,11 @@ fn lines() -> MutexGuard<'static, Vec<u8>> {
 pub fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        let subscriber =
-            tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false).with_writer(|| Lines).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(Level::TRACE)
+            .with_ansi(false)
+            .with_writer(|| Lines)
+            .finish();
         tracing::subscriber::set_global_default(subscriber).unwrap();
     });
 }

@@ -9,7 +9,9 @@ use super::facility::{LIST, NotebookFacility};
 #[test]
 fn sessions_of_a_log_become_pages_with_what_the_calendar_says() {
     let mut facility = NotebookFacility::new();
-    for (number, start) in [(1, "2026-05-04T14:00:00Z"), (2, "2026-05-05T14:00:00Z"), (3, "2026-05-06T14:00:00Z")] {
+    for (number, start) in
+        [(1, "2026-05-04T14:00:00Z"), (2, "2026-05-05T14:00:00Z"), (3, "2026-05-06T14:00:00Z")]
+    {
         facility.used_and_booked(number, start);
     }
     let refused = Item::new(4, "Refused", "2026-05-07T13:00:00Z", "2026-05-07T16:00:00Z").by(12);
@@ -20,7 +22,10 @@ fn sessions_of_a_log_become_pages_with_what_the_calendar_says() {
     let report = facility.run();
     assert_eq!((report.build.planned, report.build.built), (5, 3), "{report:#?}");
     facility.one_page_each(&[1, 2, 3]);
-    assert_eq!([1, 4, 5].map(|number| facility.status(number)), ["COMPLETED", "NO_CONSENT", "NO_RESERVATION"]);
+    assert_eq!(
+        [1, 4, 5].map(|number| facility.status(number)),
+        ["COMPLETED", "NO_CONSENT", "NO_RESERVATION"]
+    );
     let record = facility.record(2);
     for told in ["Experiment 2", "Lovelace", "ada", "ID=2"] {
         assert!(record.contains(told), "{told}: {record}");
@@ -39,9 +44,12 @@ fn a_summary_says_where_else_the_record_is() {
     let mut facility = NotebookFacility::new();
     facility.used_and_booked(1, "2026-05-04T14:00:00Z");
     facility.run();
-    let summary = facility.notebook.on_page(&facility.page(1)).into_iter().find(|entry| !entry.data.is_empty());
+    let summary =
+        facility.notebook.on_page(&facility.page(1)).into_iter().find(|entry| !entry.data.is_empty());
     let text = summary.unwrap().data;
-    for told in ["The Titan", "shelf", "titan/1.txt", &facility.delivery(1, "notebook").wanted_sha256.unwrap()[..16]] {
+    for told in
+        ["The Titan", "shelf", "titan/1.txt", &facility.delivery(1, "notebook").wanted_sha256.unwrap()[..16]]
+    {
         assert!(text.contains(told), "{told}: {text}");
     }
 }
