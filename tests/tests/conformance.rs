@@ -16,10 +16,12 @@ use nexus_plugin_api::host::{Guarded, Wired};
 use nexus_plugin_api::{InstrumentRef, Plugin};
 use nexus_plugin_cdcs::Cdcs;
 use nexus_plugin_folder::Folder;
+use nexus_plugin_labarchives::LabArchives;
 use nexus_plugin_logbook::Logbook;
 use nexus_plugin_nemo::Nemo;
 use nexus_plugin_sharepoint::SharePoint;
 use nexus_tests::fake_cdcs::{self, FakeCdcs};
+use nexus_tests::fake_labarchives::{self, FakeLabArchives};
 use nexus_tests::fake_nemo::{FakeNemo, Person, Reservation, TOKEN, UsageEvent, questions};
 use nexus_tests::fake_sharepoint::{self, Door, FakeSharePoint, Item};
 use serde_json::{Value, json};
@@ -218,6 +220,22 @@ fn cdcs_conforms_on_every_carrier() {
     everywhere(&Cdcs, "cdcs", || {
         let site = FakeCdcs::start();
         let settings = json!({"url": site.url(), "token": fake_cdcs::TOKEN});
+        Trial::beside(site, &settings)
+    });
+}
+
+#[test]
+fn labarchives_conforms_on_every_carrier() {
+    everywhere(&LabArchives, "labarchives", || {
+        let site = FakeLabArchives::on_real_time();
+        let settings = json!({
+            "url": site.url(),
+            "access_key_id": fake_labarchives::AKID,
+            "access_password": fake_labarchives::PASSWORD,
+            "user_id": fake_labarchives::UID,
+            "notebook_id": fake_labarchives::NOTEBOOK,
+            "call_interval": "0 s",
+        });
         Trial::beside(site, &settings)
     });
 }
