@@ -32,13 +32,16 @@ pub fn start_logging(global: &Global) {
         (false, _) => "trace",
     };
     let filter = EnvFilter::try_from_env("NEXUS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // A second subscriber in one process is a programming error that must not end a run.
-    let _ = tracing_subscriber::fmt()
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| Stderr)
         .with_ansi(terminal)
         .with_target(false)
-        .try_init();
+        .finish();
+    // Not `try_init`: that also brings the lines of libraries that log in their own way, and the one for HTTP tells
+    // whole requests at "trace", with tokens and signatures.
+    // A second subscriber in one process is a programming error that must not end a run.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 /// From now on what is written to standard error stands above this bar.

@@ -84,7 +84,8 @@ fn errors_keep_class_effect_and_hint() {
         PluginError::new(FailureClass::RateLimited { until: Some(until) }, "429"),
         PluginError::new(FailureClass::RateLimited { until: None }, "429 \u{0} \"q\""),
     ] {
-        for kind in KINDS {
+        // Miri takes minutes for each of them.
+        for kind in KINDS.into_iter().take(if cfg!(miri) { 1 } else { KINDS.len() }) {
             for (carrier, instance) in instances(kind, &json!({"error": error})) {
                 for (method, outcome) in ask_everything(&instance, &call()) {
                     assert_eq!(outcome, Err(error.clone()), "{method}, {carrier}");

@@ -316,7 +316,7 @@ impl State {
     fn carry_out(&mut self, call: &Call) -> Result<Done, Refusal> {
         if call.name == "utilities/epoch_time" {
             self.password(call)?;
-            let time = Element::typed("epoch-time", "integer", self.now().timestamp_millis());
+            let time = Element::typed("epoch-time", "integer", &self.now().timestamp_millis());
             return Ok(Done::Told(vec![time]));
         }
         self.check_signature(call)?;
@@ -329,7 +329,7 @@ impl State {
         let author = Author { uid: &user.uid, name: &user.name, now };
         let told = match call.name.as_str() {
             "users/user_info_via_id" => self.accounts.shown(&user),
-            "users/max_file_size" => vec![Element::typed("max-file-size", "integer", self.largest_file)],
+            "users/max_file_size" => vec![Element::typed("max-file-size", "integer", &self.largest_file)],
             "tree_tools/get_tree_level" => {
                 let nbid = self.accounts.notebook(call, &user, denied)?;
                 self.tree.level(&nbid, call)?

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -128,6 +129,7 @@ struct Shared {
     seen: Mutex<Vec<Request>>,
     open: Mutex<Vec<(u64, TcpStream)>>,
     stopping: AtomicBool,
+    distance: Mutex<Duration>,
 }
 
 impl Server {
@@ -141,6 +143,7 @@ impl Server {
             seen: Mutex::default(),
             open: Mutex::default(),
             stopping: AtomicBool::new(false),
+            distance: Mutex::default(),
         });
         let accepting = std::thread::spawn({
             let shared = Arc::clone(&shared);
@@ -157,6 +160,11 @@ impl Server {
     /// Adds a fault; rules are tried in the order in which they were added.
     pub fn fail(&self, rule: Rule) {
         self.shared.rules.add(rule);
+    }
+
+    /// From now on every answer comes this much later, as over a network. For benchmarks: no test waits for time.
+    pub fn answer_after(&self, distance: Duration) {
+        *self.shared.distance.lock().unwrap() = distance;
     }
 
     /// From now on everything works again. Requests that are held stay held.
@@ -220,6 +228,10 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream.try_clone()?);
     while let Some(request) = read_request(&mut reader, &mut writer)? {
+        let distance = *shared.distance.lock().unwrap();
+        if !distance.is_zero() {
+            std::thread::sleep(distance);
+        }
         let fault = shared.rules.take(&request.method, &request.path);
         shared.seen.lock().unwrap().push(request.clone());
         shared.service.arrived(&request);

@@ -5,6 +5,7 @@ pub mod extractor;
 pub mod harvester;
 pub mod meddler;
 mod pause;
+pub use pause::OfClock;
 mod trap;
 
 use std::collections::BTreeMap;
@@ -240,7 +241,7 @@ impl Lab {
     }
 
     fn pause(&self) -> Arc<dyn nexus_plugin_cdcs::pause::Pause> {
-        Arc::new(pause::OfClock(Arc::clone(&self.clock)))
+        Arc::new(OfClock(Arc::clone(&self.clock)))
     }
 
     /// The facility, ready to be run.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use nexus_plugin_api as api;
 
+use crate::delivery::table::Other;
 use crate::delivery::{Delivery, State};
 use crate::folders::Folders;
 use crate::record;
@@ -29,8 +30,8 @@ pub struct Facts {
     pub external_ids: BTreeMap<String, String>,
     /// The user's e-mail addresses.
     pub user_emails: Vec<String>,
-    /// All deliveries of the session, this one among them.
-    pub deliveries: Vec<Delivery>,
+    /// How far the other destinations are with the session.
+    pub others: Vec<Other>,
 }
 
 /// Why a record cannot be handed over.
@@ -83,13 +84,12 @@ fn assemble(facts: &Facts, delivery: &Delivery, path: &Path, bytes: &[u8], data:
         previous: delivery.remote(),
         checkpoint: delivery.checkpoint.clone(),
         others: facts
-            .deliveries
+            .others
             .iter()
-            .filter(|other| other.destination != delivery.destination)
             .map(|other| api::OtherResult {
                 destination: other.destination.to_string(),
                 delivered: other.state == State::Delivered,
-                remote: other.remote(),
+                remote: other.remote.clone(),
             })
             .collect(),
     }

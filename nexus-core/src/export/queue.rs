@@ -86,15 +86,18 @@ pub(super) fn is_anything_due(exporter: &Exporter<'_>, name: &DestinationName) -
     exporter.writer.run(move |tx| Ok(!table::due_page(tx, &name, now, None, 1)?.rows.is_empty()))
 }
 
-/// Gives back a delivery that was taken and not tried. Whoever changed it meanwhile keeps it.
-pub(super) fn put_back(exporter: &Exporter<'_>, row: delivery::Delivery) -> Result<(), WriteError> {
+/// Gives back deliveries that were taken and not tried. Whoever changed one meanwhile keeps it.
+pub(super) fn put_back(exporter: &Exporter<'_>, rows: Vec<delivery::Delivery>) -> Result<(), WriteError> {
     let now = exporter.clock.now();
     exporter.writer.run(move |tx| {
-        let (next, _) = delivery::step(&row, Event::PutBack, now);
-        match table::save(tx, &row, &next) {
-            Ok(()) | Err(DeliveryError::Stale { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        for row in rows {
+            let (next, _) = delivery::step(&row, Event::PutBack, now);
+            match table::save(tx, &row, &next) {
+                Ok(()) | Err(DeliveryError::Stale { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     })
 }
 
@@ -130,7 +133,7 @@ fn facts(
         reservation: state.reservation.and_then(|value| serde_json::from_value(value).ok()),
         external_ids: user.ids.into_iter().map(|(system, id)| (system.to_string(), id)).collect(),
         user_emails: user.emails,
-        deliveries: table::of_session(tx, &row.session)?,
+        others: table::others(tx, &row.session, &row.destination)?,
     }))
 }
 

@@ -46,15 +46,15 @@ impl Entry {
         let mut fields = vec![
             Element::text("eid", &self.eid),
             Element::text("part-type", &self.part_type),
-            Element::typed("version", "integer", self.version),
-            Element::typed("created-at", "datetime", time(self.created)),
-            Element::typed("updated-at", "datetime", time(self.updated)),
+            Element::typed("version", "integer", &self.version),
+            Element::typed("created-at", "datetime", &time(self.created)),
+            Element::typed("updated-at", "datetime", &time(self.updated)),
             Element::text("last-modified-by", &self.author),
             Element::text("caption", &self.caption),
         ];
         if self.is_attachment() {
             fields.push(Element::text("attach-file-name", &self.file_name));
-            fields.push(Element::typed("attach-file-size", "integer", self.bytes.len()));
+            fields.push(Element::typed("attach-file-size", "integer", &self.bytes.len()));
             fields.push(Element::text("attach-content-type", "application/xml"));
         }
         match with_data {

@@ -21,7 +21,7 @@ impl Element {
     }
 
     /// The same with a `type`.
-    pub(super) fn typed(name: &str, kind: &'static str, text: impl ToString) -> Self {
+    pub(super) fn typed(name: &str, kind: &'static str, text: &impl ToString) -> Self {
         Self { kind: Some(kind), ..Self::text(name, text.to_string()) }
     }
 

@@ -26,15 +26,15 @@ pub struct Node {
 impl Node {
     fn shown(&self, name: &str) -> Element {
         let access = vec![
-            Element::typed("can-read", "boolean", true),
-            Element::typed("can-write", "boolean", self.can_write),
-            Element::typed("can-read-comments", "boolean", true),
-            Element::typed("can-write-comments", "boolean", self.can_write),
+            Element::typed("can-read", "boolean", &true),
+            Element::typed("can-write", "boolean", &self.can_write),
+            Element::typed("can-read-comments", "boolean", &true),
+            Element::typed("can-write-comments", "boolean", &self.can_write),
         ];
         Element::of(
             name,
             vec![
-                Element::typed("is-page", "boolean", self.is_page),
+                Element::typed("is-page", "boolean", &self.is_page),
                 Element::text("tree-id", &self.tree_id),
                 Element::text("display-text", &self.text),
                 Element::of("user-access", access),

@@ -81,7 +81,7 @@ impl Accounts {
             Element::text("first-name", first),
             Element::text("last-name", last),
             Element::text("email", &user.email),
-            Element::typed("auto-login-allowed", "boolean", true),
+            Element::typed("auto-login-allowed", "boolean", &true),
             Element::list("notebooks", own.collect()),
         ]
     }

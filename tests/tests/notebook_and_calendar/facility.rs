@@ -38,6 +38,8 @@ pub struct NotebookFacility {
     /// More lines for the table of the calendar, of the notebook.
     pub of_calendar: String,
     pub of_notebook: String,
+    /// More destinations, as tables.
+    pub more_destinations: String,
     uses: String,
 }
 
@@ -77,6 +79,7 @@ impl NotebookFacility {
             clock,
             of_calendar: String::new(),
             of_notebook: String::new(),
+            more_destinations: String::new(),
             uses: "id,instrument,user,start,end\n".to_owned(),
         }
     }
@@ -137,6 +140,7 @@ impl NotebookFacility {
                 &format!("access_password = {{ value = '{}' }}", fake_labarchives::PASSWORD),
                 &format!("user_id = {{ value = '{UID}' }}"),
                 &format!("notebook_id = '{NOTEBOOK}'"),
+                "after = [\"shelf\"]",
             ],
         );
         let text = format!(
@@ -146,7 +150,8 @@ impl NotebookFacility {
              instruments = [\"TITAN\"]\nreservations_from = \"calendar\"\n\
              [harvesters.calendar]\nplugin = \"sharepoint\"\n{calendar}\n\
              [destinations.shelf]\nplugin = \"folder\"\npath = \"shelf\"\npriority = 100\n\
-             [destinations.notebook]\nplugin = \"labarchives\"\nafter = [\"shelf\"]\npriority = 90\n{notebook}\n"
+             [destinations.notebook]\nplugin = \"labarchives\"\npriority = 90\n{notebook}\n{}\n",
+            self.more_destinations
         );
         Config::from_text(&text, self.folder.path(), "nexus.toml")
             .unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -160,6 +165,7 @@ impl NotebookFacility {
             Arc::new(nexus_plugin_sharepoint::Tuned { pause: pause() }),
             Arc::new(nexus_plugin_folder::Folder),
             Arc::new(nexus_plugin_labarchives::Tuned { pause: pause() }),
+            Arc::new(nexus_plugin_cdcs::Tuned { pause: pause() }),
         ])
         .with_limits(Limits { deliver: std::time::Duration::from_mins(5), ..Limits::default() });
         let clock = Arc::<ManualClock>::clone(&self.clock);

@@ -5,6 +5,7 @@ use nexus_core::delivery::State;
 use nexus_tests::fake_labarchives::NOTEBOOK;
 use nexus_tests::fake_sharepoint::{CLIENT, Door, SECRET, TENANT};
 use nexus_tests::fault::{Fault, Rule};
+use nexus_tests::http::Response;
 
 use super::facility::{LIST, NotebookFacility};
 
@@ -30,7 +31,7 @@ fn all_is_well(facility: &NotebookFacility) {
 #[test]
 fn a_token_that_ends_midway_is_renewed() {
     let mut facility = three_days();
-    facility.calendar.door(Door::Token);
+    facility.calendar.door(Door::Bearer);
     facility.calendar.tokens_last(Some(1));
     facility.calendar.habits(|habits| habits.page = 2);
     facility.of_calendar = format!(
@@ -47,7 +48,7 @@ fn a_token_that_ends_midway_is_renewed() {
 #[test]
 fn a_storm_of_too_many_requests_settles_nothing_and_passes() {
     let facility = three_days();
-    let busy = || Fault::TooMany(Some("30".into()));
+    let busy = || Fault::Answer(Response::html(429).with_header("Retry-After", "30".into()));
     facility.calendar.server.fail(Rule::on("/sites/microscopy/_api/web/lists", busy()).times(100));
     let report = facility.run();
     assert_eq!((report.build.waiting.values().sum::<u64>(), report.build.built), (3, 0), "{report:#?}");

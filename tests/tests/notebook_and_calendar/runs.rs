@@ -1,6 +1,7 @@
 //! When nothing goes wrong.
 
 use chrono::TimeDelta;
+use nexus_tests::fake_cdcs::FakeCdcs;
 use nexus_tests::fake_sharepoint::Item;
 use serde_json::json;
 
@@ -27,7 +28,7 @@ fn sessions_of_a_log_become_pages_with_what_the_calendar_says() {
         ["COMPLETED", "NO_CONSENT", "NO_RESERVATION"]
     );
     let record = facility.record(2);
-    for told in ["Experiment 2", "Lovelace", "ada", "ID=2"] {
+    for told in ["Experiment 2", "Lovelace, Ada", "DispForm.aspx?ID=2"] {
         assert!(record.contains(told), "{told}: {record}");
     }
     assert!(!facility.reason(4).contains("Refused"), "{}", facility.reason(4));
@@ -43,13 +44,19 @@ fn sessions_of_a_log_become_pages_with_what_the_calendar_says() {
 fn a_summary_says_where_else_the_record_is() {
     let mut facility = NotebookFacility::new();
     facility.used_and_booked(1, "2026-05-04T14:00:00Z");
+    let site = FakeCdcs::start();
+    let token = nexus_tests::fake_cdcs::TOKEN;
+    facility.more_destinations = format!(
+        "[destinations.cdcs]\nplugin = \"cdcs\"\nurl = '{}'\ntoken = {{ value = '{token}' }}\n",
+        site.url()
+    );
+    facility.of_notebook = "after = [\"cdcs\"]\n".to_owned();
     facility.run();
     let summary =
         facility.notebook.on_page(&facility.page(1)).into_iter().find(|entry| !entry.data.is_empty());
     let text = summary.unwrap().data;
-    for told in
-        ["The Titan", "shelf", "titan/1.txt", &facility.delivery(1, "notebook").wanted_sha256.unwrap()[..16]]
-    {
+    let link = format!("<a href=\"{}data?id=", site.url());
+    for told in ["The Titan", &link, "titan/1.txt", "data:image/png;base64,"] {
         assert!(text.contains(told), "{told}: {text}");
     }
 }

@@ -1,0 +1,190 @@
+//! The folders and pages of a notebook. Names need not be unique there: whoever inserts looks first, and takes the
+//! first that fits.
+
+use nexus_plugin_api::{Call, Effect, LogLevel, PluginError};
+use nexus_plugin_http::{TransportError, Trouble};
+
+use crate::client::{Body, Client};
+use crate::error::{ApiError, LabError};
+use crate::name;
+use crate::once::Once;
+use crate::reply::{self, TreeNode};
+
+/// The parent of what lies at the top.
+const TOP: &str = "0";
+
+/// A notebook, and the account under which it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Shelf {
+    /// The account. Never logged.
+    pub uid: String,
+    /// The notebook.
+    pub nbid: String,
+    /// Whether it is the account of the session's user, not the facility's.
+    pub own: bool,
+}
+
+/// What lies in a folder; in the order of the server.
+pub fn level(client: &Client, call: &Call, shelf: &Shelf, parent: &str) -> Result<Vec<TreeNode>, ApiError> {
+    let query = [("uid", shelf.uid.as_str()), ("nbid", &shelf.nbid), ("parent_tree_id", parent)];
+    client.read(call, "tree_tools/get_tree_level", &query, ("level", reply::level))
+}
+
+/// What lies at the top of the notebook.
+pub fn top(client: &Client, call: &Call, shelf: &Shelf) -> Result<Vec<TreeNode>, ApiError> {
+    level(client, call, shelf, TOP)
+}
+
+/// Those of this name and kind.
+pub fn named<'n>(nodes: &'n [TreeNode], name: &str, page: bool) -> impl Iterator<Item = &'n TreeNode> {
+    nodes.iter().filter(move |node| node.page == Some(page) && name::same(&node.name, name))
+}
+
+/// Makes a folder or a page. Nobody looks whether there is one of this name.
+pub fn insert(
+    client: &Client,
+    call: &Call,
+    shelf: &Shelf,
+    parent: &str,
+    name: &str,
+    page: bool,
+) -> Result<TreeNode, ApiError> {
+    let is_folder = if page { "false" } else { "true" };
+    let query = [
+        ("uid", shelf.uid.as_str()),
+        ("nbid", &shelf.nbid),
+        ("parent_tree_id", parent),
+        ("display_text", name),
+        ("is_folder", is_folder),
+    ];
+    let made = client.write(call, "tree_tools/insert_node", &query, &Body::None, ("tree-id", reply::made))?;
+    let kind = if page { "page" } else { "folder" };
+    call.log(LogLevel::Info, &format!("made {kind} `{name}`"));
+    Ok(made)
+}
+
+/// That the account may read something and not write there.
+pub fn read_only(what: &str, name: &str, shelf: &Shelf) -> PluginError {
+    let (whose, class) = if shelf.own {
+        ("the account of the session's user", nexus_plugin_api::FailureClass::Permanent)
+    } else {
+        ("the account of `user_id`", nexus_plugin_api::FailureClass::Auth)
+    };
+    PluginError::new(class, format!("{whose} may read {what} `{name}` and not write there"))
+        .with_hint("let the owner of the notebook give it the right to write; then `nexus export retry`")
+}
+
+/// A folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Its id; the top of the notebook has one as well.
+    pub id: String,
+    /// Whether it was made a moment ago, and so is empty.
+    pub new: bool,
+}
+
+/// The folders that are known, by notebook and path.
+#[derive(Debug, Default)]
+pub struct Folders(Once<(Shelf, Vec<String>), Vec<String>>);
+
+impl Folders {
+    /// All folders of this path: several of one name are possible, and a page may lie in any of them.
+    pub fn find(
+        &self,
+        client: &Client,
+        call: &Call,
+        shelf: &Shelf,
+        path: &[String],
+    ) -> Result<Vec<Folder>, LabError> {
+        self.walk(client, call, shelf, path, false)
+    }
+
+    /// The same; if there is none, it is made.
+    pub fn find_or_make(
+        &self,
+        client: &Client,
+        call: &Call,
+        shelf: &Shelf,
+        path: &[String],
+    ) -> Result<Vec<Folder>, LabError> {
+        self.walk(client, call, shelf, path, true)
+    }
+
+    /// What is known of a notebook has turned out to be wrong.
+    pub fn forget(&self, shelf: &Shelf) {
+        self.0.forget(|(known, _)| known == shelf);
+    }
+
+    fn walk(
+        &self,
+        client: &Client,
+        call: &Call,
+        shelf: &Shelf,
+        path: &[String],
+        make: bool,
+    ) -> Result<Vec<Folder>, LabError> {
+        let mut folders = vec![Folder { id: TOP.to_owned(), new: false }];
+        for (depth, name) in path.iter().enumerate() {
+            let key = (shelf.clone(), path.iter().take(depth + 1).cloned().collect());
+            let mut new = false;
+            let asked = self.0.get(
+                call,
+                &key,
+                |ids| !ids.is_empty(),
+                || {
+                    let found = inside(client, call, shelf, &folders, name, make)?;
+                    if !found.is_empty() || !make {
+                        return Ok(found);
+                    }
+                    new = true;
+                    let parent = folders.first().map_or(TOP, |folder| folder.id.as_str());
+                    Ok::<_, LabError>(vec![insert(client, call, shelf, parent, name, false)?.id])
+                },
+            );
+            let ids = asked.unwrap_or_else(|| Err(stopped(client).into()))?;
+            folders = ids.into_iter().map(|id| Folder { id, new }).collect();
+            if folders.is_empty() {
+                break;
+            }
+        }
+        Ok(folders)
+    }
+}
+
+/// The folders of a name in any of these.
+fn inside(
+    client: &Client,
+    call: &Call,
+    shelf: &Shelf,
+    parents: &[Folder],
+    name: &str,
+    to_write: bool,
+) -> Result<Vec<String>, LabError> {
+    let mut ids = Vec::new();
+    for parent in parents.iter().filter(|parent| !parent.new) {
+        let nodes = level(client, call, shelf, &parent.id)?;
+        for node in named(&nodes, name, false) {
+            if to_write && ids.is_empty() && node.writable == Some(false) {
+                return Err(read_only("folder", name, shelf).into());
+            }
+            ids.push(node.id.clone());
+        }
+    }
+    if ids.len() > 1 {
+        call.log(
+            LogLevel::Warn,
+            &format!("there are {} folders `{name}`: new pages go into the first", ids.len()),
+        );
+    }
+    Ok(ids)
+}
+
+/// The host does not want the answer any more.
+pub fn stopped(client: &Client) -> ApiError {
+    ApiError::Transport(TransportError {
+        trouble: Trouble::Stopped,
+        url: client.base().as_str().to_owned(),
+        why: String::new(),
+        effect: Effect::None,
+    })
+}
