@@ -100,7 +100,7 @@ fn a_run_of_the_program_leaves_no_secret_anywhere() {
             };
             let (out, err) = run(&["run", "-vv"]);
             assert_eq!(site.delivered(), 1, "{auth} {dialect:?}: {out}{err}");
-            assert!(err.contains("sharepoint"), "{err}");
+            assert!(err.contains("plugin=calendar"), "{err}");
             run(&["config", "show"]);
             run(&["config", "check"]);
             site.bench.site.door(Door::Forbidden);
