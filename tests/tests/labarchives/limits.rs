@@ -64,6 +64,14 @@ fn a_storm_passes_and_leaves_one_of_each() {
         for _ in 0..6 {
             facility.next_day();
         }
+        for number in 1..=4 {
+            assert_eq!(
+                facility.lab.status(number),
+                Some(RecordStatus::Completed),
+                "{}",
+                facility.trouble(number)
+            );
+        }
         facility.all(1..=4);
         assert_eq!(facility.site.entries().len(), 8);
     }
