@@ -19,7 +19,7 @@
 //! ```
 
 use chrono::{DateTime, TimeDelta, Utc};
-use nexus_plugin_api::{Checkpoint, Effect as LeftBehind};
+use nexus_plugin_api::{Checkpoint, Effect as LeftBehind, Remote};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 
@@ -186,6 +186,53 @@ pub fn load(
 pub fn of_session(connection: &Connection, session: &SessionId) -> Result<Vec<Delivery>, DeliveryError> {
     rows(connection, select!("WHERE session_identifier = ?1 ORDER BY destination"), [session])
         .map_err(failed(format!("read the deliveries of session `{session}`")))
+}
+
+/// Where the deliveries of a session stand, by destination: as much of them as the session's status hangs on.
+pub fn states_of_session(
+    connection: &Connection,
+    session: &SessionId,
+) -> Result<Vec<(DestinationName, State)>, DeliveryError> {
+    connection
+        .prepare_cached("SELECT destination, state FROM nexus_delivery WHERE session_identifier = ?1 ORDER BY destination")
+        .and_then(|mut statement| {
+            statement.query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+        .map_err(failed(format!("read how the deliveries of session `{session}` stand")))
+}
+
+/// How far another destination is with a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// The destination.
+    pub destination: DestinationName,
+    /// Where its delivery stands.
+    pub state: State,
+    /// The object known to be there.
+    pub remote: Option<Remote>,
+}
+
+/// The deliveries of a session to all destinations but this one, by destination; also to those no longer configured.
+pub fn others(
+    connection: &Connection,
+    session: &SessionId,
+    but: &DestinationName,
+) -> Result<Vec<Other>, DeliveryError> {
+    let read = |row: &Row<'_>| {
+        let (destination, state) = (row.get(0)?, row.get(1)?);
+        let remote = match row.get(2)? {
+            Some(id) => Some(Remote { id, url: row.get(3)?, content_sha256: row.get(4)? }),
+            None => None,
+        };
+        Ok(Other { destination, state, remote })
+    };
+    connection
+        .prepare_cached(
+            "SELECT destination, state, remote_id, remote_url, delivered_sha256 FROM nexus_delivery
+              WHERE session_identifier = ?1 AND destination <> ?2 ORDER BY destination",
+        )
+        .and_then(|mut statement| statement.query_map(params![session, but], read)?.collect())
+        .map_err(failed(format!("read the other deliveries of session `{session}`")))
 }
 
 /// All deliveries to a destination in one state, by session.

@@ -1,7 +1,5 @@
 //! The queue is the table: what may be tried now, what was let go, what is left.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use nexus_plugin_api as api;
 use rusqlite::Transaction;
@@ -11,6 +9,7 @@ use super::{Claim, Exporter};
 use crate::delivery::table::DeliveryError;
 use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
 use crate::destination_state::DestinationState;
+use crate::external_user::KnownUser;
 use crate::ids::DestinationName;
 use crate::instrument::{Instruments, instrument_ref};
 use crate::plugins::DestinationInstance;
@@ -87,15 +86,18 @@ pub(super) fn is_anything_due(exporter: &Exporter<'_>, name: &DestinationName) -
     exporter.writer.run(move |tx| Ok(!table::due_page(tx, &name, now, None, 1)?.rows.is_empty()))
 }
 
-/// Gives back a delivery that was taken and not tried. Whoever changed it meanwhile keeps it.
-pub(super) fn put_back(exporter: &Exporter<'_>, row: delivery::Delivery) -> Result<(), WriteError> {
+/// Gives back deliveries that were taken and not tried. Whoever changed one meanwhile keeps it.
+pub(super) fn put_back(exporter: &Exporter<'_>, rows: Vec<delivery::Delivery>) -> Result<(), WriteError> {
     let now = exporter.clock.now();
     exporter.writer.run(move |tx| {
-        let (next, _) = delivery::step(&row, Event::PutBack, now);
-        match table::save(tx, &row, &next) {
-            Ok(()) | Err(DeliveryError::Stale { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        for row in rows {
+            let (next, _) = delivery::step(&row, Event::PutBack, now);
+            match table::save(tx, &row, &next) {
+                Ok(()) | Err(DeliveryError::Stale { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     })
 }
 
@@ -112,12 +114,9 @@ fn facts(
     else {
         return Ok(None);
     };
-    let external_ids = match &session.user {
-        Some(user) => external_user::all_of(tx, user)?
-            .into_iter()
-            .map(|(system, id)| (system.to_string(), id))
-            .collect(),
-        None => BTreeMap::new(),
+    let user = match &session.user {
+        Some(user) => external_user::known_of(tx, user)?,
+        None => KnownUser::default(),
     };
     Ok(Some(Facts {
         record_name,
@@ -132,8 +131,9 @@ fn facts(
             user: session.user,
         },
         reservation: state.reservation.and_then(|value| serde_json::from_value(value).ok()),
-        external_ids,
-        deliveries: table::of_session(tx, &row.session)?,
+        external_ids: user.ids.into_iter().map(|(system, id)| (system.to_string(), id)).collect(),
+        user_emails: user.emails,
+        others: table::others(tx, &row.session, &row.destination)?,
     }))
 }
 
