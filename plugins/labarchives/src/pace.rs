@@ -1,7 +1,7 @@
 //! The pace that an institution's access key may be used at, shared by everything in this process.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,8 +17,9 @@ const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(1);
 /// A call that went out so far in the future did not: the clock was set back.
 const SET_BACK: TimeDelta = TimeDelta::seconds(10);
 
-/// The gates in use, by API address and access key.
-static GATES: Mutex<Option<HashMap<(String, String), Weak<Gate>>>> = Mutex::new(None);
+/// The gates of this process, by API address and access key; one that nobody uses any more still knows when the last
+/// call went out.
+static GATES: Mutex<Option<HashMap<(String, String), Arc<Gate>>>> = Mutex::new(None);
 
 /// What every call with one access key passes.
 #[derive(Debug, Default)]
@@ -46,15 +47,12 @@ pub enum Closed {
 /// The gate of this key at this address: the same for all who ask in this process.
 pub fn gate(base: &str, key: &str) -> Arc<Gate> {
     let mut gates = GATES.lock().unwrap_or_else(PoisonError::into_inner);
-    let gates = gates.get_or_insert_default();
-    gates.retain(|_, gate| gate.strong_count() > 0);
-    let name = (base.to_owned(), key.to_owned());
-    if let Some(gate) = gates.get(&name).and_then(Weak::upgrade) {
-        return gate;
+    let gate = gates.get_or_insert_default().entry((base.to_owned(), key.to_owned())).or_default();
+    if Arc::strong_count(gate) == 1 {
+        // Whoever begins anew asks anew whether the server still wants to rest.
+        gate.lock().rest = None;
     }
-    let gate = Arc::new(Gate::default());
-    gates.insert(name, Arc::downgrade(&gate));
-    gate
+    Arc::clone(gate)
 }
 
 impl Gate {
