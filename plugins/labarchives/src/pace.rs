@@ -17,8 +17,7 @@ const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(1);
 /// A call that went out so far in the future did not: the clock was set back.
 const SET_BACK: TimeDelta = TimeDelta::seconds(10);
 
-/// The gates of this process, by API address and access key; one that nobody uses any more still knows when the last
-/// call went out.
+/// The gates of this process, by API address and access key. They stay: whoever begins anew keeps the distance as well.
 static GATES: Mutex<Option<HashMap<(String, String), Arc<Gate>>>> = Mutex::new(None);
 
 /// What every call with one access key passes.
@@ -58,8 +57,9 @@ pub fn gate(base: &str, key: &str) -> Arc<Gate> {
 impl Gate {
     /// Waits for a turn, in the order of asking, so that calls go out at least `interval` apart.
     ///
-    /// A turn is a promised moment: nobody holds a lock while waiting, and who gives up holds nobody up.
-    pub fn turn(&self, call: &Call, pause: &dyn Pause, interval: Duration) -> Result<(), Closed> {
+    /// A turn is a promised moment: nobody holds a lock while waiting, and who gives up holds nobody up. Returns the
+    /// moment at which the call goes out.
+    pub fn turn(&self, call: &Call, pause: &dyn Pause, interval: Duration) -> Result<DateTime<Utc>, Closed> {
         let interval = TimeDelta::from_std(interval).unwrap_or(LONGEST_INTERVAL).min(LONGEST_INTERVAL);
         let mut promised = self.promise(call, pause.now(), interval)?;
         loop {
@@ -73,7 +73,7 @@ impl Gate {
                 continue;
             }
             match self.go(now, interval) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(now),
                 // Whoever had the turn before was late.
                 Err(later) => promised = later,
             }
@@ -104,7 +104,8 @@ impl Gate {
     /// The call goes out now, unless the one before went out too short a time ago.
     fn go(&self, now: DateTime<Utc>, interval: TimeDelta) -> Result<(), DateTime<Utc>> {
         let mut state = self.lock();
-        if let Some(last) = state.last.filter(|last| *last <= now && now - *last < interval) {
+        // Somebody who read the clock a moment later may have gone before.
+        if let Some(last) = state.last.filter(|last| (now - *last).abs() < interval) {
             state.free = state.free.max(Some(last + interval + interval));
             return Err(last + interval);
         }
