@@ -185,8 +185,8 @@ impl Desk<'_> {
         let name = lab.settings.page.of(delivery);
         let insert = || {
             let folders = lab.folders.find_or_make(&lab.client, call, shelf, &path)?;
-            let parent = folders.first().map_or("0", |folder| folder.id.as_str());
-            Ok::<_, LabError>(tree::insert(&lab.client, call, shelf, parent, &name, true)?)
+            let Some(parent) = folders.first() else { return Err(tree::stopped(&lab.client).into()) };
+            tree::insert(&lab.client, call, shelf, parent, &name, true)
         };
         let made = match insert() {
             // A folder that was known is gone: once more from the top.

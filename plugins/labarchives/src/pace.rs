@@ -17,7 +17,7 @@ const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(1);
 /// A call that went out so far in the future did not: the clock was set back.
 const SET_BACK: TimeDelta = TimeDelta::seconds(10);
 
-/// The gates, by API address and access key. They stay: the next run of this process keeps its distance as well.
+/// The gates of this process, by API address and access key. They stay: whoever begins anew keeps the distance as well.
 static GATES: Mutex<Option<HashMap<(String, String), Arc<Gate>>>> = Mutex::new(None);
 
 /// What every call with one access key passes.
@@ -46,14 +46,12 @@ pub enum Closed {
 /// The gate of this key at this address: the same for all who ask in this process.
 pub fn gate(base: &str, key: &str) -> Arc<Gate> {
     let mut gates = GATES.lock().unwrap_or_else(PoisonError::into_inner);
-    let gates = gates.get_or_insert_default();
-    let name = (base.to_owned(), key.to_owned());
-    if let Some(gate) = gates.get(&name).map(Arc::clone) {
-        return gate;
+    let gate = gates.get_or_insert_default().entry((base.to_owned(), key.to_owned())).or_default();
+    if Arc::strong_count(gate) == 1 {
+        // Whoever begins anew asks anew whether the server still wants to rest.
+        gate.lock().rest = None;
     }
-    let gate = Arc::new(Gate::default());
-    gates.insert(name, Arc::clone(&gate));
-    gate
+    Arc::clone(gate)
 }
 
 impl Gate {
