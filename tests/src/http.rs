@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -214,7 +215,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         std::thread::spawn(move || {
             // A client that goes away is its own affair.
-            drop(serve(&stream, &shared));
+            // A service that panics closes its connection too, or its client would wait for ever.
+            drop(catch_unwind(AssertUnwindSafe(|| serve(&stream, &shared))));
             drop(stream.shutdown(Shutdown::Both));
             shared.open.lock().unwrap().retain(|(other, _)| *other != number);
         });

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
 use nexus_plugin_api::{Call, LogLevel, PluginError};
+use nexus_plugin_http::shown;
 use url::Url;
 
 use crate::SharePointHarvester;
@@ -27,6 +28,8 @@ pub struct Learnt {
     zones: Mutex<HashMap<String, Option<Tz>>>,
     /// Lists whose times cannot be searched.
     unsearchable: Mutex<HashSet<String>>,
+    /// Lists of which it was asked whether a search finds anything at all.
+    looked: Mutex<HashSet<String>>,
 }
 
 impl Learnt {
@@ -35,6 +38,12 @@ impl Learnt {
         !self.unsearchable.lock().unwrap_or_else(PoisonError::into_inner).contains(list.url.as_str())
     }
 
+    /// Whether nobody has looked yet if a search finds anything at all.
+    fn is_first_look(&self, list: &ListAddress) -> bool {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).insert(list.url.to_string())
+    }
+
+    /// Takes note that they cannot; whether that is news.
     fn not_searchable(&self, list: &ListAddress) -> bool {
         self.unsearchable.lock().unwrap_or_else(PoisonError::into_inner).insert(list.url.to_string())
     }
@@ -156,7 +165,11 @@ impl<'a> Calendar<'a> {
         if original.is_some() {
             reading.exceptions(call)?;
         }
-        Ok(reading.finish(call)?.events.into_iter().find(|event| event.key() == key))
+        let found = reading.finish();
+        if let Some((_, why)) = found.unreadable.into_iter().find(|(id, _)| id == item) {
+            return Err(ClientError::Odd { url: shown(&url), why });
+        }
+        Ok(found.events.into_iter().find(|event| event.key() == key))
     }
 
     fn headers(&self) -> Vec<(nexus_plugin_http::HeaderName, nexus_plugin_http::HeaderValue)> {

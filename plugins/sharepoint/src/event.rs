@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
+use serde_json::Value;
 
 use crate::recurrence::{Rule, Series};
 use crate::row::{Moment, Row};
@@ -156,7 +157,9 @@ fn series<E>(
     is_all_day: bool,
     zone: &Tz,
 ) -> Result<Result<Item, String>, E> {
-    let rule = match Rule::parse(&row.text("RecurrenceData").unwrap_or_default()) {
+    // As it stands: as a text for people it would lose its marks.
+    let rule = row.value("RecurrenceData").and_then(Value::as_str).unwrap_or_default();
+    let rule = match Rule::parse(rule) {
         Ok(rule) => rule,
         Err(why) => return Ok(Err(why.to_string())),
     };

@@ -15,11 +15,13 @@ use nexus_plugin_http::{HeaderValue, Http};
 pub use error::SignInError;
 
 use self::token::{App, Token};
-use crate::settings::Auth;
+use crate::settings::{Auth, Proof, TokenAuth};
 
 /// The right to ask.
 pub struct SignIn {
     kind: Kind,
+    /// What the settings hold that nobody may see.
+    secrets: Vec<String>,
 }
 
 enum Kind {
@@ -46,7 +48,13 @@ impl SignIn {
             Auth::Bearer(token) => fixed("Bearer", token, "token")?,
             Auth::Token(app) => Kind::Token { app: App::new(app)?, held: Mutex::new(None) },
         };
-        Ok(Self { kind })
+        let secrets = match auth {
+            Auth::Basic { password, .. } => vec![password.clone()],
+            Auth::Bearer(token) => vec![token.clone()],
+            Auth::Token(TokenAuth { proof: Proof::Secret(secret), .. }) => vec![secret.clone()],
+            Auth::Nobody | Auth::Token(_) => Vec::new(),
+        };
+        Ok(Self { kind, secrets })
     }
 
     /// What to send: the token that is held, or a new one if it is soon over.
@@ -82,10 +90,8 @@ impl SignIn {
     /// A text without the credentials, should somebody have repeated them.
     pub fn without_secrets(&self, used: Option<&HeaderValue>, text: &str) -> String {
         let sent = used.and_then(|value| value.to_str().ok()).and_then(|value| value.split(' ').nth(1));
-        match sent.filter(|sent| !sent.is_empty()) {
-            Some(sent) => text.replace(sent, "…"),
-            None => text.to_owned(),
-        }
+        let secrets = self.secrets.iter().map(String::as_str).chain(sent).filter(|secret| !secret.is_empty());
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
     }
 }
 

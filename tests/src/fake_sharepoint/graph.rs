@@ -327,7 +327,7 @@ fn shown(event: &GroupEvent, request: &Request) -> Value {
         ("Tokyo Standard Time", Duration::hours(9))
     };
     let shift = if event.all_day { Duration::zero() } else { shift };
-    let at = |time: DateTime<Utc>| json!({"dateTime": (time + shift).format("%Y-%m-%dT%H:%M:%S%.7f").to_string(), "timeZone": zone});
+    let at = |time: DateTime<Utc>| json!({"dateTime": (time + shift).format("%Y-%m-%dT%H:%M:%S%.6f0").to_string(), "timeZone": zone});
     let host = request.header("host").unwrap_or_default();
     json!({
         "@odata.etag": "W/\"x\"", "id": event.id, "subject": event.subject, "start": at(event.start),

@@ -100,7 +100,8 @@ pub(super) fn answer(request: &Request, below: &str, site: &Site, habits: &Habit
                 return form.error(403, "-2147024891, System.UnauthorizedAccessException", "Access denied.");
             }
             let (id, description) = &habits.time_zone;
-            let bias = json!({"Bias": 300, "DaylightBias": -60, "StandardBias": 0});
+            let west = if *id == 4 { -60 } else { 300 };
+            let bias = json!({"Bias": west, "DaylightBias": -60, "StandardBias": 0});
             form.one(json!({"Description": description, "Id": id, "Information": bias}))
         }
         "lists" => form.many(site.lists.iter().map(|(title, list)| about(title, list)).collect(), None),

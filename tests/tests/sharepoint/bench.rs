@@ -6,8 +6,9 @@ use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, Duration, Utc};
 use nexus_plugin_api::{
-    Call, Cancel, EventTime, HarvestPage, HarvestRequest, Harvester, Instance, InstrumentQuery,
-    InstrumentRef, Plugin, PluginError, Reservation, ReservationAnswer, SessionRef, UsageEvent,
+    Call, Cancel, EventTime, HarvestPage, HarvestRequest, Harvester, Instance, InstrumentProgress,
+    InstrumentQuery, InstrumentRef, Plugin, PluginError, Reservation, ReservationAnswer, SessionRef,
+    UsageEvent,
 };
 use nexus_plugin_sharepoint::{Tuned, pause::Pause};
 use nexus_tests::fake_sharepoint::{FakeSharePoint, Item};
@@ -212,16 +213,28 @@ impl Bench {
         pids: &[&str],
         last: Option<&[HarvestPage]>,
     ) -> Result<Vec<HarvestPage>, PluginError> {
-        let progress = last.and_then(<[_]>::last).map(|page| page.instruments.clone()).unwrap_or_default();
-        let query = |pid: &&str| InstrumentQuery {
-            instrument: self.own_instrument(pid, if *pid == "SEM" { SEM } else { TITAN }),
+        let own = |pid: &&str| self.own_instrument(pid, if *pid == "SEM" { SEM } else { TITAN });
+        self.harvest_of(&pids.iter().map(own).collect::<Vec<_>>(), last)
+    }
+
+    /// The same of instruments that are given whole.
+    pub fn harvest_of(
+        &self,
+        instruments: &[InstrumentRef],
+        last: Option<&[HarvestPage]>,
+    ) -> Result<Vec<HarvestPage>, PluginError> {
+        let progress = last.map(progress).unwrap_or_default();
+        let query = |instrument: &InstrumentRef| InstrumentQuery {
+            instrument: instrument.clone(),
             cursor: progress
                 .iter()
-                .find(|one| one.instrument_pid == **pid)
+                .find(|one| one.instrument_pid == instrument.pid)
                 .and_then(|one| one.cursor.clone()),
         };
-        let mut request =
-            HarvestRequest { instruments: pids.iter().map(query).collect(), ..HarvestRequest::default() };
+        let mut request = HarvestRequest {
+            instruments: instruments.iter().map(query).collect(),
+            ..HarvestRequest::default()
+        };
         let (plugin, mut pages) = (self.plugin(), Vec::new());
         loop {
             let page = plugin.harvest(&self.call(), &request)?;
@@ -273,7 +286,7 @@ pub fn session_of(pid: &str, user: Option<&str>, start: &str, end: &str) -> Sess
 pub fn instant(time: &EventTime) -> DateTime<Utc> {
     match time {
         EventTime::Offset(time) => time.to_utc(),
-        EventTime::Naive(time) => panic!("without an offset: {time}"),
+        EventTime::Local(time) => panic!("without an offset: {time}"),
     }
 }
 
@@ -301,4 +314,9 @@ pub fn on_day(from: &str, to: &str) -> SessionRef {
 
 fn on_the_day(time: &str) -> String {
     format!("2025-03-03T{time}:00Z")
+}
+
+/// How far each instrument was read in a harvest.
+pub fn progress(pages: &[HarvestPage]) -> Vec<InstrumentProgress> {
+    pages.iter().flat_map(|page| page.instruments.clone()).collect()
 }

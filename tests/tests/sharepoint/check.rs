@@ -1,6 +1,6 @@
 //! What `check` says of a site that is well, and of each way to be wrong.
 
-use nexus_plugin_api::{CheckResult, Harvester as _, Instance};
+use nexus_plugin_api::{CheckResult, Instance};
 use nexus_tests::fake_sharepoint::{Door, Habits};
 use nexus_tests::fault::{Fault, Rule};
 use serde_json::json;
@@ -14,7 +14,7 @@ fn told(bench: &Bench) -> Vec<(CheckResult, String)> {
         Ok(Instance::Harvester(plugin)) => plugin,
         Ok(_) => panic!("no harvester"),
         Err(error) => {
-            return vec![(CheckResult::Failed, format!("{error} {}", error.hint.unwrap_or_default()))];
+            return vec![(CheckResult::Failed, format!("{error} {:?}", error.hint))];
         }
     };
     let report = plugin.check(&bench.call()).unwrap_or_else(|error| panic!("{error}"));

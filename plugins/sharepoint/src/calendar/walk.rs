@@ -10,7 +10,7 @@ use super::Calendar;
 use crate::address::ListKind;
 use crate::client::{ClientError, Flow};
 use crate::event::{Event, Exceptions, Item, read};
-use crate::recurrence::{MOST_OCCURRENCES, Series};
+use crate::recurrence::Series;
 use crate::row::Row;
 use crate::span::{Span, Spans};
 use crate::{graph, rest};
@@ -48,9 +48,13 @@ impl Calendar<'_> {
         let is_calendar_view = self.list.kind == ListKind::CalendarView;
         if !is_calendar_view && !self.sharepoint.learnt.is_searchable(self.list) {
             reading.walk(call)?;
-            return reading.finish(call);
+            return Ok(reading.finish());
         }
-        for window in spans.windows() {
+        let windows = spans.windows();
+        if windows.is_empty() {
+            return Ok(Found::default());
+        }
+        for window in windows {
             match reading.window(call, window) {
                 Ok(()) => {}
                 Err(error) if !is_calendar_view && self.is_about_the_filter(&error) => {
@@ -63,12 +67,12 @@ impl Calendar<'_> {
                         call.log(LogLevel::Warn, &text);
                     }
                     reading.walk(call)?;
-                    return reading.finish(call);
+                    return Ok(reading.finish());
                 }
                 Err(error) => return Err(error),
             }
         }
-        if self.list.kind == ListKind::Graph && reading.is_empty() && reading.is_filter_deaf(call, spans)? {
+        if self.list.kind == ListKind::Graph && reading.is_empty() && reading.is_deaf(call, spans)? {
             self.sharepoint.learnt.not_searchable(self.list);
             call.log(
                 LogLevel::Warn,
@@ -78,7 +82,7 @@ impl Calendar<'_> {
         } else if !is_calendar_view {
             reading.exceptions(call)?;
         }
-        reading.finish(call)
+        Ok(reading.finish())
     }
 
     /// Whether a search by time failed because it was one.
@@ -215,7 +219,9 @@ impl<'c> Reading<'c> {
                 _ => graph::exceptions(list, &master),
             };
             match self.pages(call, &url) {
-                Err(ClientError::Refused { .. } | ClientError::NotIndexed { .. }) => {
+                Err(
+                    ClientError::Refused { .. } | ClientError::NotIndexed { .. } | ClientError::Pause { .. },
+                ) => {
                     let text = "occurrences that were moved cannot be searched: the whole list is read";
                     call.log(LogLevel::Debug, text);
                     return self.walk(call);
@@ -227,7 +233,11 @@ impl<'c> Reading<'c> {
     }
 
     /// Whether a search finds nothing although the first item of the list is one that it should find.
-    fn is_filter_deaf(&self, call: &Call, spans: &Spans) -> Result<bool, ClientError> {
+    fn is_deaf(&self, call: &Call, spans: &Spans) -> Result<bool, ClientError> {
+        // Once is enough: it finds what is there, or it does not.
+        if !self.calendar.sharepoint.learnt.is_first_look(self.calendar.list) {
+            return Ok(false);
+        }
         let mut probe = Reading::of_everything(self.calendar);
         let client = &self.calendar.sharepoint.client;
         let mut rows = Vec::new();
@@ -246,16 +256,7 @@ impl<'c> Reading<'c> {
     }
 
     /// Everything that is wanted, in order.
-    pub fn finish(mut self, call: &Call) -> Result<Found, ClientError> {
-        for (row, series) in self.series.values() {
-            if series.occurrences().len() >= MOST_OCCURRENCES {
-                let text = format!(
-                    "item {} recurs more than {MOST_OCCURRENCES} times; later ones are left out",
-                    row.id
-                );
-                call.log(LogLevel::Debug, &text);
-            }
-        }
+    pub fn finish(mut self) -> Found {
         let series = std::mem::take(&mut self.series);
         for (row, series) in series.values() {
             for event in self.exceptions.without(row, series) {
@@ -271,6 +272,6 @@ impl<'c> Reading<'c> {
             let more = format!("{} more items cannot be read", self.unreadable_beyond);
             self.unreadable.push((String::new(), more));
         }
-        Ok(Found { events, unreadable: self.unreadable })
+        Found { events, unreadable: self.unreadable }
     }
 }

@@ -178,9 +178,9 @@ impl Said {
             }
             _ => String::new(),
         };
-        // OAuth's form, which gateways use.
-        if let (Value::String(code), Some(why)) = (error, body.get("error_description")) {
-            return Self { code: code.clone(), message: text(Some(why)) };
+        // OAuth's form, which gateways use, and SharePoint of a token it does not take, without a code then.
+        if let Some(why) = body.get("error_description") {
+            return Self { code: error.as_str().unwrap_or_default().to_owned(), message: text(Some(why)) };
         }
         Self { code: text(error.get("code")), message: text(error.get("message")) }
     }

@@ -143,7 +143,9 @@ impl<'a> Reading<'a> {
         let end = event.end.checked_add_signed(self.sessions.after).unwrap_or(event.end);
         let is_over = event.end.checked_add_signed(self.sessions.grace).is_some_and(|over| over <= self.now);
         let is_within = one.from <= end && self.request.until.is_none_or(|until| end < until);
-        if !whatever && !(is_over && is_within) {
+        // In no time at all nobody worked.
+        let is_use = event.start < event.end;
+        if !whatever && !(is_over && is_within && is_use) {
             return Ok(());
         }
         let key = event.key();

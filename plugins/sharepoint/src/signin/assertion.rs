@@ -19,9 +19,9 @@ const VALID_SECONDS: i64 = 540;
 /// A certificate and its key.
 pub struct Certificate {
     key: RsaKeyPair,
-    /// SHA-1 of the certificate, by which the other side finds it.
+    /// SHA-1 of the certificate, by which the other side finds it; goes with RS256.
     thumbprint: String,
-    /// SHA-256 of it, for those who ask for that.
+    /// SHA-256 of it, which goes with PS256.
     thumbprint_sha256: String,
     is_pss: bool,
 }
@@ -52,9 +52,10 @@ impl Certificate {
     /// A signed claim to be `client_id`, for the eyes of `audience`.
     pub fn assertion(&self, client_id: &str, audience: &str, now: DateTime<Utc>) -> Result<String, String> {
         let algorithm = if self.is_pss { "PS256" } else { "RS256" };
-        let header = json!({
-            "alg": algorithm, "typ": "JWT", "x5t": self.thumbprint, "x5t#S256": self.thumbprint_sha256
-        });
+        // The older signature goes with the older name of the certificate.
+        let (named, thumbprint) =
+            if self.is_pss { ("x5t#S256", &self.thumbprint_sha256) } else { ("x5t", &self.thumbprint) };
+        let header = json!({"alg": algorithm, "typ": "JWT", named: thumbprint});
         let now = now.timestamp();
         let claims = json!({
             "aud": audience,
