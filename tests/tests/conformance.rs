@@ -150,7 +150,12 @@ impl Trial {
         for (list, ids) in [("Titan", 0), ("Quanta \"μ\"", 10)] {
             site.add_list(list);
             let event = |id, from: &str, to: &str| {
-                Item::new(ids + id, "Grains, \"fine\"", &format!("2024-03-{from}Z"), &format!("2024-03-{to}Z"))
+                Item::new(
+                    ids + id,
+                    "Grains, \"fine\"",
+                    &format!("2024-03-{from}Z"),
+                    &format!("2024-03-{to}Z"),
+                )
             };
             site.put(list, event(1, "05T16:10:00", "05T18:10:00").by(12));
             site.put(list, event(2, "05T19:00:00", "05T20:00:00").by(13).consent(json!("Disagree")));
@@ -158,7 +163,10 @@ impl Trial {
             site.put(list, event(4, "08T00:00:00", "08T23:59:00").all_day().by(12));
             let days = "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>3</repeatInstances>";
             site.put(list, event(5, "09T16:00:00", "11T16:00:00").by(12).repeating(3600, days));
-            site.put(list, event(6, "10T20:00:00", "10T21:00:00").by(12).instead_of(ids + 5, "2024-03-10T15:00:00Z"));
+            site.put(
+                list,
+                event(6, "10T20:00:00", "10T21:00:00").by(12).instead_of(ids + 5, "2024-03-10T15:00:00Z"),
+            );
             site.put(list, event(7, "12T16:00:00", "12T17:00:00").by(12).cancelled());
         }
         site.door(Door::Bearer);

@@ -305,6 +305,9 @@ fn a_window_that_is_asked_for_overrides_all() {
             ..nexus_plugin_api::HarvestRequest::default()
         };
         let page = bench.plugin().harvest(&bench.call(), &request).unwrap();
-        assert_eq!(spans(&page.events), [("2025-03-03T09:00:00Z".to_owned(), "2025-03-03T12:00:00Z".to_owned())]);
+        assert_eq!(
+            spans(&page.events),
+            [("2025-03-03T09:00:00Z".to_owned(), "2025-03-03T12:00:00Z".to_owned())]
+        );
     });
 }

@@ -158,7 +158,9 @@ fn a_series_of_whole_days_knows_what_was_taken_out() {
         ]);
         let short = ("2025-03-09T05:00:00Z".into(), "2025-03-10T04:00:00Z".into());
         assert_eq!(booked(&bench, "2025-03-10T03:10:00Z", "2025-03-10T03:50:00Z"), short);
-        for (day, expected) in [("07", "5"), ("08", "5"), ("10", "none"), ("11", "none"), ("12", "none"), ("20", "7")] {
+        for (day, expected) in
+            [("07", "5"), ("08", "5"), ("10", "none"), ("11", "none"), ("12", "none"), ("20", "7")]
+        {
             let at = |hour: u32| format!("2025-03-{day}T{hour:02}:00:00Z");
             assert_eq!(bench.outcome(&session(&at(15), &at(16))), expected, "{day} {:?}", bench.dialect);
         }

@@ -150,7 +150,10 @@ impl<'a> Reading<'a> {
             return Ok(());
         }
         let key = event.key();
-        if let Some(kept) = ours.get_mut(at).filter(|_| !event.cancelled) {
+        // What ended before the next harvest begins to look need not be looked for any more.
+        let oldest = one.to.checked_sub_signed(self.sessions.look_back);
+        let may_change = oldest.is_none_or(|oldest| oldest <= end);
+        if let Some(kept) = ours.get_mut(at).filter(|_| may_change && !event.cancelled) {
             kept.insert(key.clone());
         }
         if !self.given.insert(key) {
