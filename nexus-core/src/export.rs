@@ -30,7 +30,7 @@ use crate::ids::DestinationName;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::DestinationInstance;
-use crate::report::ExportCounts;
+use crate::report::{ExportCounts, Told};
 use crate::stop::StopFlag;
 use crate::writer::{WriteError, Writer};
 
@@ -71,7 +71,7 @@ pub struct Tally {
     /// Counts for the report.
     pub counts: ExportCounts,
     /// What needs a person.
-    pub needs_person: Vec<String>,
+    pub needs_person: Told,
 }
 
 /// One destination during one run.

@@ -209,10 +209,10 @@ impl Client {
         sent: &mut DateTime<Utc>,
     ) -> Result<Answer, ApiError> {
         let Asked { name, query, method, body } = asked;
-        self.gate
+        *sent = self
+            .gate
             .turn(call, self.http.pause.as_ref(), self.interval)
             .map_err(|closed| self.closed(name, closed))?;
-        *sent = self.now();
         let expires = offset.map(|offset| sent.timestamp_millis().saturating_add(offset).to_string());
         let bare = name.rsplit_once('/').map_or(*name, |(_, bare)| bare);
         let signature = expires.as_ref().map(|expires| self.key.sign(bare, expires));

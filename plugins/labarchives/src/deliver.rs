@@ -14,6 +14,7 @@ use crate::memory::Glance;
 use crate::owner;
 use crate::page::{self, Attached, Seen, Whose, Written, holds};
 use crate::reply::{self, Entry};
+use crate::settings::Previews;
 use crate::summary::{self, Picture, Summary};
 use crate::tree::{self, Shelf};
 use crate::{attachment, record};
@@ -31,6 +32,8 @@ struct Progress {
     /// Whether it is a notebook of the session's user.
     own: bool,
     page: String,
+    /// The content that was delivered.
+    content: String,
     /// The attachment that holds the record, once it is there.
     #[serde(default)]
     attachment: Option<String>,
@@ -85,7 +88,8 @@ fn state(
         match page::look(lab, call, delivery, &shelf, &progress.page) {
             Ok(Whose::Ours(mut seen) | Whose::Nobodys(mut seen)) => {
                 if let Some(attached) = &mut seen.attachment {
-                    attached.current |= progress.attachment.as_ref() == Some(&attached.id);
+                    attached.current |= progress.attachment.as_ref() == Some(&attached.id)
+                        && progress.content == delivery.record.content_sha256;
                 }
                 return Ok((shelf, Glance::There(seen)));
             }
@@ -149,7 +153,7 @@ impl Desk<'_> {
             (summary, Some(_)) if !holds(summary.as_ref(), self.delivery) => self.write_summary(&mut seen),
             _ => self.attach_preview(&mut seen, missing.unwrap_or_default()),
         };
-        did.map_err(gone)?;
+        did?;
         if seen.is_complete(self.delivery) { Ok(self.done(&seen)) } else { Ok(self.more(seen)) }
     }
 
@@ -165,6 +169,7 @@ impl Desk<'_> {
             notebook: self.shelf.nbid.clone(),
             own: self.shelf.own,
             page: seen.page.clone(),
+            content: self.delivery.record.content_sha256.clone(),
             attachment: attached.map(|attached| attached.id.clone()),
         };
         let checkpoint = Checkpoint(serde_json::to_value(progress).unwrap_or_default());
@@ -180,18 +185,18 @@ impl Desk<'_> {
         let name = lab.settings.page.of(delivery);
         let insert = || {
             let folders = lab.folders.find_or_make(&lab.client, call, shelf, &path)?;
-            let parent = folders.first().map_or("0", |folder| folder.id.as_str());
-            Ok::<_, LabError>(tree::insert(&lab.client, call, shelf, parent, &name, true)?)
+            let Some(parent) = folders.first() else { return Err(tree::stopped(&lab.client).into()) };
+            tree::insert(&lab.client, call, shelf, parent, &name, true)
         };
         let made = match insert() {
+            // A folder that was known is gone: once more from the top.
             Err(LabError::Api(error)) if error.may_be_gone() => {
                 lab.folders.forget(shelf);
-                return Err(gone(error.into()));
+                insert()?
             }
             other => other?,
         };
-        let missing = Vec::new();
-        Ok(Seen { page: made.id, missing: Some(missing), ..Seen::default() })
+        Ok(Seen { page: made.id, ..Seen::default() })
     }
 
     /// Writes the summary, with fewer pictures if it is too large for the server.
@@ -217,9 +222,8 @@ impl Desk<'_> {
             content_sha256: Some(self.delivery.record.content_sha256.clone()),
             url: entry.url.or_else(|| before.and_then(|before| before.url)),
         });
-        if self.lab.settings.previews == crate::settings::Previews::Attach
-            && seen.missing.as_ref().is_none_or(Vec::is_empty)
-        {
+        // An earlier look knows better which ones are there.
+        if self.lab.settings.previews == Previews::Attach && seen.missing.is_none() {
             seen.missing = Some(made.left_out.iter().take(MOST_PREVIEWS).map(Picture::file_name).collect());
         }
         Ok(())
@@ -293,15 +297,5 @@ impl Desk<'_> {
             missing.retain(|other| *other != name);
         }
         Ok(())
-    }
-}
-
-/// What was there a moment ago is gone: the next attempt looks again.
-fn gone(error: LabError) -> LabError {
-    match error {
-        LabError::Api(ApiError::Status { status: 404, .. }) => {
-            PluginError::transient(format!("{error}: what was there a moment ago is gone")).into()
-        }
-        other => other,
     }
 }

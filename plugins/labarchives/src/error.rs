@@ -188,7 +188,7 @@ impl ApiError {
             },
             Self::Pause { wait, .. } => FailureClass::RateLimited { until: wait.map(|wait| wait.until) },
             // What cannot be read may be read next time; what it did is asked first.
-            Self::Garbled { .. } => FailureClass::Transient,
+            Self::Garbled { .. } | Self::Lacking { effect: Effect::Maybe, .. } => FailureClass::Transient,
             Self::Lacking { .. } => FailureClass::Permanent,
         }
     }
@@ -200,6 +200,10 @@ impl ApiError {
             Self::Code { code, .. } => match *code {
                 code::NO_KEY => {
                     "`access_key_id` is not known there: is it right, and is `url` the API of the key's region?"
+                }
+                code::NO_AUTH => {
+                    "do `access_key_id`, `user_id` and the region of `url` belong together? a user id is good for the \
+                     access key and the region it was made for"
                 }
                 code::NO_SIGNATURE => "`access_password` is not the one that belongs to `access_key_id`",
                 code::TOO_OLD => "the clock of this machine is wrong, and the server did not tell its own",
@@ -220,7 +224,9 @@ impl ApiError {
             Self::Status { status: 401 | 403, .. } => {
                 "is `url` the API of the access key's region, and may this machine use it?"
             }
-            Self::Status { status: 404, .. } | Self::Garbled { .. } => {
+            Self::Status { status: 404, .. }
+            | Self::Garbled { .. }
+            | Self::Lacking { effect: Effect::None, .. } => {
                 "`url` must be the address of the API, such as https://api.labarchives.com/api"
             }
             _ => return None,
@@ -233,7 +239,7 @@ impl ApiError {
         match self {
             Self::Transport(error) => error.trouble == Trouble::Elsewhere,
             Self::Status { status, .. } => *status == 404,
-            Self::Garbled { .. } => true,
+            Self::Garbled { .. } | Self::Lacking { .. } => true,
             _ => false,
         }
     }

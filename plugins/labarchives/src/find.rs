@@ -39,9 +39,9 @@ pub fn locate(
         }
         (looked, _) => looked?,
     };
-    // It went to the facility's notebook before the user was enrolled: it stays there.
-    if pages.is_empty() && goal.shelf.own && delivery.previous.is_some() {
-        let facility = lab.facility()?;
+    // It went to the facility's notebook before the user was enrolled, or while the account was refused: it stays there.
+    let facility = lab.facility()?;
+    if pages.is_empty() && goal.shelf.nbid != facility.nbid {
         let pages = in_notebook(lab, call, delivery, &facility)?;
         if !pages.is_empty() {
             return Ok((facility, pages));
@@ -104,8 +104,21 @@ pub fn in_notebook(
         // A folder that was known is gone: once more from the top.
         Err(LabError::Api(error)) if error.may_be_gone() => {
             lab.folders.forget(shelf);
-            through_folders(lab, call, delivery, shelf)
+            through_folders(lab, call, delivery, shelf).map_err(|error| no_notebook(error, shelf))
         }
+        other => other,
+    }
+}
+
+/// Says of a refusal that names nothing what was asked for.
+fn no_notebook(error: LabError, shelf: &Shelf) -> LabError {
+    match error {
+        LabError::Api(error) if error.may_be_gone() && !shelf.own => PluginError::from(error)
+            .with_hint(
+                "is there a notebook with the id of `notebook_id`, and is it shared with the account? `nexus plugins run \
+                 NAME notebooks` lists those that the account sees",
+            )
+            .into(),
         other => other,
     }
 }

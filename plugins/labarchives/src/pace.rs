@@ -1,7 +1,7 @@
 //! The pace that an institution's access key may be used at, shared by everything in this process.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,8 +17,8 @@ const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(1);
 /// A call that went out so far in the future did not: the clock was set back.
 const SET_BACK: TimeDelta = TimeDelta::seconds(10);
 
-/// The gates in use, by API address and access key.
-static GATES: Mutex<Option<HashMap<(String, String), Weak<Gate>>>> = Mutex::new(None);
+/// The gates of this process, by API address and access key. They stay: whoever begins anew keeps the distance as well.
+static GATES: Mutex<Option<HashMap<(String, String), Arc<Gate>>>> = Mutex::new(None);
 
 /// What every call with one access key passes.
 #[derive(Debug, Default)]
@@ -46,22 +46,20 @@ pub enum Closed {
 /// The gate of this key at this address: the same for all who ask in this process.
 pub fn gate(base: &str, key: &str) -> Arc<Gate> {
     let mut gates = GATES.lock().unwrap_or_else(PoisonError::into_inner);
-    let gates = gates.get_or_insert_default();
-    gates.retain(|_, gate| gate.strong_count() > 0);
-    let name = (base.to_owned(), key.to_owned());
-    if let Some(gate) = gates.get(&name).and_then(Weak::upgrade) {
-        return gate;
+    let gate = gates.get_or_insert_default().entry((base.to_owned(), key.to_owned())).or_default();
+    if Arc::strong_count(gate) == 1 {
+        // Whoever begins anew asks anew whether the server still wants to rest.
+        gate.lock().rest = None;
     }
-    let gate = Arc::new(Gate::default());
-    gates.insert(name, Arc::downgrade(&gate));
-    gate
+    Arc::clone(gate)
 }
 
 impl Gate {
     /// Waits for a turn, in the order of asking, so that calls go out at least `interval` apart.
     ///
-    /// A turn is a promised moment: nobody holds a lock while waiting, and who gives up holds nobody up.
-    pub fn turn(&self, call: &Call, pause: &dyn Pause, interval: Duration) -> Result<(), Closed> {
+    /// A turn is a promised moment: nobody holds a lock while waiting, and who gives up holds nobody up. Returns the
+    /// moment at which the call goes out.
+    pub fn turn(&self, call: &Call, pause: &dyn Pause, interval: Duration) -> Result<DateTime<Utc>, Closed> {
         let interval = TimeDelta::from_std(interval).unwrap_or(LONGEST_INTERVAL).min(LONGEST_INTERVAL);
         let mut promised = self.promise(call, pause.now(), interval)?;
         loop {
@@ -75,7 +73,7 @@ impl Gate {
                 continue;
             }
             match self.go(now, interval) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(now),
                 // Whoever had the turn before was late.
                 Err(later) => promised = later,
             }
@@ -106,7 +104,8 @@ impl Gate {
     /// The call goes out now, unless the one before went out too short a time ago.
     fn go(&self, now: DateTime<Utc>, interval: TimeDelta) -> Result<(), DateTime<Utc>> {
         let mut state = self.lock();
-        if let Some(last) = state.last.filter(|last| *last <= now && now - *last < interval) {
+        // Somebody who read the clock a moment later may have gone before.
+        if let Some(last) = state.last.filter(|last| (now - *last).abs() < interval) {
             state.free = state.free.max(Some(last + interval + interval));
             return Err(last + interval);
         }

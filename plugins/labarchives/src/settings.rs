@@ -111,7 +111,7 @@ struct Written {
     users: Option<String>,
     own_notebook: Option<String>,
     fallback: Option<bool>,
-    interval: Option<String>,
+    call_interval: Option<String>,
     ca_bundle: Option<PathBuf>,
     proxy: Option<String>,
     timeout: Option<String>,
@@ -149,7 +149,7 @@ impl Settings {
                 other => return Err(neither("previews", other, "\"inline\", \"none\" or \"attach\"")),
             },
             own,
-            interval: length("interval", written.interval.as_deref(), DEFAULT_INTERVAL)?,
+            interval: length("call_interval", written.call_interval.as_deref(), DEFAULT_INTERVAL)?,
             connection: Connection::new(
                 "labarchives",
                 written.ca_bundle,
@@ -297,7 +297,7 @@ pub fn schema() -> Value {
                 "description": "With users = \"own\": whether the facility's notebook takes the record if the user's account \
                                 is refused."
             },
-            "interval": {
+            "call_interval": {
                 "type": "string",
                 "default": DEFAULT_INTERVAL,
                 "description": "Least time between two calls with one access key."

@@ -45,15 +45,18 @@ pub fn insert(
     client: &Client,
     call: &Call,
     shelf: &Shelf,
-    parent: &str,
+    parent: &Folder,
     name: &str,
     page: bool,
-) -> Result<TreeNode, ApiError> {
+) -> Result<TreeNode, LabError> {
+    if parent.read_only {
+        return Err(read_only("folder", &parent.name, shelf).into());
+    }
     let is_folder = if page { "false" } else { "true" };
     let query = [
         ("uid", shelf.uid.as_str()),
         ("nbid", &shelf.nbid),
-        ("parent_tree_id", parent),
+        ("parent_tree_id", &parent.id),
         ("display_text", name),
         ("is_folder", is_folder),
     ];
@@ -79,13 +82,17 @@ pub fn read_only(what: &str, name: &str, shelf: &Shelf) -> PluginError {
 pub struct Folder {
     /// Its id; the top of the notebook has one as well.
     pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether the account may not write there.
+    pub read_only: bool,
     /// Whether it was made a moment ago, and so is empty.
     pub new: bool,
 }
 
 /// The folders that are known, by notebook and path.
 #[derive(Debug, Default)]
-pub struct Folders(Once<(Shelf, Vec<String>), Vec<String>>);
+pub struct Folders(Once<(Shelf, Vec<String>), Vec<Folder>>);
 
 impl Folders {
     /// All folders of this path: several of one name are possible, and a page may lie in any of them.
@@ -123,26 +130,36 @@ impl Folders {
         path: &[String],
         make: bool,
     ) -> Result<Vec<Folder>, LabError> {
-        let mut folders = vec![Folder { id: TOP.to_owned(), new: false }];
+        let top =
+            Folder { id: TOP.to_owned(), name: "the notebook".to_owned(), read_only: false, new: false };
+        let mut folders = vec![top];
         for (depth, name) in path.iter().enumerate() {
             let key = (shelf.clone(), path.iter().take(depth + 1).cloned().collect());
             let mut new = false;
             let asked = self.0.get(
                 call,
                 &key,
-                |ids| !ids.is_empty(),
+                |found| !found.is_empty(),
                 || {
-                    let found = inside(client, call, shelf, &folders, name, make)?;
+                    let found = inside(client, call, shelf, &folders, name)?;
                     if !found.is_empty() || !make {
                         return Ok(found);
                     }
                     new = true;
-                    let parent = folders.first().map_or(TOP, |folder| folder.id.as_str());
-                    Ok::<_, LabError>(vec![insert(client, call, shelf, parent, name, false)?.id])
+                    let Some(parent) = folders.first() else { return Ok(found) };
+                    let node = insert(client, call, shelf, parent, name, false)?;
+                    Ok::<_, LabError>(vec![Folder {
+                        id: node.id,
+                        name: name.clone(),
+                        read_only: false,
+                        new: false,
+                    }])
                 },
             );
-            let ids = asked.unwrap_or_else(|| Err(stopped(client).into()))?;
-            folders = ids.into_iter().map(|id| Folder { id, new }).collect();
+            folders = asked.unwrap_or_else(|| Err(stopped(client).into()))?;
+            for folder in &mut folders {
+                folder.new = new;
+            }
             if folders.is_empty() {
                 break;
             }
@@ -158,25 +175,24 @@ fn inside(
     shelf: &Shelf,
     parents: &[Folder],
     name: &str,
-    to_write: bool,
-) -> Result<Vec<String>, LabError> {
-    let mut ids = Vec::new();
+) -> Result<Vec<Folder>, LabError> {
+    let mut found = Vec::new();
     for parent in parents.iter().filter(|parent| !parent.new) {
         let nodes = level(client, call, shelf, &parent.id)?;
-        for node in named(&nodes, name, false) {
-            if to_write && ids.is_empty() && node.writable == Some(false) {
-                return Err(read_only("folder", name, shelf).into());
-            }
-            ids.push(node.id.clone());
-        }
+        found.extend(named(&nodes, name, false).map(|node| Folder {
+            id: node.id.clone(),
+            name: name.to_owned(),
+            read_only: node.writable == Some(false),
+            new: false,
+        }));
     }
-    if ids.len() > 1 {
+    if found.len() > 1 {
         call.log(
             LogLevel::Warn,
-            &format!("there are {} folders `{name}`: new pages go into the first", ids.len()),
+            &format!("there are {} folders `{name}`: new pages go into the first", found.len()),
         );
     }
-    Ok(ids)
+    Ok(found)
 }
 
 /// The host does not want the answer any more.

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use super::heard;
 use super::holds::{self, Delivered, Spaced};
-use super::time::{Moving, OfThread};
+use super::time::Moving;
 
 /// The folder that is made at the root unless the settings say otherwise.
 pub const TOP: &str = "NexusLIMS Records";
@@ -71,10 +71,7 @@ impl Facility {
             keep_the_time_to_itself(&site);
         }
         let clock = Arc::clone(&lab.clock);
-        lab.plugins.push(match spaced {
-            Spaced::Signed => Arc::new(Tuned { pause: Arc::new(OfThread(clock)) }),
-            _ => Arc::new(Tuned { pause: Arc::new(Moving(clock)) }),
-        });
+        lab.plugins.push(Arc::new(Tuned { pause: Arc::new(Moving(clock)) }));
         Self { lab, site, spaced, mark }
     }
 
@@ -160,7 +157,7 @@ impl Drop for Facility {
     }
 }
 
-/// Threads that are ahead of the server's clock must not believe that theirs is wrong.
+/// While others move the clock, nobody can read it from the server.
 fn keep_the_time_to_itself(site: &FakeLabArchives) {
     site.server.fail(Rule::at("/api/utilities/epoch_time", Fault::Html(404)));
 }
@@ -210,11 +207,7 @@ impl Bench {
 
     /// An instance, as in a run of its own.
     pub fn try_plugin(&self) -> Result<Box<dyn Destination>, PluginError> {
-        let pause: Arc<dyn nexus_plugin_labarchives::pause::Pause> = match self.spaced {
-            Spaced::Signed => Arc::new(OfThread(Arc::clone(&self.clock))),
-            _ => Arc::new(Moving(Arc::clone(&self.clock))),
-        };
-        let plugin = Tuned { pause };
+        let plugin = Tuned { pause: Arc::new(Moving(Arc::clone(&self.clock))) };
         match plugin.create(&self.settings)? {
             Instance::Destination(destination) => Ok(destination),
             _ => panic!("no destination"),

@@ -29,7 +29,12 @@ pub fn calls_are_apart(calls: &[Call], spaced: Spaced) {
     moments.sort();
     for pair in moments.windows(2) {
         let between = pair[1].0 - pair[0].0;
-        assert!(between >= TimeDelta::seconds(1), "{between} between {:?} and {:?}", pair[0], pair[1]);
+        assert!(
+            between >= TimeDelta::seconds(1),
+            "{between} between {:?} and {:?} among {moments:#?}",
+            pair[0],
+            pair[1]
+        );
     }
     let mut signatures: Vec<_> = calls.iter().filter_map(Call::signature).collect();
     let all = signatures.len();

@@ -61,8 +61,19 @@ fn a_storm_passes_and_leaves_one_of_each() {
             }
         }
         facility.run();
-        for _ in 0..6 {
-            facility.next_day();
+        // Each refusal of something that is to be made ends a run.
+        for _ in 0..20 {
+            if (1..=4).any(|number| facility.lab.status(number) != Some(RecordStatus::Completed)) {
+                facility.next_day();
+            }
+        }
+        for number in 1..=4 {
+            assert_eq!(
+                facility.lab.status(number),
+                Some(RecordStatus::Completed),
+                "{}",
+                facility.trouble(number)
+            );
         }
         facility.all(1..=4);
         assert_eq!(facility.site.entries().len(), 8);

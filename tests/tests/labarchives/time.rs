@@ -1,6 +1,5 @@
 //! Time for the plugin, without waiting for any.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,8 @@ fn delta(length: Duration) -> TimeDelta {
     TimeDelta::from_std(length).unwrap()
 }
 
-/// Who waits moves the clock. For one worker: calls arrive at the moment that the clock shows.
+/// Who waits moves the clock. With one worker, calls arrive at the moment that the clock shows; with several, the clock
+/// may have gone on before a call arrives, and the moment is the one that it was signed for.
 pub struct Moving(pub Arc<ManualClock>);
 
 impl Pause for Moving {
@@ -23,25 +23,6 @@ impl Pause for Moving {
 
     fn wait(&self, _call: &Call, length: Duration) -> bool {
         self.0.advance(delta(length));
-        true
-    }
-}
-
-/// Every thread waits for itself, and is ahead of the clock by what it waited. For several workers: the moment of a
-/// call is the one it was signed for, whoever else waited meanwhile.
-pub struct OfThread(pub Arc<ManualClock>);
-
-thread_local! {
-    static AHEAD: Cell<TimeDelta> = const { Cell::new(TimeDelta::zero()) };
-}
-
-impl Pause for OfThread {
-    fn now(&self) -> DateTime<Utc> {
-        self.0.now() + AHEAD.get()
-    }
-
-    fn wait(&self, _call: &Call, length: Duration) -> bool {
-        AHEAD.set(AHEAD.get() + delta(length));
         true
     }
 }

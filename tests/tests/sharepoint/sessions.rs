@@ -285,8 +285,10 @@ fn after_a_long_pause_nothing_is_missed() {
         bench.pause.set("2026-12-20T12:00:00Z");
         let second = bench.harvest(&["TITAN"], Some(&first)).unwrap();
         assert_eq!(spans(&second[0].events).len(), 3, "{second:?}");
+        bench.requests();
         let third = bench.harvest(&["TITAN"], Some(&second)).unwrap();
         assert_eq!(spans(&third[0].events).len(), 1, "{third:?}");
+        assert!(bench.requests() <= 4, "what is old is not asked for again");
     });
 }
 

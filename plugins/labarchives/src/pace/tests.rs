@@ -30,13 +30,16 @@ fn call() -> Call {
 }
 
 #[test]
-fn one_key_has_one_gate_as_long_as_somebody_uses_it() {
+fn one_key_has_one_gate_which_remembers_the_last_call() {
     let one = gate("https://pace.test/api", "K");
     assert!(Arc::ptr_eq(&one, &gate("https://pace.test/api", "K")));
     assert!(!Arc::ptr_eq(&one, &gate("https://pace.test/api", "L")));
-    one.rest(Hand::default().now() + TimeDelta::hours(1));
+    let hand = Hand::default();
+    one.turn(&call(), &hand, SECOND).unwrap();
+    one.rest(hand.now() + TimeDelta::hours(1));
     drop(one);
-    assert!(gate("https://pace.test/api", "K").lock().rest.is_none());
+    gate("https://pace.test/api", "K").turn(&call(), &hand, SECOND).unwrap();
+    assert_eq!(hand.0.load(Ordering::SeqCst), 1000);
 }
 
 #[test]

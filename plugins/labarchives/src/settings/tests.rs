@@ -62,7 +62,7 @@ fn wrong_settings_are_named_and_secrets_are_not_repeated() {
         ("page", json!("{date}"), "`page` is `{date}`"),
         ("previews", json!("all"), "`previews` is `all`"),
         ("users", json!("mine"), "`users` is `mine`"),
-        ("interval", json!("often"), "`interval` is `often`"),
+        ("call_interval", json!("often"), "`call_interval` is `often`"),
         ("timeout", json!("0 s"), "`timeout` is `0 s`"),
         ("proxy", json!("http://u:w@p:1/"), "`proxy`"),
         ("fallback", json!("yes"), "boolean"),
@@ -78,7 +78,7 @@ fn wrong_settings_are_named_and_secrets_are_not_repeated() {
         let missing = with(&[(key, Value::Null)]).err().unwrap().to_string();
         assert!(missing.contains(key), "{missing}");
     }
-    assert_eq!(with(&[("interval", json!("0 s"))]).unwrap().interval, Duration::ZERO);
+    assert_eq!(with(&[("call_interval", json!("0 s"))]).unwrap().interval, Duration::ZERO);
 }
 
 #[test]

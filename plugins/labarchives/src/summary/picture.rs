@@ -64,7 +64,7 @@ impl Picture {
         let label = escaped(&self.label.chars().take(300).collect::<String>());
         Some(format!(
             "<td style=\"padding:8px;text-align:center;vertical-align:top\"><img src=\"data:{kind};base64,{}\" \
-             alt=\"{label}\" style=\"max-width:250px;max-height:250px\"><br><small>{label}</small></td>",
+             alt=\"{label}\" style=\"max-width:250px;max-height:250px\"/><br/><small>{label}</small></td>",
             STANDARD.encode(&bytes)
         ))
     }

@@ -1,6 +1,6 @@
 //! The events of one list, handed over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -23,6 +23,9 @@ use crate::span::Spans;
 
 /// Longest user name that the session log takes, in characters.
 const LONGEST_USER: usize = 50;
+
+/// Keys of events that were handed over, each with the end of its session.
+type Given = BTreeMap<String, DateTime<Utc>>;
 
 /// What one list gives.
 #[derive(Default)]
@@ -116,7 +119,7 @@ impl<'a> Reading<'a> {
             },
             reason,
         }));
-        let mut ours: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.wanted.len()];
+        let mut ours = vec![Given::new(); self.wanted.len()];
         for event in &found.events {
             self.take(call, event, &mut ours, false)?;
         }
@@ -130,7 +133,7 @@ impl<'a> Reading<'a> {
         &mut self,
         call: &Call,
         event: &Event,
-        ours: &mut [BTreeSet<String>],
+        ours: &mut [Given],
         whatever: bool,
     ) -> Result<(), PluginError> {
         let is_of_it = |one: &Wanted<'_>| {
@@ -150,11 +153,8 @@ impl<'a> Reading<'a> {
             return Ok(());
         }
         let key = event.key();
-        // What ended before the next harvest begins to look need not be looked for any more.
-        let oldest = one.to.checked_sub_signed(self.sessions.look_back);
-        let may_change = oldest.is_none_or(|oldest| oldest <= end);
-        if let Some(kept) = ours.get_mut(at).filter(|_| may_change && !event.cancelled) {
-            kept.insert(key.clone());
+        if let Some(kept) = ours.get_mut(at).filter(|_| !event.cancelled) {
+            kept.insert(key.clone(), end);
         }
         if !self.given.insert(key) {
             return Ok(());
@@ -193,14 +193,16 @@ impl<'a> Reading<'a> {
     }
 
     /// Events that the host asks for by name, and those that were handed over before and are not where they were.
-    fn again(&mut self, call: &Call, ours: &mut [BTreeSet<String>]) -> Result<(), PluginError> {
+    fn again(&mut self, call: &Call, ours: &mut [Given]) -> Result<(), PluginError> {
         let list = &self.calendar.about.key;
         let open = self.request.open.iter().filter_map(|id| identity::key_in(id, list)).map(str::to_owned);
         let mut keys: BTreeSet<String> = open.collect();
         if !self.is_windowed {
-            keys.extend(
-                self.wanted.iter().filter_map(|one| one.cursor.as_ref()).flat_map(|one| one.given.clone()),
-            );
+            for one in &self.wanted {
+                // Those that ended before what is read now were left alone, not moved.
+                let given = one.cursor.iter().flat_map(|cursor| &cursor.given);
+                keys.extend(given.filter(|(_, end)| **end >= one.from).map(|(key, _)| key.clone()));
+            }
         }
         let keys: Vec<String> = keys.into_iter().filter(|key| !self.given.contains(key)).collect();
         for key in keys {
@@ -211,14 +213,14 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn progress(&mut self, is_clear: bool, ours: Vec<BTreeSet<String>>) {
+    fn progress(&mut self, is_clear: bool, ours: Vec<Given>) {
         for (one, kept) in self.wanted.iter().zip(ours) {
             let query = one.asked.query;
             let is_empty = one.from >= one.to;
             let cursor = if self.is_windowed || is_empty {
                 query.cursor.clone()
             } else {
-                let cursor = Cursor::new(&self.calendar.about.key, one.to, kept.into_iter().collect());
+                let cursor = Cursor::new(&self.calendar.about.key, one.to, kept);
                 cursor.write().or_else(|| query.cursor.clone())
             };
             self.read.instruments.push(InstrumentProgress {
