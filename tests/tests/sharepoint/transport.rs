@@ -1,7 +1,7 @@
 //! Throttling, servers that are not well, links that lead astray, and columns and lists that are gone.
 
 use nexus_plugin_api::{FailureClass, ReservationAnswer};
-use nexus_tests::fake_sharepoint::{FakeSharePoint, NextLink};
+use nexus_tests::fake_sharepoint::{FakeSharePoint, Item, NextLink};
 use nexus_tests::fault::{Fault, Rule};
 use nexus_tests::http::Response;
 use serde_json::{Value, json};
@@ -243,6 +243,16 @@ fn a_filter_that_finds_nothing_where_there_is_something_is_not_believed() {
     let bench = busy()(Bench::new(Dialect::Graph));
     bench.site.habits(|habits| habits.filters_find_nothing = true);
     assert_eq!(bench.outcome(&asked()), "1");
+    // Nor in a list that began years ago.
+    let old = Item::new(1, "Old", "2020-03-03T09:00:00Z", "2020-03-03T12:00:00Z").by(12);
+    let bench = Bench::new(Dialect::Graph).holding([old, item(2, "09:00", "12:00")]);
+    assert_eq!(
+        bench.outcome(&on_day("13:00", "14:00")),
+        "none",
+        "a search that finds nothing is believed where it works"
+    );
+    bench.site.habits(|habits| habits.filters_find_nothing = true);
+    assert_eq!(bench.outcome(&asked()), "2");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Calendar<'_> {
                 Err(error) => return Err(error),
             }
         }
-        if self.list.kind == ListKind::Graph && reading.is_empty() && reading.is_deaf(call, spans)? {
+        if self.list.kind == ListKind::Graph && reading.is_empty() && reading.is_deaf(call)? {
             self.sharepoint.learnt.not_searchable(self.list);
             call.log(
                 LogLevel::Warn,
@@ -232,8 +232,8 @@ impl<'c> Reading<'c> {
         Ok(())
     }
 
-    /// Whether a search finds nothing although the first item of the list is one that it should find.
-    fn is_deaf(&self, call: &Call, spans: &Spans) -> Result<bool, ClientError> {
+    /// Whether a search finds nothing where it must: at the time of the list's first item.
+    fn is_deaf(&self, call: &Call) -> Result<bool, ClientError> {
         // Once is enough: it finds what is there, or it does not.
         if !self.calendar.sharepoint.learnt.is_first_look(self.calendar.list) {
             return Ok(false);
@@ -246,13 +246,16 @@ impl<'c> Reading<'c> {
             Flow::Enough
         })?;
         probe.take(call, rows)?;
-        let is_there = probe.events.values().any(|event| spans.meet(event.start, event.end));
-        Ok(is_there || !probe.series.is_empty() && probe.meets_in_series(spans))
-    }
-
-    fn meets_in_series(&self, spans: &Spans) -> bool {
-        let mut all = self.series.values().flat_map(|(row, series)| self.exceptions.without(row, series));
-        all.any(|event| spans.meet(event.start, event.end))
+        let in_series = probe.series.values().flat_map(|(row, series)| probe.exceptions.without(row, series));
+        let span = |event: &Event| (event.start, event.end);
+        let single = probe.events.values().map(span);
+        let Some(there) = single.chain(in_series.map(|event| span(&event))).next() else { return Ok(false) };
+        // A search for the very time of an item that is there.
+        let mut sure = Reading::of_everything(self.calendar);
+        for window in Spans::new([there]).windows() {
+            sure.window(call, window)?;
+        }
+        Ok(sure.is_empty())
     }
 
     /// Everything that is wanted, in order.
