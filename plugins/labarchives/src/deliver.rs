@@ -15,15 +15,12 @@ use crate::owner;
 use crate::page::{self, Attached, Seen, Whose, Written, holds};
 use crate::reply::{self, Entry};
 use crate::settings::Previews;
-use crate::summary::{self, Picture, Summary};
+use crate::summary::{self, Summary};
 use crate::tree::{self, Shelf};
 use crate::{attachment, record};
 
 /// The caption of a preview.
 const PREVIEW_CAPTION: &str = "NexusLIMS preview";
-
-/// Most previews that are attached to one page.
-const MOST_PREVIEWS: usize = 200;
 
 /// How far a delivery has come: what the next step needs if nobody remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +42,11 @@ pub fn deliver(lab: &LabArchivesDestination, call: &Call, delivery: &Delivery) -
     let (shelf, glance) = state(lab, call, delivery)?;
     let desk = |shelf: Shelf| Desk { lab, call, delivery, bytes: &bytes, shelf };
     let own = shelf.own;
+    // What has been begun with a summary in one notebook is not done once more in another.
+    let begun = matches!(&glance, Glance::There(seen) if seen.summary.is_some());
     match desk(shelf).step(glance) {
         Err(LabError::Api(error)) if own && error.refuses_the_account() => {
-            if !lab.settings.own.as_ref().is_some_and(|own| own.fallback) {
+            if begun || !lab.settings.own.as_ref().is_some_and(|own| own.fallback) {
                 return Err(owner::refused(delivery, &error));
             }
             owner::said(call, delivery, &error.to_string());
@@ -224,7 +223,7 @@ impl Desk<'_> {
         });
         // An earlier look knows better which ones are there.
         if self.lab.settings.previews == Previews::Attach && seen.missing.is_none() {
-            seen.missing = Some(made.left_out.iter().take(MOST_PREVIEWS).map(Picture::file_name).collect());
+            seen.missing = Some(made.to_attach());
         }
         Ok(())
     }

@@ -95,10 +95,9 @@ pub fn look(
     }
     if lab.settings.previews == Previews::Attach {
         let there: Vec<&str> = entries.iter().filter_map(|entry| entry.file_name.as_deref()).collect();
-        let wanted = summary::of(delivery, Previews::Attach, false).left_out;
-        let names = wanted.iter().map(summary::Picture::file_name);
-        seen.missing =
-            Some(names.filter(|wanted| !there.iter().any(|there| name::same(there, wanted))).collect());
+        let mut wanted = summary::of(delivery, Previews::Attach, false).to_attach();
+        wanted.retain(|wanted| !there.iter().any(|there| name::same(there, wanted)));
+        seen.missing = Some(wanted);
     }
     Ok(match whose {
         Whose::Ours(_) => Whose::Ours(seen),
