@@ -16,6 +16,7 @@ mod program;
 mod show;
 mod side_by_side;
 mod stand_in;
+mod unwell;
 mod work;
 
 use std::process::ExitCode;

@@ -155,6 +155,7 @@ after = ["cdcs"]
 access_key_id = "facility"
 access_password = { env = "NX_LABARCHIVES_ACCESS_PASSWORD" }
 user_id = { env = "NX_LABARCHIVES_USER_ID" }
+inbox = "zero"
 "#
     );
     let note = |name: &str| {

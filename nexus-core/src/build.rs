@@ -44,7 +44,7 @@ use crate::ids::SessionId;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::HarvesterInstance;
-use crate::report::{BuildCounts, Lines, Progress, SessionResult};
+use crate::report::{self, BuildCounts, Lines, Progress, SessionResult};
 use crate::session::Session;
 use crate::session_state;
 use crate::stop::StopFlag;
@@ -128,7 +128,7 @@ pub struct BuildReport {
     /// A line for each session, as many as a report holds.
     pub lines: Lines,
     /// What somebody should look at.
-    pub needs_person: Vec<String>,
+    pub needs_person: report::Told,
     /// What is worth knowing.
     pub warnings: Vec<String>,
     /// By reason: how many sessions wait, and what is known of the first.
@@ -190,7 +190,7 @@ impl Builder<'_> {
         {
             let counts = &mut lock(report).counts;
             counts.planned = all;
-            counts.broken = backlog.broken.len() as u64;
+            counts.broken = backlog.broken.count();
         }
         (self.progress)(Progress::Backlog(all));
         let mut files = Files::of(backlog.places, self);

@@ -77,10 +77,15 @@ fn upsert(
     values: &[(&str, &dyn rusqlite::ToSql)],
 ) -> Result<(), OwnTableError> {
     let run = || {
-        tx.prepare_cached("INSERT INTO nexus_destination (name) VALUES (?1) ON CONFLICT DO NOTHING")?
-            .execute([name])?;
         let values: Vec<_> =
             values.iter().copied().chain([(":name", name as &dyn rusqlite::ToSql)]).collect();
+        let changed = tx.prepare_cached(set)?.execute(values.as_slice())?;
+        if changed > 0 {
+            return Ok(changed);
+        }
+        // Not there yet, or nothing to change.
+        tx.prepare_cached("INSERT INTO nexus_destination (name) VALUES (?1) ON CONFLICT DO NOTHING")?
+            .execute([name])?;
         tx.prepare_cached(set)?.execute(values.as_slice())
     };
     run().map(|_| ()).map_err(OwnTableError::to(format!("{what} of destination `{name}`")))

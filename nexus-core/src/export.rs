@@ -13,7 +13,7 @@ mod queue;
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -30,13 +30,13 @@ use crate::ids::DestinationName;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::DestinationInstance;
-use crate::report::ExportCounts;
+use crate::report::{ExportCounts, Told};
 use crate::stop::StopFlag;
 use crate::writer::{WriteError, Writer};
 
 /// Workers of a destination that can tell what it holds, unless it has processes of its own: then one for each.
 const WORKERS: usize = 4;
-/// Deliveries claimed at once from such a destination; what is not begun when it pauses is put back.
+/// Deliveries claimed at once for such a destination while it is well; what is not begun when it pauses is put back.
 const PAGE: usize = 8;
 /// Failures of the destination as a whole after which it is left alone until the next run.
 const FAILURES_BEFORE_PAUSE: u32 = 3;
@@ -71,7 +71,7 @@ pub struct Tally {
     /// Counts for the report.
     pub counts: ExportCounts,
     /// What needs a person.
-    pub needs_person: Vec<String>,
+    pub needs_person: Told,
 }
 
 /// One destination during one run.
@@ -84,6 +84,8 @@ struct Desk<'a> {
     pace: Pace,
     tally: Mutex<Tally>,
     failures_in_a_row: AtomicU32,
+    /// Whether the last delivery that told something of the destination worked.
+    is_well: AtomicBool,
 }
 
 impl Exporter<'_> {
@@ -125,6 +127,7 @@ impl Exporter<'_> {
             pace: Pace::of(destination.interval),
             tally: Mutex::default(),
             failures_in_a_row: AtomicU32::new(0),
+            is_well: AtomicBool::new(false),
         };
         let workers = workers(desk.target.can_find, destination.at_once, destination.concurrency);
         let ended = std::thread::scope(|scope| {
@@ -193,12 +196,14 @@ impl Desk<'_> {
                 self.with_tally(|tally| tally.needs_person.extend(claimed.told));
             }
             if !claimed.claims.is_empty() {
-                for claim in claimed.claims {
+                let mut claims = claimed.claims.into_iter();
+                while let Some(claim) = claims.next() {
                     if self.is_over() {
-                        queue::put_back(exporter, claim.delivery)?;
-                    } else {
-                        self.attempt(claim)?;
+                        let left = std::iter::once(claim).chain(claims).map(|claim| claim.delivery);
+                        queue::put_back(exporter, left.collect())?;
+                        break;
                     }
+                    self.attempt(claim)?;
                 }
                 continue;
             }
@@ -215,7 +220,7 @@ impl Desk<'_> {
         let exporter = self.exporter;
         let claim = |limit| queue::claim(exporter, self.destination, &self.target, limit);
         let Some(turn) = self.pace.turn() else {
-            return claim(if self.target.can_find { PAGE } else { 1 }).map(Some);
+            return claim(self.page()).map(Some);
         };
         if !queue::is_anything_due(exporter, &self.destination.name)? {
             return Ok(Some(Claimed::default()));
@@ -228,6 +233,12 @@ impl Desk<'_> {
             turn.begun(exporter.clock.now());
         }
         Ok(Some(claimed))
+    }
+
+    /// How many deliveries a worker takes at once. One as long as the destination has taken nothing, or after it
+    /// failed: the rest of a page would only be given back, and that is work that others wait for.
+    fn page(&self) -> usize {
+        if self.target.can_find && self.is_well.load(Ordering::Relaxed) { PAGE } else { 1 }
     }
 
     /// Waits until a delivery whose end is unclear may be asked for; false if there is none worth waiting for.
@@ -260,9 +271,11 @@ impl Desk<'_> {
 
     fn worked(&self) {
         self.failures_in_a_row.store(0, Ordering::Relaxed);
+        self.is_well.store(true, Ordering::Relaxed);
     }
 
     fn count_against(&self, class: Class) {
+        self.is_well.store(false, Ordering::Relaxed);
         let failures = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         if failures >= FAILURES_BEFORE_PAUSE {
             self.pause(format!("{failures} failures in a row ({class}); it is tried again by the next run"));

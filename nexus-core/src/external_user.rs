@@ -154,8 +154,43 @@ pub fn all_of(
     connection: &Connection,
     user: &str,
 ) -> Result<BTreeMap<ExternalSystem, String>, ExternalUserError> {
-    let found = ExternalUserIdentifier::of_user(connection, user)?;
-    Ok(found.rows.into_iter().map(|row| (row.system, row.external_id)).collect())
+    Ok(known_of(connection, user)?.ids)
+}
+
+/// What is known of a user elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownUser {
+    /// Identifiers, by system.
+    pub ids: BTreeMap<ExternalSystem, String>,
+    /// E-mail addresses, as they were stored; each once.
+    pub emails: Vec<String>,
+}
+
+/// All that is known of a user elsewhere; nothing for one who is not known.
+pub fn known_of(connection: &Connection, user: &str) -> Result<KnownUser, ExternalUserError> {
+    let mut known = KnownUser::default();
+    for row in ExternalUserIdentifier::of_user(connection, user)?.rows {
+        let email = row.email.map(|email| email.trim().to_owned()).filter(|email| !email.is_empty());
+        if let Some(email) = email.filter(|email| !known.emails.contains(email)) {
+            known.emails.push(email);
+        }
+        known.ids.insert(row.system, row.external_id);
+    }
+    Ok(known)
+}
+
+/// The one user who has this e-mail address in some system, whatever its capitals; `None` if nobody has it, or several.
+pub fn user_with_email(connection: &Connection, email: &str) -> Result<Option<String>, ExternalUserError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT DISTINCT nexuslims_username FROM external_user_identifiers
+             WHERE lower(trim(email)) = lower(trim(?1)) LIMIT 2",
+        )
+        .and_then(|mut statement| {
+            statement.query_map([email], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()
+        })
+        .map_err(ExternalUserError::database(format!("look for the user with the address `{email}`")))?;
+    Ok(<[String; 1]>::try_from(found).ok().map(|[user]| user))
 }
 
 impl<'a> NewIdentifier<'a> {

@@ -19,7 +19,7 @@ use crate::ids::InstrumentPid;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::HarvesterInstance;
-use crate::report::HarvestCounts;
+use crate::report::{HarvestCounts, MOST_LINES};
 use crate::session_state::SessionState;
 use crate::stop::StopFlag;
 use crate::writer::{WriteError, Writer};
@@ -159,12 +159,15 @@ fn add(to: &mut HarvestCounts, page: HarvestCounts) {
     to.revised += page.revised;
     to.revised_late += page.revised_late;
     to.late.extend(page.late);
+    to.late.truncate(MOST_LINES);
     to.opened += page.opened;
     to.open += page.open;
     to.cancelled += page.cancelled;
     to.gone += page.gone;
     to.unchanged += page.unchanged;
     to.rejected.extend(page.rejected);
+    to.rejected_left_out += to.rejected.len().saturating_sub(MOST_LINES) as u64;
+    to.rejected.truncate(MOST_LINES);
     for outside in page.outside {
         match to.outside.iter_mut().find(|known| known.tool == outside.tool) {
             Some(known) => known.count += outside.count,

@@ -178,10 +178,9 @@ impl Run<'_> {
         let longest_call = Facility::longest_call();
         let boot = self.facility.boot.clone();
         let lost = self.writer.run(move |tx| Ok(unsynced::rebuild_lost(tx, &boot)?))?;
-        if !lost.is_empty() {
+        if lost > 0 {
             report.warnings.push(format!(
-                "the machine went down before the files beside {} records were safe: they are built once more",
-                lost.len()
+                "the machine went down before the files beside {lost} records were safe: they are built once more"
             ));
         }
         let (told, foreign) = self.writer.run(move |tx| {
@@ -197,10 +196,10 @@ impl Run<'_> {
                 foreign.moves
             );
         }
-        if !foreign.built_not_exported.is_empty() {
+        if foreign.built_not_exported > 0 {
             report.needs_person.push(format!(
                 "{} sessions were built by NexusLIMS and not exported: `nexus adopt --deliver-missing` delivers them",
-                foreign.built_not_exported.len()
+                foreign.built_not_exported
             ));
         }
         Ok(())
@@ -240,16 +239,15 @@ impl Run<'_> {
             if let Some(why) = &counts.failed {
                 report.needs_person.push(format!("harvester `{name}` did not finish: {why}"));
             }
-            if !counts.rejected.is_empty() {
-                report
-                    .needs_person
-                    .push(format!("harvester `{name}`: {} rows cannot be read", counts.rejected.len()));
+            let rejected = counts.rejected.len() as u64 + counts.rejected_left_out;
+            if rejected > 0 {
+                report.needs_person.push(format!("harvester `{name}`: {rejected} rows cannot be read"));
             }
             if counts.revised_late > 0 {
                 report.needs_person.push(format!(
                     "harvester `{name}`: {} usage events changed after their session was settled, which stays as it is: {}",
                     counts.revised_late,
-                    listed(&counts.late)
+                    listed(&counts.late, counts.revised_late)
                 ));
             }
             report.harvest.insert(name, counts);
@@ -437,11 +435,13 @@ impl Run<'_> {
 }
 
 /// The first of many sessions by name.
-fn listed(ids: &[SessionId]) -> String {
+/// The first of so many.
+fn listed(ids: &[SessionId], count: u64) -> String {
     const MOST: usize = 10;
     let mut text: Vec<String> = ids.iter().take(MOST).map(|id| format!("`{id}`")).collect();
-    if ids.len() > MOST {
-        text.push(format!("and {} more", ids.len() - MOST));
+    let more = count.saturating_sub(text.len() as u64);
+    if more > 0 {
+        text.push(format!("and {more} more"));
     }
     text.join(", ")
 }

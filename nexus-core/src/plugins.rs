@@ -21,6 +21,7 @@ mod instances;
 mod matching;
 mod names;
 mod process;
+mod threads;
 mod turns;
 
 pub use any::AnyInstance;

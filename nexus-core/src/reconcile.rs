@@ -11,18 +11,19 @@
 //! | any other | accept: it is settled without a record |
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, params};
 
 use crate::delivery::{self, Delivery, Effect, Event, PeerUpload, table};
 use crate::export::{Routes, settle_session};
 use crate::ids::SessionId;
 use crate::journal::Journal;
+use crate::report::Told;
 use crate::session::RecordStatus;
 use crate::upload_log::UploadLog;
 use crate::writer::WriteError;
 use crate::{meta, session_state};
 
-/// Upload log rows looked at in one step.
+/// Upload log rows, and sessions, looked at in one step.
 const PAGE: u32 = 1000;
 
 /// What was found.
@@ -33,9 +34,9 @@ pub struct Foreign {
     /// Sessions that another program moved.
     pub moves: u64,
     /// Sessions that it built and could not export.
-    pub built_not_exported: Vec<SessionId>,
+    pub built_not_exported: u64,
     /// What a person must know of its deliveries.
-    pub told: Vec<String>,
+    pub told: Told,
 }
 
 /// Takes note of everything another program did.
@@ -126,31 +127,40 @@ fn moves(
     now: DateTime<Utc>,
     foreign: &mut Foreign,
 ) -> Result<(), WriteError> {
-    for (id, from, to) in moved(tx)? {
-        foreign.moves += 1;
-        session_state::set_last_status(tx, &id, to)?;
-        let from = from.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
-        journal.note(tx, &id, now, "moved_by_another_program", &format!("{from} to {to}"))?;
-        if to == RecordStatus::BuiltNotExported {
-            foreign.built_not_exported.push(id);
+    let mut last = SessionId::from("");
+    loop {
+        let page = moved(tx, &last)?;
+        let Some((id, ..)) = page.last() else { return Ok(()) };
+        last = id.clone();
+        for (id, from, to) in page {
+            // A status that is no word of ours is reported with its row when the session is paired.
+            let Some(to) = to else { continue };
+            foreign.moves += 1;
+            session_state::set_last_status(tx, &id, to)?;
+            let from = from.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
+            journal.note(tx, &id, now, "moved_by_another_program", &format!("{from} to {to}"))?;
+            if to == RecordStatus::BuiltNotExported {
+                foreign.built_not_exported += 1;
+            }
         }
     }
-    Ok(())
 }
 
-/// Sessions whose status is not the one we wrote last.
-fn moved(conn: &Connection) -> Result<Vec<(SessionId, Option<RecordStatus>, RecordStatus)>, WriteError> {
+/// A session, the status we wrote last, and the one it has.
+type Move = (SessionId, Option<RecordStatus>, Option<RecordStatus>);
+
+/// A page of the sessions after this one whose status is not the one we wrote last.
+fn moved(conn: &Connection, after: &SessionId) -> Result<Vec<Move>, WriteError> {
     let mut statement = conn.prepare_cached(
         "SELECT n.session_identifier, n.last_status, s.record_status
            FROM nexus_session n
            JOIN session_log s ON s.session_identifier = n.session_identifier AND s.event_type = 'START'
-          WHERE n.last_status IS NOT s.record_status
-          GROUP BY n.session_identifier HAVING s.id_session_log = max(s.id_session_log)",
+          WHERE n.session_identifier > ?1 AND n.last_status IS NOT s.record_status
+          GROUP BY n.session_identifier HAVING s.id_session_log = max(s.id_session_log)
+          ORDER BY n.session_identifier LIMIT ?2",
     )?;
-    let rows = statement.query_map([], |row| {
-        let last: Option<String> = row.get(1)?;
-        Ok((row.get(0)?, last.and_then(|text| text.parse().ok()), row.get(2)?))
+    let rows = statement.query_map(params![after, PAGE], |row| {
+        Ok((row.get(0)?, row.get(1).ok().flatten(), row.get(2).ok()))
     })?;
-    // A status that is no word of ours is reported with its row when the session is paired.
-    Ok(rows.filter_map(Result::ok).collect())
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,5 +1,7 @@
 //! What a run did: counts that add up, what needs a person.
 
+mod told;
+
 use std::collections::BTreeMap;
 
 use nexus_plugin_api::{OutsideEvents, RejectedRow};
@@ -7,6 +9,8 @@ use serde::Serialize;
 
 use crate::ids::{DestinationName, HarvesterName, SessionId};
 use crate::session::RecordStatus;
+
+pub use told::Told;
 
 /// Everything a run has to say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -50,7 +54,7 @@ pub struct HarvestCounts {
     pub revised: u64,
     /// Events that changed after their session was built: reported, nothing else.
     pub revised_late: u64,
-    /// Their sessions.
+    /// Their sessions, up to [`MOST_LINES`].
     pub late: Vec<SessionId>,
     /// Events newly in use.
     pub opened: u64,
@@ -64,8 +68,10 @@ pub struct HarvestCounts {
     pub unchanged: u64,
     /// Events of tools that are no instrument here.
     pub outside: Vec<OutsideEvents>,
-    /// What could not be read.
+    /// What could not be read, up to [`MOST_LINES`].
     pub rejected: Vec<RejectedRow>,
+    /// How many more could not be read.
+    pub rejected_left_out: u64,
     /// Why the harvest ended early, if it did.
     pub failed: Option<String>,
 }

@@ -48,7 +48,8 @@ pub struct UsageEvent {
     pub session_identifier: String,
     /// Primary key of the instrument, one of those asked for.
     pub instrument_pid: String,
-    /// User name; `None` if the source does not know.
+    /// User name; `None` if the source does not know. An e-mail address that the facility knows of exactly one
+    /// user is turned into that user's name by the host.
     #[serde(default)]
     pub user: Option<String>,
     /// When it began. Without an offset it is in the instrument's zone.
@@ -152,6 +153,9 @@ pub struct SessionRef {
     /// User name, if known.
     #[serde(default)]
     pub user: Option<String>,
+    /// E-mail addresses that the facility knows of this user.
+    #[serde(default)]
+    pub user_emails: Vec<String>,
     /// Start of the session.
     pub start: DateTime<FixedOffset>,
     /// End of the session.

@@ -116,6 +116,9 @@ pub struct Delivery {
     /// External identifiers of the session's user, by system.
     #[serde(default)]
     pub external_ids: BTreeMap<String, String>,
+    /// E-mail addresses that the facility knows of the session's user.
+    #[serde(default)]
+    pub user_emails: Vec<String>,
     /// The object this destination is known to hold for this session (under the same target).
     #[serde(default)]
     pub previous: Option<Remote>,

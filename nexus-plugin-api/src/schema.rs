@@ -136,6 +136,7 @@ fn without_links(text: &str) -> String {
 mod tests {
     use super::*;
 
+    #[cfg_attr(miri, ignore = "slow there, and all of it safe")]
     #[test]
     fn every_method_has_its_schemas_once() {
         let mut names: Vec<String> = documents().into_iter().map(|document| document.name).collect();
@@ -145,6 +146,7 @@ mod tests {
         assert_eq!(names.len(), 5 + 8 + 12);
     }
 
+    #[cfg_attr(miri, ignore = "slow there, and all of it safe")]
     #[test]
     fn descriptions_speak_of_no_rust() {
         for document in documents() {

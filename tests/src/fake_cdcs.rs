@@ -97,6 +97,11 @@ impl FakeCdcs {
         self.state().accounts.add(username, Some(token), role)
     }
 
+    /// An account gets this e-mail address.
+    pub fn set_email(&self, username: &str, email: &str) {
+        self.state().accounts.set_email(username, email);
+    }
+
     /// The names of all accounts.
     pub fn account_names(&self) -> Vec<String> {
         self.state().accounts.names()

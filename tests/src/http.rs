@@ -5,9 +5,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -83,6 +85,11 @@ impl Response {
         self
     }
 
+    /// The body's bytes.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     fn write(&self, stream: &mut TcpStream, truncate: bool) -> std::io::Result<()> {
         let length = self.body.len();
         let mut head = format!(
@@ -122,6 +129,7 @@ struct Shared {
     seen: Mutex<Vec<Request>>,
     open: Mutex<Vec<(u64, TcpStream)>>,
     stopping: AtomicBool,
+    distance: Mutex<Duration>,
 }
 
 impl Server {
@@ -135,6 +143,7 @@ impl Server {
             seen: Mutex::default(),
             open: Mutex::default(),
             stopping: AtomicBool::new(false),
+            distance: Mutex::default(),
         });
         let accepting = std::thread::spawn({
             let shared = Arc::clone(&shared);
@@ -151,6 +160,11 @@ impl Server {
     /// Adds a fault; rules are tried in the order in which they were added.
     pub fn fail(&self, rule: Rule) {
         self.shared.rules.add(rule);
+    }
+
+    /// From now on every answer comes this much later, as over a network. For benchmarks: no test waits for time.
+    pub fn answer_after(&self, distance: Duration) {
+        *self.shared.distance.lock().unwrap() = distance;
     }
 
     /// From now on everything works again. Requests that are held stay held.
@@ -201,7 +215,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         std::thread::spawn(move || {
             // A client that goes away is its own affair.
-            drop(serve(&stream, &shared));
+            // A service that panics closes its connection too, or its client would wait for ever.
+            drop(catch_unwind(AssertUnwindSafe(|| serve(&stream, &shared))));
             drop(stream.shutdown(Shutdown::Both));
             shared.open.lock().unwrap().retain(|(other, _)| *other != number);
         });
@@ -213,6 +228,10 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream.try_clone()?);
     while let Some(request) = read_request(&mut reader, &mut writer)? {
+        let distance = *shared.distance.lock().unwrap();
+        if !distance.is_zero() {
+            std::thread::sleep(distance);
+        }
         let fault = shared.rules.take(&request.method, &request.path);
         shared.seen.lock().unwrap().push(request.clone());
         shared.service.arrived(&request);
@@ -308,6 +327,7 @@ fn read_line(reader: &mut impl BufRead) -> std::io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned()))
 }
 
+/// The pairs of a query or a form, decoded.
 pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts

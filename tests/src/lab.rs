@@ -5,6 +5,7 @@ pub mod extractor;
 pub mod harvester;
 pub mod meddler;
 mod pause;
+pub use pause::OfClock;
 mod trap;
 
 use std::collections::BTreeMap;
@@ -65,6 +66,8 @@ pub struct Lab {
     /// The program that runs libraries in a process of their own, and its first arguments.
     pub plugin_host: Vec<OsString>,
     destinations: String,
+    own_harvester: String,
+    harvesters: String,
     storage: String,
     build: String,
     export: String,
@@ -108,6 +111,8 @@ impl Lab {
             plugins: Vec::new(),
             plugin_host: Vec::new(),
             destinations: String::new(),
+            own_harvester: String::new(),
+            harvesters: String::new(),
             storage: String::new(),
             build: String::new(),
             export: String::new(),
@@ -137,6 +142,16 @@ impl Lab {
     /// Adds a destination of any kind.
     pub fn table(&mut self, name: &str, lines: &str) {
         writeln!(self.destinations, "[destinations.{name}]\n{lines}").unwrap();
+    }
+
+    /// Adds lines to the table of the scripted harvester.
+    pub fn own_harvester(&mut self, lines: &str) {
+        writeln!(self.own_harvester, "{lines}").unwrap();
+    }
+
+    /// Adds another harvester.
+    pub fn source(&mut self, name: &str, lines: &str) {
+        writeln!(self.harvesters, "[harvesters.{name}]\n{lines}").unwrap();
     }
 
     /// Adds the scripted extractor under this name, with more lines for its table.
@@ -218,11 +233,15 @@ impl Lab {
         let text = format!(
             "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n{}\
              [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n{}{}\
-             [harvesters.lab]\nplugin = \"scripted\"\n{}",
-            self.storage, self.build, self.export, self.destinations
+             [harvesters.lab]\nplugin = \"scripted\"\n{}{}{}",
+            self.storage, self.build, self.export, self.own_harvester, self.harvesters, self.destinations
         );
         Config::from_text(&text, self.folder.path(), "lab.toml")
             .unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    fn pause(&self) -> Arc<dyn nexus_plugin_cdcs::pause::Pause> {
+        Arc::new(OfClock(Arc::clone(&self.clock)))
     }
 
     /// The facility, ready to be run.
@@ -232,7 +251,9 @@ impl Lab {
             Arc::new(self.servers.clone()),
             Arc::new(self.extractor.clone()),
             Arc::new(nexus_plugin_folder::Folder),
-            Arc::new(nexus_plugin_cdcs::Tuned { pause: Arc::new(pause::OfClock(Arc::clone(&self.clock))) }),
+            Arc::new(nexus_plugin_cdcs::Tuned { pause: self.pause() }),
+            Arc::new(nexus_plugin_labarchives::Tuned { pause: self.pause() }),
+            Arc::new(nexus_plugin_sharepoint::Tuned { pause: self.pause() }),
             Arc::new(nexus_test_shaky::LinkedShaky),
         ];
         linked.extend(self.plugins.iter().cloned());

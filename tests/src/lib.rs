@@ -12,6 +12,7 @@
 pub mod fake_cdcs;
 pub mod fake_labarchives;
 pub mod fake_nemo;
+pub mod fake_sharepoint;
 pub mod fault;
 pub mod fixtures;
 pub mod http;

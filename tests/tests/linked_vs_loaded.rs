@@ -101,6 +101,7 @@ fn session(identifier: &str, external_id: &str, pid: &str) -> SessionRef {
         external_id: Some(external_id.into()),
         instrument: instrument(pid),
         user: Some("ada".into()),
+        user_emails: vec!["ada@example.org".to_owned()],
         start: "2024-03-05T09:10:00-07:00".parse().unwrap(),
         end: "2024-03-05T11:00:00-07:00".parse().unwrap(),
     }
@@ -126,6 +127,7 @@ fn delivery(name: &str, content: &str) -> Delivery {
         activities: Vec::new(),
         reservation: Some(Reservation::default()),
         external_ids: BTreeMap::new(),
+        user_emails: Vec::new(),
         previous: None,
         checkpoint: None,
         others: Vec::new(),

@@ -34,3 +34,5 @@ mod reading;
 mod rehearsal;
 #[path = "pipeline/storage.rs"]
 mod storage;
+#[path = "pipeline/users.rs"]
+mod users;

@@ -21,6 +21,9 @@ const TIMEOUT: Duration = Duration::from_hours(4);
 /// Where records are delivered, in a facility's folder.
 const DELIVERED: &str = "delivered";
 
+/// The destination that is well.
+pub const HEALTHY: &str = "tree";
+
 /// The program.
 #[derive(Debug)]
 pub struct Nexus(PathBuf);
@@ -68,8 +71,8 @@ pub enum Ends {
     Servers,
     /// A logbook and a folder: nothing but nexus itself is measured.
     Files,
-    /// The same, and destinations with these settings.
-    FilesBeside(String),
+    /// A logbook, and destinations with these settings; no delivery begins after this time.
+    Logbook { destinations: String, budget: Duration },
 }
 
 /// A facility of nexus: a database, a data folder, and what is at its ends.
@@ -81,8 +84,10 @@ pub struct NexusFacility<'a> {
 }
 
 impl<'a> NexusFacility<'a> {
-    /// The destination that is a folder.
-    pub const HEALTHY: &'static str = "tree";
+    /// The settings of a destination that is a folder.
+    pub fn folder_named(name: &str) -> String {
+        format!("[destinations.{name}]\nplugin = \"folder\"\npath = {DELIVERED:?}\n")
+    }
 
     /// Makes the folders, the settings, what is at its ends and, by nexus's own command, the database; adds the
     /// instruments.
@@ -165,12 +170,16 @@ impl<'a> NexusFacility<'a> {
              [storage]\ninstrument_data = {files:?}\ndata = {DATA:?}\n\
              [build]\nfile_strategy = \"inclusive\"\nclustering_sensitivity = 1.0\n\
              previews = {}\nthreads = {}\n\
-             [export]\nstrategy = \"best_effort\"\ntime_budget = \"4 h\"\n{}",
+             [export]\nstrategy = \"best_effort\"\ntime_budget = \"{} s\"\n{}",
             build.previews,
             build.threads,
             match &self.ends {
-                Ends::Files => files_at_both_ends(&pids),
-                Ends::FilesBeside(others) => files_at_both_ends(&pids) + others,
+                Ends::Logbook { budget, .. } => budget.as_secs(),
+                _ => TIMEOUT.as_secs(),
+            },
+            match &self.ends {
+                Ends::Files => logbook(&pids) + &Self::folder_named(HEALTHY),
+                Ends::Logbook { destinations, .. } => logbook(&pids) + destinations,
                 Ends::Servers => format!(
                     "[harvesters.nemo]\nplugin = \"nemo\"\naddress = {:?}\ntoken = {{ value = {:?} }}\n\
                      [destinations.cdcs]\nplugin = \"cdcs\"\nurl = {:?}\ntoken = {{ value = {:?} }}\n\
@@ -241,11 +250,7 @@ const COLUMNS: [&str; 14] = [
 /// What the stand-in scheduler knows of every booking, in the columns from `full_name` to `sample_details`.
 const BOOKING: [&str; 5] = ["Jun Ito (k.ito)", "To see what is there", "AL-2", "Coupon 4", "polished"];
 
-/// A logbook of these instruments, and a folder.
-fn files_at_both_ends(pids: &[&str]) -> String {
-    format!(
-        "[harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = {pids:?}\n\
-         [destinations.{}]\nplugin = \"folder\"\npath = {DELIVERED:?}\n",
-        NexusFacility::HEALTHY
-    )
+/// A logbook of these instruments.
+fn logbook(pids: &[&str]) -> String {
+    format!("[harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = {pids:?}\n")
 }

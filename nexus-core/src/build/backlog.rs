@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Builder, files};
 use crate::ids::{InstrumentPid, SessionId};
+use crate::report::Told;
 use crate::session::{self, Candidate, Session};
 use crate::session_state;
 use crate::walk::Window;
@@ -66,7 +67,7 @@ pub(super) struct Backlog {
     /// The instruments that they are of.
     pub places: BTreeMap<InstrumentPid, Place>,
     /// What is to be built and cannot be, each in a sentence.
-    pub broken: Vec<String>,
+    pub broken: Told,
     /// Sessions that somebody named and that are not to be built, with what they are.
     pub not_to_be_built: Vec<String>,
 }
@@ -109,7 +110,6 @@ pub(super) fn read(builder: &Builder<'_>) -> Result<Backlog, WriteError> {
         };
         session::each_to_build(tx, &instruments, &mut |candidate| take(candidate, false))?;
         session::each_to_rebuild(tx, &instruments, &mut |candidate| take(candidate, true))?;
-        backlog.broken.sort_unstable();
         for list in [&mut backlog.suspects, &mut backlog.others] {
             list.sort_unstable_by_key(|entry| (entry.ended_at, entry.row));
             list.shrink_to_fit();

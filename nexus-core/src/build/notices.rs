@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use crate::report::{MOST_LINES, Told};
 use crate::walk::{Problem, ProblemKind};
 
 /// Folders and files named one by one; a broken share may have thousands.
 const PROBLEMS_NAMED: usize = 20;
 
+/// What sessions wait for beyond the reasons that are kept apart.
+const OTHER_REASONS: &str = "other reasons, which the log names";
+
 /// Collects what a person should look at.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
-    said: Vec<String>,
+    said: Told,
     waiting: BTreeMap<String, u64>,
     problems: usize,
     known: Vec<String>,
@@ -19,14 +23,13 @@ pub(super) struct Notices {
 impl Notices {
     /// Something that is said as it is.
     pub fn add(&mut self, text: String) {
-        if !self.said.contains(&text) {
-            self.said.push(text);
-        }
+        self.said.push_once(text);
     }
 
     /// A session waits for this; said once, with how many do.
     pub fn waits(&mut self, detail: &str) {
-        *self.waiting.entry(detail.to_owned()).or_default() += 1;
+        let known = self.waiting.len() < MOST_LINES || self.waiting.contains_key(detail);
+        *self.waiting.entry(if known { detail } else { OTHER_REASONS }.to_owned()).or_default() += 1;
     }
 
     /// A place in the storage.
@@ -44,7 +47,7 @@ impl Notices {
     }
 
     /// Adds everything to what somebody should look at, and to what is worth knowing.
-    pub fn tell(self, needs_person: &mut Vec<String>, warnings: &mut Vec<String>) {
+    pub fn tell(self, needs_person: &mut Told, warnings: &mut Vec<String>) {
         needs_person.extend(self.said);
         needs_person.extend(
             self.waiting.into_iter().map(|(detail, count)| format!("{detail} ({})", super::waiting(count))),

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::backlog::Entry;
 use super::files::{Answer as Found, Files, Slice};
-use super::reservations::{self, Answer};
+use super::reservations::{self, Answer, Asked};
 use super::{Builder, CRASHED, Notices};
+use crate::external_user;
 use crate::ids::{HarvesterName, SessionId};
 use crate::session::{self, RecordStatus, Session};
 use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
@@ -80,6 +81,7 @@ pub(super) struct Known {
     pub session: Session,
     rebuild: bool,
     state: SessionState,
+    user_emails: Vec<String>,
 }
 
 impl Known {
@@ -97,7 +99,11 @@ pub(super) fn remembered(builder: &Builder<'_>, page: Vec<Entry>) -> Result<Vec<
         for Entry { row, rebuild, .. } in page {
             if let Some(session) = session::at_row(tx, row, &instruments)? {
                 let state = state_of(tx, &session)?;
-                known.push(Known { session, rebuild, state });
+                let user_emails = match &session.user {
+                    Some(user) => external_user::known_of(tx, user)?.emails,
+                    None => Vec::new(),
+                };
+                known.push(Known { session, rebuild, state, user_emails });
             }
         }
         Ok(known)
@@ -123,7 +129,10 @@ fn state_of(tx: &Transaction<'_>, session: &Session) -> Result<SessionState, Wri
 }
 
 fn ask(builder: &Builder<'_>, asked: &[&Known]) -> Vec<Answer> {
-    let sessions: Vec<Session> = asked.iter().map(|known| known.session.clone()).collect();
+    let sessions: Vec<Asked<'_>> = asked
+        .iter()
+        .map(|known| Asked { session: &known.session, user_emails: &known.user_emails })
+        .collect();
     let ids: BTreeMap<SessionId, (HarvesterName, String)> = asked
         .iter()
         .filter_map(|known| {

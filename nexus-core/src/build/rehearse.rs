@@ -68,7 +68,7 @@ impl Builder<'_> {
         {
             let counts = &mut lock(&report).counts;
             counts.planned = backlog.len() as u64;
-            counts.broken = backlog.broken.len() as u64;
+            counts.broken = backlog.broken.count();
         }
         let mut files = Files::of(backlog.places, self);
         for text in backlog.broken.into_iter().chain(backlog.not_to_be_built) {

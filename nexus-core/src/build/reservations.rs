@@ -32,17 +32,24 @@ pub enum Answer {
     },
 }
 
+/// A session whose reservation is asked for.
+pub(super) struct Asked<'a> {
+    pub session: &'a Session,
+    /// What is known of its user.
+    pub user_emails: &'a [String],
+}
+
 /// Asks for the reservation of every session; `external_id` knows the events' ids at the harvester that
 /// brought them.
 pub(super) fn ask(
-    sessions: &[Session],
+    sessions: &[Asked<'_>],
     harvesters: &[HarvesterInstance],
     external_id: &dyn Fn(&SessionId, &HarvesterName) -> Option<String>,
 ) -> Vec<Answer> {
     let mut answers: Vec<Option<Answer>> = vec![None; sessions.len()];
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (at, session) in sessions.iter().enumerate() {
-        match source(session, harvesters) {
+    for (at, asked) in sessions.iter().enumerate() {
+        match source(asked.session, harvesters) {
             Ok(harvester) => groups.entry(harvester).or_default().push(at),
             Err(unanswered) => set(&mut answers, at, unanswered),
         }
@@ -99,7 +106,7 @@ fn source(session: &Session, harvesters: &[HarvesterInstance]) -> Result<usize, 
 }
 
 fn session_ref(
-    session: &Session,
+    Asked { session, user_emails }: &Asked<'_>,
     harvester: &HarvesterInstance,
     external_id: &dyn Fn(&SessionId, &HarvesterName) -> Option<String>,
 ) -> SessionRef {
@@ -108,6 +115,7 @@ fn session_ref(
         external_id: external_id(&session.identifier, &harvester.name),
         instrument: instrument_ref(&session.instrument),
         user: session.user.clone(),
+        user_emails: user_emails.to_vec(),
         start: session.start.in_zone(session.zone),
         end: session.end.in_zone(session.zone),
     }

@@ -34,6 +34,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, types::Value};
 
 pub use error::DbError;
@@ -243,6 +244,9 @@ fn pragmas(connection: &Connection, access: Access, options: OpenOptions) -> rus
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // Views and triggers in a file from elsewhere call no function with side effects.
     connection.pragma_update(None, "trusted_schema", false)?;
+    // The bundled SQLite has STAT4: a prepared statement is compiled anew whenever another value is bound to it,
+    // since statistics could then want another plan. There are none in the file.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "query_only", access == Access::Read)
 }
 

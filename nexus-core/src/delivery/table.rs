@@ -19,11 +19,11 @@
 //! ```
 
 use chrono::{DateTime, TimeDelta, Utc};
-use nexus_plugin_api::{Checkpoint, Effect as LeftBehind};
+use nexus_plugin_api::{Checkpoint, Effect as LeftBehind, Remote};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 
-use super::{Delivery, Effect, Event, State, step};
+use super::{Delivery, Effect, Event, Hold, State, step};
 use crate::ids::{DestinationName, SessionId};
 use crate::timestamp::UtcTime;
 
@@ -188,18 +188,70 @@ pub fn of_session(connection: &Connection, session: &SessionId) -> Result<Vec<De
         .map_err(failed(format!("read the deliveries of session `{session}`")))
 }
 
-/// All deliveries to a destination in one state, by session.
-pub fn in_state(
+/// Where the deliveries of a session stand, by destination: as much of them as the session's status hangs on.
+pub fn states_of_session(
+    connection: &Connection,
+    session: &SessionId,
+) -> Result<Vec<(DestinationName, State)>, DeliveryError> {
+    connection
+        .prepare_cached("SELECT destination, state FROM nexus_delivery WHERE session_identifier = ?1 ORDER BY destination")
+        .and_then(|mut statement| {
+            statement.query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+        .map_err(failed(format!("read how the deliveries of session `{session}` stand")))
+}
+
+/// How far another destination is with a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// The destination.
+    pub destination: DestinationName,
+    /// Where its delivery stands.
+    pub state: State,
+    /// The object known to be there.
+    pub remote: Option<Remote>,
+}
+
+/// The deliveries of a session to all destinations but this one, by destination; also to those no longer configured.
+pub fn others(
+    connection: &Connection,
+    session: &SessionId,
+    but: &DestinationName,
+) -> Result<Vec<Other>, DeliveryError> {
+    let read = |row: &Row<'_>| {
+        let (destination, state) = (row.get(0)?, row.get(1)?);
+        let remote = match row.get(2)? {
+            Some(id) => Some(Remote { id, url: row.get(3)?, content_sha256: row.get(4)? }),
+            None => None,
+        };
+        Ok(Other { destination, state, remote })
+    };
+    connection
+        .prepare_cached(
+            "SELECT destination, state, remote_id, remote_url, delivered_sha256 FROM nexus_delivery
+              WHERE session_identifier = ?1 AND destination <> ?2 ORDER BY destination",
+        )
+        .and_then(|mut statement| statement.query_map(params![session, but], read)?.collect())
+        .map_err(failed(format!("read the other deliveries of session `{session}`")))
+}
+
+/// Deliveries to a destination that are held for one reason, by session: at most `limit`, after a session.
+pub fn held_for(
     connection: &Connection,
     destination: &DestinationName,
-    state: State,
+    hold: Hold,
+    after: &SessionId,
+    limit: usize,
 ) -> Result<Vec<Delivery>, DeliveryError> {
     rows(
         connection,
-        select!("WHERE destination = ?1 AND state = ?2 ORDER BY session_identifier"),
-        params![destination, state],
+        select!(
+            "WHERE destination = ?1 AND state = 'held' AND held_for = ?2 AND session_identifier > ?3
+             ORDER BY session_identifier LIMIT ?4"
+        ),
+        params![destination, hold, after, i64::try_from(limit).unwrap_or(i64::MAX)],
     )
-    .map_err(failed(format!("read the deliveries to {destination} that are {state}")))
+    .map_err(failed(format!("read the deliveries to {destination} that are held")))
 }
 
 /// Stores a new delivery. One there already is an error: its primary key is the promise that there is
@@ -351,7 +403,7 @@ pub fn next_question(
 }
 
 /// Deliveries for which a change of the destination's target or configuration means something; give each
-/// of them [`Event::TargetChanged`] and [`Event::ConfigChanged`].
+/// of them [`Event::TargetChanged`] and [`Event::ConfigChanged`]. By session: at most `limit`, after a session.
 ///
 /// Reads every delivered row of the destination: ask only if its target differs from the one stored in
 /// `nexus_destination`, or something failed.
@@ -360,18 +412,20 @@ pub fn touched_by_change(
     destination: &DestinationName,
     target: &str,
     config_digest: &str,
+    after: &SessionId,
+    limit: usize,
 ) -> Result<Vec<Delivery>, DeliveryError> {
     rows(
         connection,
         select!(
-            "WHERE destination = ?1 AND (
+            "WHERE destination = ?1 AND session_identifier > ?4 AND (
                 (state = 'delivered' AND target IS NOT ?2)
                 OR (state = 'held' AND held_for = 'moved' AND target = ?2)
                 OR (state = 'unknown' AND can_find = 0 AND target = ?2)
                 OR (state IN ('failed', 'due') AND failure_class IS NOT NULL AND config_digest IS NOT ?3))
-             ORDER BY session_identifier"
+             ORDER BY session_identifier LIMIT ?5"
         ),
-        params![destination, target, config_digest],
+        params![destination, target, config_digest, after, i64::try_from(limit).unwrap_or(i64::MAX)],
     )
     .map_err(failed(format!("read what a change of {destination} touches")))
 }
@@ -385,23 +439,29 @@ pub struct Recovered {
     pub effects: Vec<Effect>,
 }
 
-/// Turns what an earlier run left in flight, or unanswered, into questions, and saves them.
+/// Turns what an earlier run left in flight, or unanswered, into questions, and saves them: at most `limit`, after the
+/// delivery that an earlier page ended with.
 ///
-/// To be called once at the start of a run, when every process of the earlier one is dead.
+/// To be called at the start of a run until there are no more, when every process of the earlier one is dead.
 /// `longest_call` is the longest time one call of a plugin may take.
 pub fn recover(
     tx: &Transaction<'_>,
     longest_call: TimeDelta,
     now: DateTime<Utc>,
+    after: Option<&Delivery>,
+    limit: usize,
 ) -> Result<Vec<Recovered>, DeliveryError> {
+    let (session, destination) =
+        after.map_or(("", ""), |last| (last.session.as_str(), last.destination.as_str()));
     let left = rows(
         tx,
         select!(
             "WHERE state IN ('in_flight', 'unknown')
                AND (state = 'in_flight' OR (can_find = 1 AND absent_after IS NOT NULL))
-             ORDER BY session_identifier, destination"
+               AND (session_identifier, destination) > (?1, ?2)
+             ORDER BY session_identifier, destination LIMIT ?3"
         ),
-        [],
+        params![session, destination, i64::try_from(limit).unwrap_or(i64::MAX)],
     )
     .map_err(failed("read the deliveries that were in flight"))?;
     left.into_iter()

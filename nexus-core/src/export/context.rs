@@ -6,6 +6,7 @@ use std::path::Path;
 
 use nexus_plugin_api as api;
 
+use crate::delivery::table::Other;
 use crate::delivery::{Delivery, State};
 use crate::folders::Folders;
 use crate::record;
@@ -27,8 +28,10 @@ pub struct Facts {
     pub reservation: Option<api::Reservation>,
     /// Its user's identifiers in other systems.
     pub external_ids: BTreeMap<String, String>,
-    /// All deliveries of the session, this one among them.
-    pub deliveries: Vec<Delivery>,
+    /// The user's e-mail addresses.
+    pub user_emails: Vec<String>,
+    /// How far the other destinations are with the session.
+    pub others: Vec<Other>,
 }
 
 /// Why a record cannot be handed over.
@@ -77,16 +80,16 @@ fn assemble(facts: &Facts, delivery: &Delivery, path: &Path, bytes: &[u8], data:
         activities: record::read_activities(bytes, data).unwrap_or_default(),
         reservation: facts.reservation.clone(),
         external_ids: facts.external_ids.clone(),
+        user_emails: facts.user_emails.clone(),
         previous: delivery.remote(),
         checkpoint: delivery.checkpoint.clone(),
         others: facts
-            .deliveries
+            .others
             .iter()
-            .filter(|other| other.destination != delivery.destination)
             .map(|other| api::OtherResult {
                 destination: other.destination.to_string(),
                 delivered: other.state == State::Delivered,
-                remote: other.remote(),
+                remote: other.remote.clone(),
             })
             .collect(),
     }

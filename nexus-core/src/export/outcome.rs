@@ -185,13 +185,9 @@ pub fn settle_session(
     routes: &Routes,
     now: DateTime<Utc>,
 ) -> Result<Option<SessionOutcome>, WriteError> {
-    let all = table::of_session(tx, id)?;
-    let summaries: Vec<DeliverySummary> = all
-        .iter()
-        .map(|delivery| DeliverySummary {
-            configured: routes.has(&delivery.destination),
-            state: delivery.state,
-        })
+    let summaries: Vec<DeliverySummary> = table::states_of_session(tx, id)?
+        .into_iter()
+        .map(|(destination, state)| DeliverySummary { configured: routes.has(&destination), state })
         .collect();
     let outcome = session_outcome(routes.strategy, &summaries);
     if !outcome.is_completed() {
@@ -200,11 +196,10 @@ pub fn settle_session(
     // Any other status is no business of the deliveries.
     let _ = session::move_status(tx, id, RecordStatus::BuiltNotExported, RecordStatus::Completed)?;
     if routes.strategy == Strategy::FirstSuccess {
-        for other in
-            all.iter().filter(|other| matches!(other.state, State::Due | State::Held | State::Failed))
-        {
-            let (next, _) = delivery::step(other, Event::NotWanted, now);
-            table::save(tx, other, &next)?;
+        let unneeded = |other: &Delivery| matches!(other.state, State::Due | State::Held | State::Failed);
+        for other in table::of_session(tx, id)?.into_iter().filter(unneeded) {
+            let (next, _) = delivery::step(&other, Event::NotWanted, now);
+            table::save(tx, &other, &next)?;
         }
     }
     Ok(Some(outcome))

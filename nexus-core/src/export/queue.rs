@@ -1,6 +1,6 @@
 //! The queue is the table: what may be tried now, what was let go, what is left.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use nexus_plugin_api as api;
@@ -11,13 +11,18 @@ use super::{Claim, Exporter};
 use crate::delivery::table::DeliveryError;
 use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
 use crate::destination_state::DestinationState;
-use crate::ids::DestinationName;
+use crate::external_user::KnownUser;
+use crate::ids::{DestinationName, SessionId};
 use crate::instrument::{Instruments, instrument_ref};
 use crate::plugins::DestinationInstance;
+use crate::report::Told;
 use crate::session_state::SessionState;
 use crate::timestamp::UtcTime;
 use crate::writer::WriteError;
 use crate::{destination_state, external_user, session};
+
+/// Deliveries changed in one job.
+const PAGE: usize = 500;
 
 /// What a worker took.
 #[derive(Default)]
@@ -25,7 +30,7 @@ pub(super) struct Claimed {
     /// Deliveries that are in flight now.
     pub claims: Vec<Claim>,
     /// What a person must know of those that could not be taken.
-    pub told: Vec<String>,
+    pub told: Told,
 }
 
 /// Takes up to `limit` deliveries that are due, in one commit.
@@ -87,15 +92,18 @@ pub(super) fn is_anything_due(exporter: &Exporter<'_>, name: &DestinationName) -
     exporter.writer.run(move |tx| Ok(!table::due_page(tx, &name, now, None, 1)?.rows.is_empty()))
 }
 
-/// Gives back a delivery that was taken and not tried. Whoever changed it meanwhile keeps it.
-pub(super) fn put_back(exporter: &Exporter<'_>, row: delivery::Delivery) -> Result<(), WriteError> {
+/// Gives back deliveries that were taken and not tried. Whoever changed one meanwhile keeps it.
+pub(super) fn put_back(exporter: &Exporter<'_>, rows: Vec<delivery::Delivery>) -> Result<(), WriteError> {
     let now = exporter.clock.now();
     exporter.writer.run(move |tx| {
-        let (next, _) = delivery::step(&row, Event::PutBack, now);
-        match table::save(tx, &row, &next) {
-            Ok(()) | Err(DeliveryError::Stale { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        for row in rows {
+            let (next, _) = delivery::step(&row, Event::PutBack, now);
+            match table::save(tx, &row, &next) {
+                Ok(()) | Err(DeliveryError::Stale { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     })
 }
 
@@ -112,12 +120,9 @@ fn facts(
     else {
         return Ok(None);
     };
-    let external_ids = match &session.user {
-        Some(user) => external_user::all_of(tx, user)?
-            .into_iter()
-            .map(|(system, id)| (system.to_string(), id))
-            .collect(),
-        None => BTreeMap::new(),
+    let user = match &session.user {
+        Some(user) => external_user::known_of(tx, user)?,
+        None => KnownUser::default(),
     };
     Ok(Some(Facts {
         record_name,
@@ -132,8 +137,9 @@ fn facts(
             user: session.user,
         },
         reservation: state.reservation.and_then(|value| serde_json::from_value(value).ok()),
-        external_ids,
-        deliveries: table::of_session(tx, &row.session)?,
+        external_ids: user.ids.into_iter().map(|(system, id)| (system.to_string(), id)).collect(),
+        user_emails: user.emails,
+        others: table::others(tx, &row.session, &row.destination)?,
     }))
 }
 
@@ -146,25 +152,44 @@ pub(super) fn wake(
     let (name, target, digest) =
         (destination.name.clone(), target.clone(), destination.config_digest.clone());
     let now = exporter.clock.now();
-    exporter.writer.run(move |tx| {
-        for row in table::touched_by_change(tx, &name, &target.id, &digest)? {
-            let (next, _) = delivery::step(&row, Event::TargetChanged { target: target.clone() }, now);
+    each_page(exporter, move |tx, after| {
+        let page = table::touched_by_change(tx, &name, &target.id, &digest, after, PAGE)?;
+        for row in &page {
+            let (next, _) = delivery::step(row, Event::TargetChanged { target: target.clone() }, now);
             let (next, _) = delivery::step(&next, Event::ConfigChanged { digest: digest.clone() }, now);
-            table::save(tx, &row, &next)?;
+            table::save(tx, row, &next)?;
         }
-        Ok(())
+        Ok(page.last().map(|row| row.session.clone()))
     })
+}
+
+/// Does a job of the writer for each page of sessions, so that others come to their turn and memory does not grow: it is
+/// told after which session to begin, and answers with which one it ended; `None`: there are no more.
+fn each_page(
+    exporter: &Exporter<'_>,
+    job: impl Fn(&Transaction<'_>, &SessionId) -> Result<Option<SessionId>, WriteError> + Send + Sync + 'static,
+) -> Result<(), WriteError> {
+    let job = Arc::new(job);
+    let mut after = SessionId::from("");
+    loop {
+        let this = Arc::clone(&job);
+        match exporter.writer.run(move |tx| this(tx, &after))? {
+            Some(last) => after = last,
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Lets go of everything that waited for destinations which have done all they can in this run.
 pub(super) fn release_all(exporter: &Exporter<'_>, name: &DestinationName) -> Result<(), WriteError> {
     let (name, now) = (name.clone(), exporter.clock.now());
-    exporter.writer.run(move |tx| {
-        for row in table::in_state(tx, &name, State::Held)? {
-            let (next, _) = delivery::step(&row, Event::Released { from: Hold::After }, now);
-            table::save(tx, &row, &next)?;
+    each_page(exporter, move |tx, after| {
+        let page = table::held_for(tx, &name, Hold::After, after, PAGE)?;
+        for row in &page {
+            let (next, _) = delivery::step(row, Event::Released { from: Hold::After }, now);
+            table::save(tx, row, &next)?;
         }
-        Ok(())
+        Ok(page.last().map(|row| row.session.clone()))
     })
 }
 

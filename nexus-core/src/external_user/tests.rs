@@ -103,3 +103,21 @@ fn the_systems_are_the_databases_texts() {
         "`orcid` is not an external system; known: nemo, labarchives_eln, labarchives_scheduler, cdcs"
     );
 }
+
+#[test]
+fn an_address_is_that_of_one_user_or_of_nobody() {
+    let mut db = Database::in_memory().unwrap();
+    let tx = db.transaction().unwrap();
+    let with = |user, system, id, email| NewIdentifier { system, email: Some(email), ..link(user, id) };
+    with("ann", ExternalSystem::Nemo, "17", " Ann@Example.org").store(&tx, &clock()).unwrap();
+    with("ann", ExternalSystem::Cdcs, "9", "ann@example.org").store(&tx, &clock()).unwrap();
+    with("bob", ExternalSystem::Nemo, "18", "lab@example.org").store(&tx, &clock()).unwrap();
+    with("carl", ExternalSystem::Nemo, "19", "lab@example.org").store(&tx, &clock()).unwrap();
+    assert_eq!(user_with_email(&tx, "ANN@example.org ").unwrap().as_deref(), Some("ann"));
+    assert_eq!(user_with_email(&tx, "lab@example.org").unwrap(), None);
+    assert_eq!(user_with_email(&tx, "eve@example.org").unwrap(), None);
+    let known = known_of(&tx, "ann").unwrap();
+    assert_eq!(known.emails, ["ann@example.org", "Ann@Example.org"]);
+    assert_eq!(known.ids.len(), 2);
+    assert_eq!(known_of(&tx, "nobody").unwrap(), KnownUser::default());
+}

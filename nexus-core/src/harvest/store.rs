@@ -11,7 +11,7 @@ use rusqlite::Transaction;
 use super::covers_nothing;
 use crate::clock::ManualClock;
 use crate::cursor::Cursor;
-use crate::external_user::{ExternalSystem, NewIdentifier};
+use crate::external_user::{self, ExternalSystem, NewIdentifier};
 use crate::ids::{HarvesterName, InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::journal::Journal;
@@ -39,6 +39,7 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
         rejected: std::mem::take(&mut page.answer.rejected),
         ..HarvestCounts::default()
     };
+    name_users(tx, &mut page.answer.events)?;
     for event in &page.answer.events {
         counts.events += 1;
         if page.known.contains_key(&InstrumentPid::from(event.instrument_pid.as_str())) {
@@ -74,6 +75,16 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
         }
     }
     Ok(counts)
+}
+
+/// Calendars know people by their addresses, session logs by their names.
+fn name_users(tx: &Transaction<'_>, events: &mut [UsageEvent]) -> Result<(), WriteError> {
+    for user in events.iter_mut().filter_map(|event| event.user.as_mut()).filter(|user| user.contains('@')) {
+        if let Some(name) = external_user::user_with_email(tx, user)? {
+            *user = name;
+        }
+    }
+    Ok(())
 }
 
 /// A conflict of identifiers is a matter for a person, not a reason to lose a page of events.

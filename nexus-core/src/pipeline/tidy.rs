@@ -72,9 +72,9 @@ fn delivered(facility: &Facility, writer: &Writer, names: Vec<String>) -> Result
         let mut done = Vec::new();
         for name in names {
             let Some(id) = SessionState::of_record(tx, &name)?.map(|state| state.session) else { continue };
-            if table::of_session(tx, &id)?
+            if table::states_of_session(tx, &id)?
                 .iter()
-                .all(|delivery| !routes.has(&delivery.destination) || !wants_record(delivery.state))
+                .all(|(destination, state)| !routes.has(destination) || !wants_record(*state))
                 && crate::session::status_of(tx, &id)? == Some(crate::session::RecordStatus::Completed)
             {
                 done.push(name);

@@ -1,6 +1,6 @@
 //! One call of a plugin, within a deadline.
 //!
-//! The call runs on a thread of its own, so that a plugin that hangs costs its caller the deadline and no
+//! The call has a thread to itself, so that a plugin that hangs costs its caller the deadline and no
 //! more. An overdue call is told to stop, given a moment, and then left behind: its end will not be seen,
 //! and after so many of them its instance is not called again in this run: after one, or after a few where such
 //! a call can only waste time. A process is killed within that moment, so that nothing of it is left behind.
@@ -15,6 +15,7 @@ use nexus_plugin_api::call::LogSink;
 use nexus_plugin_api::{Call, Cancel, PluginError};
 
 use super::process::log_of;
+use super::threads::Threads;
 use super::turns::Turns;
 use crate::secret::Redactor;
 
@@ -98,11 +99,14 @@ pub(super) struct Caller {
     /// call still does, more where it can do nothing but waste time.
     pub patience: usize,
     left_behind: AtomicUsize,
+    threads: Threads,
 }
 
 impl Caller {
     pub fn new(name: String, scratch: PathBuf, limits: Limits, redactor: Redactor) -> Self {
-        Self { name, scratch, limits, redactor, patience: 1, left_behind: AtomicUsize::new(0), turns: None }
+        let threads = Threads::named(format!("plugin {name}"));
+        let left_behind = AtomicUsize::new(0);
+        Self { name, scratch, limits, redactor, patience: 1, left_behind, turns: None, threads }
     }
 
     /// The same with so many calls at the same time, if that is limited. Waiting for a turn does not count as time
@@ -140,15 +144,13 @@ impl Caller {
         let cancel = Cancel::new();
         let call = Call::new(Some(Instant::now() + limit), cancel.clone(), scratch, self.log());
         let (answer, answered) = mpsc::sync_channel(1);
-        std::thread::Builder::new()
-            .name(format!("plugin {}", self.name))
-            .spawn(move || {
-                // Nobody listening any more means that the call was left behind.
-                let _ = answer.send(ask(&call));
-            })
-            .map_err(|error| {
-                PluginError::transient(format!("no thread for plugin `{}`: {error}", self.name))
-            })?;
+        let tell = move |result| {
+            // Nobody listening any more means that the call was left behind.
+            let _ = answer.send(result);
+        };
+        self.threads.run(move || ask(&call), tell).map_err(|error| {
+            PluginError::transient(format!("no thread for plugin `{}`: {error}", self.name))
+        })?;
         let first = answered.recv_timeout(limit);
         let result = match first {
             Err(RecvTimeoutError::Timeout) => {

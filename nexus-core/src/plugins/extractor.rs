@@ -17,9 +17,8 @@ const PATIENCE: usize = 4;
 
 /// One `[extractors.NAME]` table, ready to read files.
 ///
-/// Many threads of the build call it at once. Every file costs a thread of its own (some 50 µs, about as much as
-/// the file's scratch folder), for linked extractors too: a reader of foreign formats that hangs on one damaged
-/// file must not hang the run, and only a thread can be left behind.
+/// Many threads of the build call it at once. Every call has a thread to itself, for linked extractors too: a reader of
+/// foreign formats that hangs on one damaged file must not hang the run, and only a thread can be left behind.
 pub struct ExtractorInstance {
     /// Its name in the configuration.
     pub name: ExtractorName,

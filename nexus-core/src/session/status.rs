@@ -171,10 +171,7 @@ fn rows_of(
     session: &SessionId,
 ) -> Result<Vec<(EventType, RecordStatus)>, SessionError> {
     connection
-        .prepare_cached(
-            // No ORDER BY: with one, SQLite compiles this anew for every session it is asked about.
-            "SELECT event_type, record_status FROM session_log WHERE session_identifier = ?1",
-        )
+        .prepare_cached("SELECT event_type, record_status FROM session_log WHERE session_identifier = ?1")
         .and_then(|mut statement| {
             statement.query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })

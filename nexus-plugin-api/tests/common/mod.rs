@@ -358,6 +358,7 @@ pub fn sessions(count: usize) -> Vec<SessionRef> {
             external_id: None,
             instrument: instrument(),
             user: Some("ada".into()),
+            user_emails: vec!["ada@example.org".to_owned()],
             start: "2024-03-05T09:10:00-07:00".parse().unwrap(),
             end: "2024-03-05T09:11:00.000001-07:00".parse().unwrap(),
         })
@@ -393,6 +394,7 @@ pub fn delivery() -> Delivery {
         }],
         reservation: Some(Reservation::default()),
         external_ids: [("cdcs".to_owned(), "7".to_owned())].into(),
+        user_emails: Vec::new(),
         previous: None,
         checkpoint: None,
         others: vec![OtherResult { destination: "cdcs".into(), delivered: true, remote: None }],

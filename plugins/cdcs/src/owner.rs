@@ -3,7 +3,7 @@
 use nexus_plugin_api::{Call, Delivery, LogLevel, PluginError};
 
 use crate::CdcsDestination;
-use crate::account::Match;
+use crate::account::{Match, Person};
 use crate::memory::Seen;
 
 /// Under this name the host keeps the numbers of accounts.
@@ -20,21 +20,27 @@ pub fn wanted(cdcs: &CdcsDestination, call: &Call, delivery: &Delivery) -> Resul
         return Ok(Some(linked));
     }
     let user = delivery.session.user.as_deref().unwrap_or("(nobody)");
-    let found = match &delivery.session.user {
+    let found = match person(delivery) {
         None => Match::None,
-        Some(user) if settings.create_accounts => cdcs.accounts.find_or_make(&cdcs.client, call, user)?,
-        Some(user) => cdcs.accounts.find(&cdcs.client, call, user)?,
+        Some(person) if settings.create_accounts => cdcs.accounts.find_or_make(&cdcs.client, call, person)?,
+        Some(person) => cdcs.accounts.find(&cdcs.client, call, person)?,
     };
     let why = match found {
         Match::One(id) => return Ok(Some(id)),
         Match::None => format!("user `{user}` has no CDCS account"),
-        Match::Several => format!("several CDCS accounts are called `{user}`, in different spellings"),
+        Match::Several => {
+            format!("several CDCS accounts are called `{user}` or have that user's e-mail address")
+        }
     };
     if settings.owner_required {
         return Err(PluginError::permanent(why).with_hint(linking(user)));
     }
     call.log(LogLevel::Warn, &format!("{why}: the record stays with the account of the token"));
     Ok(None)
+}
+
+fn person(delivery: &Delivery) -> Option<Person<'_>> {
+    Some(Person { name: delivery.session.user.as_deref()?, emails: &delivery.user_emails })
 }
 
 /// The number that a person gave the user.
@@ -65,10 +71,10 @@ pub fn is_right(
     }
     // A link that is no number is a matter of the delivery.
     let Ok(linked) = linked(delivery) else { return Ok(false) };
-    let found = match (linked, &delivery.session.user) {
+    let found = match (linked, person(delivery)) {
         (Some(id), _) => Match::One(id),
         (None, None) => return Ok(true),
-        (None, Some(user)) => cdcs.accounts.find(&cdcs.client, call, user)?,
+        (None, Some(person)) => cdcs.accounts.find(&cdcs.client, call, person)?,
     };
     Ok(match found {
         Match::One(id) => seen.owner == Some(id),

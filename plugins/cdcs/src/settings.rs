@@ -169,7 +169,8 @@ pub fn schema() -> Value {
                 "type": "boolean",
                 "default": false,
                 "description": "Whether a record is given to the CDCS account of the session's user: the one that \
-                                `nexus users link USER cdcs NUMBER` names, else the one with the user's name."
+                                `nexus users link USER cdcs NUMBER` names, else the one with the user's name or e-mail \
+                                address."
             },
             "owner_required": {
                 "type": "boolean",

@@ -59,6 +59,7 @@ impl Tree {
             activities: Vec::new(),
             reservation: None,
             external_ids: BTreeMap::new(),
+            user_emails: Vec::new(),
             previous: None,
             checkpoint: None,
             others: Vec::new(),

@@ -39,6 +39,7 @@ fn session(number: usize) -> SessionRef {
         external_id: Some(number.to_string()),
         instrument: instrument(),
         user: None,
+        user_emails: Vec::new(),
         start: time,
         end: time,
     }

@@ -47,6 +47,12 @@ impl Accounts {
         id
     }
 
+    pub(super) fn set_email(&mut self, username: &str, email: &str) {
+        for account in self.0.iter_mut().filter(|account| account.username == username) {
+            email.clone_into(&mut account.email);
+        }
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         self.0.iter().map(|account| account.username.clone()).collect()
     }

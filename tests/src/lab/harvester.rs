@@ -19,6 +19,7 @@ struct Script {
     failure: Option<PluginError>,
     incomplete: bool,
     questions: usize,
+    told_emails: Vec<Vec<String>>,
 }
 
 impl ScriptedHarvester {
@@ -55,6 +56,11 @@ impl ScriptedHarvester {
     /// How often it was asked for reservations.
     pub fn questions(&self) -> usize {
         self.script().questions
+    }
+
+    /// The addresses it was told of the users of all sessions whose reservations were asked for.
+    pub fn told_emails(&self) -> Vec<Vec<String>> {
+        self.script().told_emails.clone()
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
@@ -102,6 +108,7 @@ impl Harvester for ScriptedHarvester {
     ) -> Result<Vec<ReservationAnswer>, PluginError> {
         let mut script = self.script();
         script.questions += 1;
+        script.told_emails.extend(sessions.iter().map(|session| session.user_emails.clone()));
         let answer = |session: &SessionRef| {
             script.answers.get(&session.session_identifier).cloned().unwrap_or_else(|| {
                 let title = Some(format!("Experiment {}", session.session_identifier));

@@ -9,7 +9,11 @@ use nexus_plugin_api::Call;
 use nexus_plugin_cdcs::pause::Pause;
 
 /// Who waits moves the clock.
-pub(super) struct OfClock(pub Arc<ManualClock>);
+#[derive(Debug, Clone)]
+pub struct OfClock(
+    /// The clock.
+    pub Arc<ManualClock>,
+);
 
 impl Pause for OfClock {
     fn now(&self) -> DateTime<Utc> {

@@ -174,6 +174,7 @@ impl Bench {
             activities: Vec::new(),
             reservation: None,
             external_ids: std::collections::BTreeMap::new(),
+            user_emails: Vec::new(),
             previous: None,
             checkpoint: None,
             others: Vec::new(),

@@ -87,6 +87,43 @@ fn a_name_may_differ_by_capitals_if_only_one_does() {
 }
 
 #[test]
+fn without_the_name_the_only_account_with_the_users_address_is_taken() {
+    let bench = Bench::new().with("user_owned_records", true).with("create_accounts", true);
+    bench.site.add_account("a.lovelace", "one", Role::Ordinary);
+    bench.site.set_email("a.lovelace", "Ada@Example.org");
+    bench.site.set_email("deliverer", "");
+    let mut delivery = bench.delivery("r", "one");
+    delivery.user_emails = vec![String::new(), "ada@example.org".into()];
+    bench.carry(&delivery).unwrap();
+    assert_eq!(bench.site.records()[0].owner, 2);
+    assert_eq!(bench.site.account_names(), ["deliverer", "a.lovelace"]);
+
+    // Two accounts of one address: nobody knows whose.
+    bench.site.add_account("ada.l", "two", Role::Ordinary);
+    bench.site.set_email("ada.l", "ada@example.org");
+    delivery.record.key = "00000000-0000-4000-8000-000000000077".into();
+    delivery.record.name = "another".into();
+    bench.carry(&delivery).unwrap();
+    assert_eq!(bench.site.records()[1].owner, 1);
+    assert!(bench.logged().contains("have that user's e-mail address"), "{}", bench.logged());
+}
+
+#[test]
+fn the_addresses_of_a_user_come_from_the_database() {
+    let facility = Facility::with("user_owned_records = true\n");
+    facility.site.add_account("a.lovelace", "one", Role::Ordinary);
+    facility.site.set_email("a.lovelace", "ada@example.org");
+    facility.lab.sessions([1]);
+    facility.lab.sql(
+        "INSERT INTO external_user_identifiers (nexuslims_username, external_system, external_id, email, created_at)
+         VALUES ('ada', 'nemo', ?1, ' ada@example.org', '2024-01-01T00:00:00')",
+        &["17"],
+    );
+    facility.run();
+    assert_eq!(facility.the_record(1).owner, 2);
+}
+
+#[test]
 fn an_account_is_made_once_if_the_settings_say_so() {
     let facility = without_accounts("create_accounts = true\n");
     facility.lab.sessions([1, 2, 3]);

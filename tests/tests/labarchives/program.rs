@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use chrono::TimeDelta;
+use nexus_core::session::RecordStatus;
+use nexus_core::session_state::SessionState;
 use nexus_tests::fake_labarchives::{AKID, FakeLabArchives, NOTEBOOK, PASSWORD, UID};
+use nexus_tests::fault::{Fault, Gate, Rule};
 use nexus_tests::lab::{INSTRUMENTS, Lab};
 use nexus_tests::nexus_bin::nexus;
 
@@ -21,13 +24,14 @@ impl Program {
     fn new(sessions: u32) -> Self {
         let (lab, site) = (Lab::new(), FakeLabArchives::on_real_time());
         lab.sql("UPDATE instruments SET harvester = 'logbook'", &[]);
-        let mut log = String::from("id,instrument,user,start,end,title,consent\n");
+        let mut log = String::from("id,session,instrument,user,start,end,title,consent\n");
         for number in 1..=sessions {
             let (pid, _, _) = INSTRUMENTS[number as usize % INSTRUMENTS.len()];
             let (start, end) = (Lab::start(number), Lab::start(number) + TimeDelta::hours(1));
             writeln!(
                 log,
-                "{number},{pid},ada,{},{},Grains {number},yes",
+                "{number},{},{pid},ada,{},{},Grains {number},yes",
+                Lab::id(number),
                 start.to_rfc3339(),
                 end.to_rfc3339()
             )
@@ -43,7 +47,7 @@ impl Program {
              [harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\n\
              [destinations.eln]\nplugin = \"labarchives\"\nurl = \"{}\"\naccess_key_id = \"{AKID}\"\n\
              access_password = {{ file = \"password\" }}\nuser_id = \"{UID}\"\nnotebook_id = \"{NOTEBOOK}\"\n\
-             call_interval = \"0 s\"\n",
+             call_interval = \"0 s\"\nsettle = \"0 s\"\n",
             site.url()
         );
         fs::write(lab.path("nexus.toml"), settings).unwrap();
@@ -115,4 +119,47 @@ fn a_check_says_what_is_wrong_and_no_secret() {
     let (done, said) = program.say(&["run"]);
     let told = format!("{said}\n{}", String::from_utf8_lossy(&done.stdout));
     assert!(told.contains("access_password"), "{told}");
+}
+
+#[test]
+fn a_program_that_is_killed_at_any_call_leaves_one_of_each() {
+    let insert = "/api/tree_tools/insert_node";
+    let calls = [
+        (insert, 0),
+        (insert, 1),
+        (insert, 2),
+        ("/api/entries/add_entry", 0),
+        ("/api/entries/add_attachment", 0),
+    ];
+    for (path, before) in calls {
+        // The call was carried out and nobody heard of it; or it is carried out after the program is dead.
+        for late in [false, true] {
+            let program = Program::new(1);
+            let gate = Gate::new();
+            let fault = if late { Fault::HoldBefore(gate.clone()) } else { Fault::HoldAfter(gate.clone()) };
+            program.site.server.fail(Rule::at(path, fault).after(before).times(1));
+            let mut command = nexus(program.lab.folder.path());
+            let mut child = command.arg("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            gate.wait_for_arrivals(1);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let made = || program.site.nodes().len() + program.site.entries().len();
+            let then = made();
+            gate.open();
+            while late && made() == then {
+                std::thread::yield_now();
+            }
+            let (_, said) = program.say(&["run"]);
+            assert_eq!(
+                program.lab.status(1),
+                Some(RecordStatus::Completed),
+                "{path} {before} {late}: {said}"
+            );
+            let state = SessionState::load(program.lab.database().read(), &Lab::id(1)).unwrap().unwrap();
+            let name = format!("{}.xml", state.record_name.unwrap());
+            let record = program.lab.record(1).unwrap();
+            holds::one_of_each(&program.site, &state.record_key, &name, record.as_bytes());
+            assert_eq!((program.site.nodes().len(), program.site.entries().len()), (3, 2), "{path} {before}");
+        }
+    }
 }

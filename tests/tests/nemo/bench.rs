@@ -141,6 +141,7 @@ impl Bench {
             external_id: Some(event.id.to_string()),
             instrument: self.instrument(event.tool),
             user: Some("k.ito".into()),
+            user_emails: Vec::new(),
             start: event.start.fixed_offset(),
             end: event.end.unwrap().fixed_offset(),
         }

@@ -69,6 +69,7 @@ pub fn delivery(folder: &Path) -> Delivery {
             ..Reservation::default()
         }),
         external_ids: [("cdcs".to_owned(), "17".to_owned())].into(),
+        user_emails: Vec::new(),
         previous: None,
         checkpoint: None,
         others: vec![

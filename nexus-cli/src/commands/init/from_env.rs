@@ -277,7 +277,16 @@ impl Importer {
             self.take_text("NX_LABARCHIVES_ACCESS_KEY_ID", "access_key_id");
             self.take_secret("NX_LABARCHIVES_ACCESS_PASSWORD", "access_password");
             self.take_secret("NX_LABARCHIVES_USER_ID", "user_id");
-            self.take_text("NX_LABARCHIVES_NOTEBOOK_ID", "notebook_id");
+            let notebook = "NX_LABARCHIVES_NOTEBOOK_ID";
+            if self.values.get(notebook).is_some_and(|id| !id.is_empty()) {
+                self.take_text(notebook, "notebook_id");
+            } else {
+                self.text("inbox", "zero");
+                self.note(
+                    notebook,
+                    "not set: records go to the user's inbox, as by NexusLIMS; a notebook is better, see docs/labarchives.md",
+                );
+            }
         }
     }
 

@@ -100,6 +100,9 @@ pub fn harvest(title: &str, counts: &HarvestCounts) {
     for row in &counts.rejected {
         output::line(format!("  cannot be read: {}: {}", row.place, row.reason));
     }
+    if counts.rejected_left_out > 0 {
+        output::line(format!("  and {} more that cannot be read", counts.rejected_left_out));
+    }
 }
 
 /// The sum of the build: what stands after the `=` adds up to what stands before it.

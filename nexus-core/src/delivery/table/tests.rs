@@ -195,7 +195,9 @@ fn recovery_asks_about_what_was_in_flight() {
     };
     let mut database = database_with(&[flying, blind, abandoned, due("waiting", None)]);
     let tx = database.transaction().unwrap();
-    let recovered = recover(&tx, TimeDelta::minutes(5), after(60)).unwrap();
+    let mut recovered = recover(&tx, TimeDelta::minutes(5), after(60), None, 2).unwrap();
+    let last = recovered[1].row.clone();
+    recovered.extend(recover(&tx, TimeDelta::minutes(5), after(60), Some(&last), 2).unwrap());
     let states: Vec<_> =
         recovered.iter().map(|found| (found.row.session.as_str(), found.row.state)).collect();
     assert_eq!(states, [("abandoned", State::Due), ("blind", State::Unknown), ("flying", State::Due)]);
@@ -204,7 +206,7 @@ fn recovery_asks_about_what_was_in_flight() {
     let mut row = recovered[1].row.clone();
     set_upload_log_id(&tx, &mut row, 12).unwrap();
     assert_eq!(load(&tx, &row.session, &row.destination).unwrap(), Some(row));
-    assert!(recover(&tx, TimeDelta::minutes(5), after(61)).unwrap().is_empty());
+    assert!(recover(&tx, TimeDelta::minutes(5), after(61), None, 9).unwrap().is_empty());
 }
 
 #[test]
@@ -230,11 +232,15 @@ fn a_change_touches_only_what_it_can_change() {
         moved,
         due("fresh", None),
     ]);
-    let touched = touched_by_change(database.read(), &"archive".into(), "B", "c2").unwrap();
-    let names: Vec<_> = touched.iter().map(|row| row.session.as_str()).collect();
-    assert_eq!(names, ["moved", "old config", "there"]);
-    let failed = in_state(database.read(), &"archive".into(), State::Failed).unwrap();
-    assert_eq!(failed.len(), 2);
+    let touched = |after: &str, limit| -> Vec<String> {
+        let page = touched_by_change(database.read(), &"archive".into(), "B", "c2", &after.into(), limit);
+        page.unwrap().iter().map(|row| row.session.to_string()).collect()
+    };
+    assert_eq!(touched("", 9), ["moved", "old config", "there"]);
+    assert_eq!(touched("", 2), ["moved", "old config"]);
+    assert_eq!(touched("old config", 2), ["there"]);
+    let held = |hold| held_for(database.read(), &"archive".into(), hold, &"".into(), 9).unwrap().len();
+    assert_eq!((held(Hold::Moved), held(Hold::After)), (1, 0));
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub(super) fn delivery_of(bench: &Bench<'_>, label: &str, size: usize) -> Result
         activities: activities(&folder)?,
         reservation: None,
         external_ids: std::collections::BTreeMap::new(),
+        user_emails: Vec::new(),
         previous: None,
         checkpoint: None,
         others: Vec::new(),
@@ -189,6 +190,7 @@ pub(super) fn session(bench: &Bench<'_>) -> SessionRef {
         external_id: None,
         instrument: bench.options.instruments.first().cloned().unwrap_or_else(|| instrument("KIT-TEM")),
         user: Some("conformance-nobody".to_owned()),
+        user_emails: Vec::new(),
         start: at("1971-03-05T09:10:00+00:00"),
         end: at("1971-03-05T09:11:00+00:00"),
     }

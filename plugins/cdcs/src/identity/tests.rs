@@ -31,6 +31,7 @@ fn delivery(key: &str) -> Delivery {
         activities: Vec::new(),
         reservation: None,
         external_ids: BTreeMap::new(),
+        user_emails: Vec::new(),
         previous: None,
         checkpoint: None,
         others: Vec::new(),

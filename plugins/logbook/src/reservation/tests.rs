@@ -21,6 +21,7 @@ fn session(external_id: Option<&str>, identifier: &str, start: &str, end: &str) 
             location: String::new(),
         },
         user: Some("ann".into()),
+        user_emails: Vec::new(),
         start: DateTime::parse_from_rfc3339(start).unwrap(),
         end: DateTime::parse_from_rfc3339(end).unwrap(),
     }

@@ -137,6 +137,7 @@ fn sessions(bench: &mut Bench<'_>) -> Result<Vec<SessionRef>, Stop> {
             external_id: Some(event.external_id.clone()),
             instrument,
             user: event.user.clone(),
+            user_emails: Vec::new(),
             start: at(event.start),
             end: at(end),
         });
