@@ -201,3 +201,33 @@ fn what_somebody_did_to_the_page_is_put_right_with_the_next_record() {
         }
     }
 }
+
+#[test]
+fn a_summary_that_an_editor_wrote_anew_is_known_again() {
+    let rewrites: [fn(&str) -> String; 3] = [
+        |html| html.replace("NexusLIMS record ", "NexusLIMS&nbsp;<span style=\"color:grey\">record</span> "),
+        |html| html.replace(", content ", "<span>,</span>\n  <em>content</em> "),
+        |html| {
+            format!(
+                "<div class=\"edited\">{}<p>&nbsp;</p></div>",
+                html.replace("<p><small>", "<p>\n<small>\n")
+            )
+        },
+    ];
+    for (number, rewrite) in rewrites.into_iter().enumerate() {
+        let bench = Bench::new();
+        let delivery = bench.delivery("one", "1");
+        bench.carry(&delivery).unwrap();
+        bench.site.change_entries(|entry| {
+            if !entry.is_attachment() {
+                let before = entry.data.clone();
+                entry.data = rewrite(&before);
+                assert_ne!(entry.data, before);
+            }
+            true
+        });
+        let writes = bench.writes();
+        bench.carry(&delivery).unwrap();
+        assert_eq!(bench.writes(), writes, "{number}: {}", bench.site.entries()[0].data);
+    }
+}
