@@ -8,5 +8,7 @@ mod facility;
 mod faults;
 #[path = "notebook_and_calendar/log.rs"]
 mod log;
+#[path = "notebook_and_calendar/program.rs"]
+mod program;
 #[path = "notebook_and_calendar/runs.rs"]
 mod runs;
