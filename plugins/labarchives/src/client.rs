@@ -348,3 +348,6 @@ fn extracted<T>(
         Document::parse(text).map_err(|error| garbled(format!("it is no XML at {}", error.pos())))?;
     of(&document).ok_or(ApiError::Lacking { call, what, effect })
 }
+
+#[cfg(test)]
+mod tests;

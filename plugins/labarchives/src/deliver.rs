@@ -150,7 +150,7 @@ impl Desk<'_> {
             (_, None) => self.attach(&mut seen),
             (_, Some(attached)) if !attached.current => self.attach_again(&mut seen),
             (summary, Some(_)) if !holds(summary.as_ref(), self.delivery) => self.write_summary(&mut seen),
-            _ => self.attach_preview(&mut seen, missing.unwrap_or_default()),
+            _ => self.attach_preview(&mut seen, missing.as_deref().unwrap_or_default()),
         };
         did?;
         if seen.is_complete(self.delivery) { Ok(self.done(&seen)) } else { Ok(self.more(seen)) }
@@ -284,16 +284,16 @@ impl Desk<'_> {
         }
     }
 
-    fn attach_preview(&self, seen: &mut Seen, name: String) -> Result<(), LabError> {
+    fn attach_preview(&self, seen: &mut Seen, name: &str) -> Result<(), LabError> {
         let Self { lab, call, delivery, shelf, .. } = self;
         let pictures = summary::all_pictures(delivery);
         let picture = pictures.iter().find(|picture| picture.file_name() == name);
         if let Some(bytes) = picture.and_then(|picture| std::fs::read(&picture.path).ok()) {
             let at = (shelf, seen.page.as_str());
-            attachment::add(&lab.client, call, at, &name, PREVIEW_CAPTION, &bytes)?;
+            attachment::add(&lab.client, call, at, name, PREVIEW_CAPTION, &bytes)?;
         }
         if let Some(missing) = &mut seen.missing {
-            missing.retain(|other| *other != name);
+            missing.retain(|other| other != name);
         }
         Ok(())
     }
