@@ -19,9 +19,11 @@ use nexus_plugin_folder::Folder;
 use nexus_plugin_labarchives::LabArchives;
 use nexus_plugin_logbook::Logbook;
 use nexus_plugin_nemo::Nemo;
+use nexus_plugin_sharepoint::SharePoint;
 use nexus_tests::fake_cdcs::{self, FakeCdcs};
 use nexus_tests::fake_labarchives::{self, FakeLabArchives};
 use nexus_tests::fake_nemo::{FakeNemo, Person, Reservation, TOKEN, UsageEvent, questions};
+use nexus_tests::fake_sharepoint::{self, Door, FakeSharePoint, Item};
 use serde_json::{Value, json};
 
 /// The library of this name beside the test binary.
@@ -142,6 +144,45 @@ impl Trial {
         Self::beside(nemo, &settings).of_instruments(&tools)
     }
 
+    /// A trial of the harvester of SharePoint, whose events are sessions; by Microsoft Graph or by `_api`.
+    fn with_sharepoint(graph: bool) -> Self {
+        let site = FakeSharePoint::start();
+        for (list, ids) in [("Titan", 0), ("Quanta \"μ\"", 10)] {
+            site.add_list(list);
+            let event = |id, from: &str, to: &str| {
+                Item::new(
+                    ids + id,
+                    "Grains, \"fine\"",
+                    &format!("2024-03-{from}Z"),
+                    &format!("2024-03-{to}Z"),
+                )
+            };
+            site.put(list, event(1, "05T16:10:00", "05T18:10:00").by(12));
+            site.put(list, event(2, "05T19:00:00", "05T20:00:00").by(13).consent(json!("Disagree")));
+            site.put(list, event(3, "06T21:00:00", "06T22:00:00").by(13).consent(Value::Null));
+            site.put(list, event(4, "08T00:00:00", "08T23:59:00").all_day().by(12));
+            let days = "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>3</repeatInstances>";
+            site.put(list, event(5, "09T16:00:00", "11T16:00:00").by(12).repeating(3600, days));
+            site.put(
+                list,
+                event(6, "10T20:00:00", "10T21:00:00").by(12).instead_of(ids + 5, "2024-03-10T15:00:00Z"),
+            );
+            site.put(list, event(7, "12T16:00:00", "12T17:00:00").by(12).cancelled());
+        }
+        site.door(Door::Bearer);
+        let (api, address) = if graph { ("graph", site.graph()) } else { ("rest", site.rest()) };
+        let list = |title: &str| match api {
+            "graph" => format!("{address}/lists/{}", site.list_id(title)),
+            _ => format!("{address}/_api/web/lists(guid'{}')", site.list_id(title)),
+        };
+        let instruments = [("TITAN", list("Titan")), ("QUANTA", list("Quanta \"μ\""))];
+        let settings = json!({
+            "address": address, "api": api, "auth": "bearer", "token": fake_sharepoint::TOKEN, "sessions": true,
+            "timezone": "America/Denver", "look_back": "10000 days",
+        });
+        Self::beside(site, &settings).of_instruments(&instruments)
+    }
+
     fn of(&self, how: &str, plugin: Arc<dyn Wired>) -> Report {
         let report = run(plugin, &self.options);
         let failures: Vec<_> = report.failures().collect();
@@ -215,6 +256,16 @@ fn the_logbook_conforms_on_every_carrier() {
 #[test]
 fn nemo_conforms_on_every_carrier() {
     everywhere(&Nemo, "nemo", Trial::with_nemo);
+}
+
+#[test]
+fn sharepoint_conforms_on_every_carrier() {
+    everywhere(&SharePoint, "sharepoint", || Trial::with_sharepoint(false));
+}
+
+#[test]
+fn sharepoint_by_graph_conforms() {
+    Trial::with_sharepoint(true).of("linked", Arc::new(Guarded::new(SharePoint).unwrap()));
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Site {
         }
         let text = url.as_str().trim_end_matches('/');
         let text = text.split_once("/_api").map_or(text, |(site, _)| site).to_owned();
-        Ok(Self { url, text })
+        Ok(Self { text, url })
     }
 
     /// Without a slash at its end.
@@ -241,8 +241,20 @@ pub fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            b'\'' | b'(' | b')' | b',' | b':' | b'$' | b'*' => out.push(char::from(byte)),
+            b'A'..=b'Z'
+            | b'a'..=b'z'
+            | b'0'..=b'9'
+            | b'-'
+            | b'.'
+            | b'_'
+            | b'~'
+            | b'\''
+            | b'('
+            | b')'
+            | b','
+            | b':'
+            | b'$'
+            | b'*' => out.push(char::from(byte)),
             _ => {
                 // Writing to a text cannot fail.
                 let _ = write!(out, "%{byte:02X}");

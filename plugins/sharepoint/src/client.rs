@@ -34,6 +34,9 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// The largest page that is read, in bytes.
 const LARGEST_PAGE: u64 = 64 * 1024 * 1024;
 
+/// How long one answer can make us rest before the next question.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
 /// Who asks, in the form that Microsoft wants for traffic that is no person's.
 const USER_AGENT: &str = concat!("NONISV|nexus|nexus-sharepoint/", env!("CARGO_PKG_VERSION"));
 
@@ -137,6 +140,9 @@ impl Client {
                 self.verbose.store(true, Ordering::Relaxed);
                 continue;
             }
+            if let Some(rest) = rest_wanted(&answer) {
+                self.http.pause.wait(call, rest);
+            }
             return self.read(call, url, &answer).map_err(|error| {
                 error.map_said(|said| self.sign_in.without_secrets(authorization.as_ref(), said))
             });
@@ -161,5 +167,35 @@ impl Client {
             call.log(LogLevel::Info, &format!("{}: {}, request-id {id}", shown(url), answer.status.as_u16()));
         }
         Err(error)
+    }
+}
+
+/// A server that counts says when nothing is left of what it allows, and for how long: whoever rests then is not refused.
+fn rest_wanted(answer: &Answer) -> Option<Duration> {
+    let number = |name: &str| answer.headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    if answer.status != StatusCode::OK || number("ratelimit-remaining")? != 0 {
+        return None;
+    }
+    Some(Duration::from_secs(number("ratelimit-reset")?).min(LONGEST_REST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_told_that_nothing_is_left_rests() {
+        let wanted = |status: u16, remaining: &str, reset: &str| {
+            let mut headers = header::HeaderMap::new();
+            headers.insert("ratelimit-remaining", remaining.parse().unwrap());
+            headers.insert("ratelimit-reset", reset.parse().unwrap());
+            let status = StatusCode::from_u16(status).unwrap();
+            rest_wanted(&Answer { status, headers, body: Vec::new(), url: String::new() })
+        };
+        assert_eq!(wanted(200, "0", "5"), Some(Duration::from_secs(5)));
+        assert_eq!(wanted(200, "0", "4000"), Some(LONGEST_REST));
+        assert_eq!(wanted(200, "3", "5"), None);
+        assert_eq!(wanted(429, "0", "5"), None, "that one is asked again anyway");
+        assert_eq!(wanted(200, "0", "soon"), None);
     }
 }

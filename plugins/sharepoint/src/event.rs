@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::recurrence::{Rule, Series};
 use crate::row::{Moment, Row};
+use crate::span::Span;
 use crate::zone::{Edge, instant};
 
 /// Something that takes place at one time.
@@ -94,7 +95,7 @@ pub fn read<E>(
     let has_master = row.number("MasterSeriesItemID").is_some_and(|id| id > 0);
     let recurs = kind == 1 || (kind == 0 && row.flag("fRecurrence") && !has_master);
     if recurs {
-        return series(row, start, end, is_all_day, &zone()?);
+        return Ok(series(row, start, end, is_all_day, zone()?));
     }
     if kind == 3 {
         let unclear = || "it takes out an occurrence, and does not say of what".to_owned();
@@ -129,7 +130,7 @@ fn span<E>(
     end: Moment,
     is_all_day: bool,
     zone: &mut dyn FnMut() -> Result<Tz, E>,
-) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, E> {
+) -> Result<Option<Span>, E> {
     if is_all_day {
         // Written with a `Z`, and meant as the site's own days: from midnight to the end of the last one.
         let zone = zone()?;
@@ -150,22 +151,13 @@ fn span<E>(
     Ok(at(start, Edge::Start)?.zip(at(end, Edge::End)?))
 }
 
-fn series<E>(
-    row: Arc<Row>,
-    start: Moment,
-    end: Moment,
-    is_all_day: bool,
-    zone: &Tz,
-) -> Result<Result<Item, String>, E> {
+fn series(row: Arc<Row>, start: Moment, end: Moment, is_all_day: bool, zone: Tz) -> Result<Item, String> {
     // As it stands: as a text for people it would lose its marks.
     let rule = row.value("RecurrenceData").and_then(Value::as_str).unwrap_or_default();
-    let rule = match Rule::parse(rule) {
-        Ok(rule) => rule,
-        Err(why) => return Ok(Err(why.to_string())),
-    };
+    let rule = Rule::parse(rule).map_err(|why| why.to_string())?;
     // All-day times are the site's own, whatever they say.
     let local = |moment: Moment| match moment.at.filter(|_| !is_all_day) {
-        Some(at) => at.with_timezone(zone).naive_local(),
+        Some(at) => at.with_timezone(&zone).naive_local(),
         None => moment.wall,
     };
     let first = local(start);
@@ -176,8 +168,8 @@ fn series<E>(
         _ if of_one_day <= TimeDelta::zero() => of_one_day + TimeDelta::days(1),
         _ => of_one_day,
     };
-    let series = Series { rule, first, length, is_all_day, last_end: Some(local(end)), zone: *zone };
-    Ok(Ok(Item::Series(row, series)))
+    let series = Series { rule, first, length, is_all_day, last_end: Some(local(end)), zone };
+    Ok(Item::Series(row, series))
 }
 
 fn deleted<E>(row: &Row, zone: &mut dyn FnMut() -> Result<Tz, E>) -> Result<Option<Item>, E> {

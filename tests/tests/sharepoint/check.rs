@@ -128,3 +128,19 @@ fn an_address_that_is_no_site_and_a_server_that_is_not_there() {
         assert!(failed(&well).contains("503"));
     });
 }
+
+#[test]
+fn the_calendars_of_a_site_are_offered_as_instruments() {
+    both(|bench| {
+        let offers = bench.plugin().instruments(&bench.call()).unwrap();
+        let names: Vec<_> = offers.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, [TITAN, SEM]);
+        // What is offered is an address that works.
+        bench.site.put(TITAN, super::bench::item(1, "09:00", "12:00"));
+        let mut asked = super::bench::on_day("09:00", "12:00");
+        asked.instrument.api_url.clone_from(&offers[0].api_url);
+        let mut bench = bench;
+        bench.settings.as_object_mut().unwrap().remove("lists");
+        assert_eq!(bench.outcome(&asked), "1");
+    });
+}

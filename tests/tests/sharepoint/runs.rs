@@ -412,3 +412,50 @@ fn two_instruments_of_one_calendar_and_one_that_is_gone() {
         assert!(told.contains("SEM"), "{told}");
     }
 }
+
+#[test]
+fn an_event_that_moves_into_the_time_to_come_waits_for_it() {
+    both(|bench| {
+        let bench = bench.holding([booking(1, "28T14:00", "28T15:00")]);
+        let site = from_calendar(bench);
+        site.harvest();
+        let before = site.sessions();
+        let later = Item::new(1, "Booking 1", "2026-11-05T14:00:00Z", "2026-11-05T15:00:00Z").by(12);
+        site.bench.site.put(TITAN, later);
+        for _ in 0..3 {
+            site.run();
+            assert_eq!(site.delivered(), 0, "nobody was there at the old time");
+        }
+        site.clock.advance(chrono::TimeDelta::days(5));
+        site.file("TITAN", "there", moment("2026-11-05T14:05:00Z"));
+        let report = site.run();
+        let after = site.sessions();
+        assert_eq!((before.len(), after.len()), (1, 1), "{after:?}");
+        assert_eq!(before[0][0], after[0][0]);
+        assert_eq!(site.status(&after[0][0]), "COMPLETED", "{report:?} {:?}", site.outcome(&after[0][0]));
+        assert!(site.outcome(&after[0][0]).record.contains("there.txt"));
+    });
+}
+
+#[test]
+fn a_run_with_ten_thousand_items_asks_a_few_times() {
+    let bench = Bench::new(Dialect::Rest);
+    let first = moment("2024-01-01T00:00:00Z");
+    for number in 1..=10_000 {
+        let from = first + chrono::TimeDelta::minutes(130 * i64::try_from(number).unwrap());
+        let to = from + chrono::TimeDelta::minutes(120);
+        bench.site.put(TITAN, Item::new(number, "x", &from.to_rfc3339(), &to.to_rfc3339()).by(12));
+    }
+    bench.site.index(TITAN, &["EventDate", "EndDate", "MasterSeriesItemID"]);
+    let site = Site::new(bench, Source::Log);
+    for number in (9_000_u64..9_900).step_by(3) {
+        let from = first + chrono::TimeDelta::minutes(130 * i64::try_from(number).unwrap() + 10);
+        let to = from + chrono::TimeDelta::minutes(90);
+        site.session(&format!("s-{number}"), "ada", &from.to_rfc3339(), &to.to_rfc3339());
+    }
+    let report = site.run();
+    assert_eq!(report.build.built, 300, "{report:?}");
+    let asked = site.bench.requests();
+    assert!(asked <= 8, "{asked} requests for 300 sessions");
+    println!("{asked} requests for 300 sessions among 10,000 items");
+}

@@ -271,3 +271,45 @@ fn a_harvest_takes_few_requests() {
         println!("{:?}: {requests} requests to harvest 300 events", bench.dialect);
     });
 }
+
+#[test]
+fn after_a_long_pause_nothing_is_missed() {
+    both(|bench| {
+        let bench = calendar(bench).holding([
+            event(1, "30T09:00", "30T12:00"),
+            Item::new(2, "Meanwhile", "2026-11-10T09:00:00Z", "2026-11-10T12:00:00Z").by(12),
+            Item::new(3, "Yesterday", "2026-12-19T09:00:00Z", "2026-12-19T12:00:00Z").by(12),
+        ]);
+        let first = bench.harvest(&["TITAN"], None).unwrap();
+        assert_eq!(first[0].events.len(), 1);
+        bench.pause.set("2026-12-20T12:00:00Z");
+        let second = bench.harvest(&["TITAN"], Some(&first)).unwrap();
+        assert_eq!(spans(&second[0].events).len(), 3, "{second:?}");
+        bench.requests();
+        let third = bench.harvest(&["TITAN"], Some(&second)).unwrap();
+        assert_eq!(spans(&third[0].events).len(), 1, "{third:?}");
+        assert!(bench.requests() <= 4, "what is old is not asked for again");
+    });
+}
+
+#[test]
+fn a_window_that_is_asked_for_overrides_all() {
+    both(|bench| {
+        let bench = calendar(bench).holding([
+            Item::new(1, "Long ago", "2025-03-03T09:00:00Z", "2025-03-03T12:00:00Z").by(12),
+            event(2, "30T09:00", "30T12:00"),
+        ]);
+        let instrument = bench.own_instrument("TITAN", TITAN);
+        let request = nexus_plugin_api::HarvestRequest {
+            instruments: vec![nexus_plugin_api::InstrumentQuery { instrument, cursor: None }],
+            from: Some("2025-03-01T00:00:00Z".parse().unwrap()),
+            until: Some("2025-04-01T00:00:00Z".parse().unwrap()),
+            ..nexus_plugin_api::HarvestRequest::default()
+        };
+        let page = bench.plugin().harvest(&bench.call(), &request).unwrap();
+        assert_eq!(
+            spans(&page.events),
+            [("2025-03-03T09:00:00Z".to_owned(), "2025-03-03T12:00:00Z".to_owned())]
+        );
+    });
+}

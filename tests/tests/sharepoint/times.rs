@@ -142,3 +142,27 @@ fn hours_that_are_not_there_or_twice() {
         assert_eq!(of("2025-11-02T05:00:00Z", "2025-11-02T07:00:00Z"), first, "the first of the two");
     });
 }
+
+#[test]
+fn a_series_of_whole_days_knows_what_was_taken_out() {
+    both(|bench| {
+        let rule = "<repeat><daily dayFrequency=\"1\"/></repeat><repeatInstances>5</repeatInstances>";
+        let mut moved = all_day(7, "2025-03-20", "2025-03-20").instead_of(5, "2025-03-11T00:00:00Z");
+        moved.all_day = true;
+        let mut deleted = Item::deleted(6, 5, "2025-03-10T00:00:00Z");
+        deleted.all_day = true;
+        let bench = bench.with("timezone", json!("America/New_York")).holding([
+            all_day(5, "2025-03-07", "2025-03-11").repeating(86_340, rule),
+            deleted,
+            moved,
+        ]);
+        let short = ("2025-03-09T05:00:00Z".into(), "2025-03-10T04:00:00Z".into());
+        assert_eq!(booked(&bench, "2025-03-10T03:10:00Z", "2025-03-10T03:50:00Z"), short);
+        for (day, expected) in
+            [("07", "5"), ("08", "5"), ("10", "none"), ("11", "none"), ("12", "none"), ("20", "7")]
+        {
+            let at = |hour: u32| format!("2025-03-{day}T{hour:02}:00:00Z");
+            assert_eq!(bench.outcome(&session(&at(15), &at(16))), expected, "{day} {:?}", bench.dialect);
+        }
+    });
+}

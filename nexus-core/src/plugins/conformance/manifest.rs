@@ -320,7 +320,9 @@ fn marked(bench: &mut Bench<'_>) -> Verdict {
         let telling = ["token", "password", "passwd", "passphrase", "secret", "apikey", "credentials"];
         let key = words.last() == Some(&"key")
             && words.iter().any(|word| ["api", "access", "private", "key"].contains(word));
-        let looks_secret = key || words.iter().any(|word| telling.contains(word));
+        // `token_url` says where, not what.
+        let is_place = matches!(words.last(), Some(&("url" | "uri" | "file" | "path")));
+        let looks_secret = !is_place && (key || words.iter().any(|word| telling.contains(word)));
         let is_text = matches!(property["type"].as_str(), None | Some("string"));
         if property["secret"] == true {
             must(is_text, || format!("`{name}` is a secret and not a text"))?;

@@ -206,11 +206,11 @@ impl<'c> Reading<'c> {
         if self.is_whole {
             return Ok(());
         }
-        let matters = |(row, series): &(Arc<Row>, Series)| {
+        let is_of_use = |(row, series): &(Arc<Row>, Series)| {
             self.exceptions.without(row, series).iter().any(|event| self.is_wanted(event))
         };
         let mut masters: Vec<String> =
-            self.series.iter().filter(|(_, one)| matters(one)).map(|(id, _)| id.clone()).collect();
+            self.series.iter().filter(|(_, one)| is_of_use(one)).map(|(id, _)| id.clone()).collect();
         masters.sort_by_key(|id| id.parse::<u64>().unwrap_or_default());
         for master in masters {
             let Calendar { list, select, .. } = self.calendar;
@@ -267,7 +267,7 @@ impl<'c> Reading<'c> {
             }
         }
         let mut events: Vec<Event> = self.events.into_values().collect();
-        events.sort_by(|a, b| (a.start, a.end, a.key()).cmp(&(b.start, b.end, b.key())));
+        events.sort_by_cached_key(|event| (event.start, event.end, event.key()));
         if self.unreadable_beyond > 0 {
             let more = format!("{} more items cannot be read", self.unreadable_beyond);
             self.unreadable.push((String::new(), more));

@@ -1,5 +1,7 @@
 //! How far a calendar has been read, as it is stored between harvests.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -16,16 +18,18 @@ pub struct Cursor {
     list: String,
     /// Up to when (UTC).
     pub to: DateTime<Utc>,
-    /// The keys of events that ended within `look_back` before it.
-    pub given: Vec<String>,
+    /// The keys of events that ended within `look_back` before it, each with the end of its session (UTC).
+    pub given: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Cursor {
     /// A cursor of this list.
-    pub fn new(list: &str, to: DateTime<Utc>, mut given: Vec<String>) -> Self {
-        given.sort();
-        given.dedup();
-        given.truncate(MOST_GIVEN);
+    pub fn new(list: &str, to: DateTime<Utc>, mut given: BTreeMap<String, DateTime<Utc>>) -> Self {
+        if given.len() > MOST_GIVEN {
+            let mut latest: Vec<_> = given.into_iter().collect();
+            latest.sort_by(|(_, a), (_, b)| b.cmp(a));
+            given = latest.into_iter().take(MOST_GIVEN).collect();
+        }
         Self { v: 1, list: list.to_owned(), to, given }
     }
 
@@ -47,13 +51,22 @@ mod tests {
     #[test]
     fn a_cursor_comes_back() {
         let to = "2031-05-06T13:00:00.25Z".parse().unwrap();
-        let cursor =
-            Cursor::new("abc", to, vec!["471@2031-05-06T13:00:00Z".into(), "470".into(), "470".into()]);
-        assert_eq!(cursor.given.len(), 2);
+        let given = [("471@2031-05-06T13:00:00Z".to_owned(), to), ("470".to_owned(), to)];
+        let cursor = Cursor::new("abc", to, given.into());
         assert_eq!(Cursor::read(&cursor.write().unwrap(), "abc"), Some(cursor.clone()));
         assert_eq!(Cursor::read(&cursor.write().unwrap(), "def"), None, "another list");
         for text in ["", "{}", "{\"conformance\":\"x\"}", "1 7 2031-05-06T13:00:00Z -"] {
             assert_eq!(Cursor::read(text, "abc"), None, "{text}");
         }
+    }
+
+    #[test]
+    fn of_too_many_the_latest_are_remembered() {
+        let to: DateTime<Utc> = "2031-05-06T13:00:00Z".parse().unwrap();
+        let at = |number: usize| to - chrono::TimeDelta::minutes(i64::try_from(number).unwrap());
+        let given = (0..MOST_GIVEN + 5).map(|number| (number.to_string(), at(number)));
+        let cursor = Cursor::new("abc", to, given.collect());
+        assert_eq!(cursor.given.len(), MOST_GIVEN);
+        assert!(cursor.given.contains_key("0") && !cursor.given.contains_key(&MOST_GIVEN.to_string()));
     }
 }

@@ -1,6 +1,6 @@
 //! The events of one list, handed over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -23,6 +23,9 @@ use crate::span::Spans;
 
 /// Longest user name that the session log takes, in characters.
 const LONGEST_USER: usize = 50;
+
+/// Keys of events that were handed over, each with the end of its session.
+type Given = BTreeMap<String, DateTime<Utc>>;
 
 /// What one list gives.
 #[derive(Default)]
@@ -80,10 +83,10 @@ impl<'a> Reading<'a> {
         let wanted = list.instruments.iter().map(|asked| {
             let cursor =
                 asked.query.cursor.as_deref().and_then(|text| Cursor::read(text, &calendar.about.key));
-            let last = cursor.as_ref().map_or(now, |cursor| cursor.to.min(now));
+            let seen = cursor.as_ref().map_or(now, |cursor| cursor.to.min(now));
             Wanted {
                 asked,
-                from: request.from.unwrap_or_else(|| minus(last, sessions.look_back)),
+                from: request.from.unwrap_or_else(|| minus(seen, sessions.look_back)),
                 to: request.until.map_or(over, |until| until.min(over)),
                 zone: zone(asked.query),
                 cursor,
@@ -116,7 +119,7 @@ impl<'a> Reading<'a> {
             },
             reason,
         }));
-        let mut ours: Vec<BTreeSet<String>> = vec![BTreeSet::new(); self.wanted.len()];
+        let mut ours = vec![Given::new(); self.wanted.len()];
         for event in &found.events {
             self.take(call, event, &mut ours, false)?;
         }
@@ -130,7 +133,7 @@ impl<'a> Reading<'a> {
         &mut self,
         call: &Call,
         event: &Event,
-        ours: &mut [BTreeSet<String>],
+        ours: &mut [Given],
         whatever: bool,
     ) -> Result<(), PluginError> {
         let is_of_it = |one: &Wanted<'_>| {
@@ -145,12 +148,13 @@ impl<'a> Reading<'a> {
         let is_within = one.from <= end && self.request.until.is_none_or(|until| end < until);
         // In no time at all nobody worked.
         let is_use = event.start < event.end;
-        if !whatever && !(is_over && is_within && is_use) {
+        let is_wanted = whatever || (is_over && is_within && is_use);
+        if !is_wanted {
             return Ok(());
         }
         let key = event.key();
         if let Some(kept) = ours.get_mut(at).filter(|_| !event.cancelled) {
-            kept.insert(key.clone());
+            kept.insert(key.clone(), end);
         }
         if !self.given.insert(key) {
             return Ok(());
@@ -189,14 +193,16 @@ impl<'a> Reading<'a> {
     }
 
     /// Events that the host asks for by name, and those that were handed over before and are not where they were.
-    fn again(&mut self, call: &Call, ours: &mut [BTreeSet<String>]) -> Result<(), PluginError> {
+    fn again(&mut self, call: &Call, ours: &mut [Given]) -> Result<(), PluginError> {
         let list = &self.calendar.about.key;
         let open = self.request.open.iter().filter_map(|id| identity::key_in(id, list)).map(str::to_owned);
         let mut keys: BTreeSet<String> = open.collect();
         if !self.is_windowed {
-            keys.extend(
-                self.wanted.iter().filter_map(|one| one.cursor.as_ref()).flat_map(|one| one.given.clone()),
-            );
+            for one in &self.wanted {
+                // Those that ended before what is read now were left alone, not moved.
+                let given = one.cursor.iter().flat_map(|cursor| &cursor.given);
+                keys.extend(given.filter(|(_, end)| **end >= one.from).map(|(key, _)| key.clone()));
+            }
         }
         let keys: Vec<String> = keys.into_iter().filter(|key| !self.given.contains(key)).collect();
         for key in keys {
@@ -207,14 +213,14 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn progress(&mut self, is_clear: bool, ours: Vec<BTreeSet<String>>) {
+    fn progress(&mut self, is_clear: bool, ours: Vec<Given>) {
         for (one, kept) in self.wanted.iter().zip(ours) {
             let query = one.asked.query;
             let is_empty = one.from >= one.to;
             let cursor = if self.is_windowed || is_empty {
                 query.cursor.clone()
             } else {
-                let cursor = Cursor::new(&self.calendar.about.key, one.to, kept.into_iter().collect());
+                let cursor = Cursor::new(&self.calendar.about.key, one.to, kept);
                 cursor.write().or_else(|| query.cursor.clone())
             };
             self.read.instruments.push(InstrumentProgress {

@@ -33,7 +33,7 @@ impl Rule {
                 let mut week = week_of(first, self);
                 'weeks: while let Some(begins) = week {
                     for day in (0..7).filter_map(|at| begins.checked_add_days(Span::new(at))) {
-                        if fits(&days, day) && !take(day) {
+                        if fits(days, day) && !take(day) {
                             break 'weeks;
                         }
                     }
@@ -45,7 +45,7 @@ impl Rule {
                 days.take_while(|day| take(*day)).for_each(drop);
             }
             Repeat::MonthlyBy { nth, days, every } => {
-                let days = self.months(first, every).filter_map(|month| nth_of(month, nth, &days));
+                let days = self.months(first, every).filter_map(|month| nth_of(month, nth, days));
                 days.take_while(|day| take(*day)).for_each(drop);
             }
         }
@@ -69,15 +69,15 @@ fn week_of(day: NaiveDate, rule: &Rule) -> Option<NaiveDate> {
     day.checked_sub_days(Span::new(u64::from(into)))
 }
 
-fn fits(days: &Days, day: NaiveDate) -> bool {
+fn fits(days: Days, day: NaiveDate) -> bool {
     let at = day.weekday().num_days_from_monday();
     usize::try_from(at).ok().and_then(|at| days.get(at)).copied().unwrap_or(false)
 }
 
-fn nth_of(month: NaiveDate, nth: Nth, days: &Days) -> Option<NaiveDate> {
+fn nth_of(month: NaiveDate, nth: Nth, days: Days) -> Option<NaiveDate> {
     let mut all = (1..=31).filter_map(|day| month.with_day(day)).filter(|day| fits(days, *day));
     match nth {
         Nth::From(at) => all.nth(at),
-        Nth::Last => all.last(),
+        Nth::Last => all.next_back(),
     }
 }

@@ -147,8 +147,9 @@ proptest! {
     ) {
         let nth = ["first", "second", "third", "fourth", "last"][nth];
         let names = ["mo", "tu", "we", "th", "fr", "sa", "su"];
-        let flags: String = names.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0)
+        let flags: Vec<String> = names.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0)
             .map(|(_, name)| format!(" {name}=\"TRUE\"")).collect();
+        let flags = flags.concat();
         let repeat = match kind {
             0 => format!("<daily dayFrequency='{every}'/>"),
             1 => "<daily weekday='TRUE'/>".to_owned(),

@@ -81,15 +81,12 @@ fn decoded(text: &str) -> String {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         let entity = from.find(';').filter(|end| *end <= 10).and_then(|end| Some((from.get(1..end)?, end)));
-        match entity.and_then(|(name, end)| Some((sign(name)?, end))) {
-            Some((sign, end)) => {
-                out.push(sign);
-                rest = from.get(end + 1..).unwrap_or_default();
-            }
-            None => {
-                out.push('&');
-                rest = from.get(1..).unwrap_or_default();
-            }
+        if let Some((sign, end)) = entity.and_then(|(name, end)| Some((sign(name)?, end))) {
+            out.push(sign);
+            rest = from.get(end + 1..).unwrap_or_default();
+        } else {
+            out.push('&');
+            rest = from.get(1..).unwrap_or_default();
         }
     }
     out.push_str(rest);
@@ -121,6 +118,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "reads better")]
     fn text(value: Value) -> Option<String> {
         of(&value)
     }
