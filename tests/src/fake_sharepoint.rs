@@ -45,6 +45,7 @@ pub enum NextLink {
 
 /// What is unusual about a site; the default is nothing.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 pub struct Habits {
     /// The most rows in a page, whatever is asked for.
     pub page: usize,
@@ -94,7 +95,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    fn url(&self, request: &Request) -> String {
+    fn url(request: &Request) -> String {
         format!("http://{}/sites/microscopy", request.header("host").unwrap_or_default())
     }
 }

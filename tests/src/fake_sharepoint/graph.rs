@@ -110,14 +110,21 @@ fn columns(list: &List) -> Response {
     ok(&json!({ "value": rows.collect::<Vec<_>>() }))
 }
 
-/// The columns of `fields` that are asked for; `Ok(None)`: `fields` is not expanded, `Some(None)`: all of them.
-fn fields_of(request: &Request, list: &List) -> Result<Option<Option<Vec<String>>>, String> {
-    let Some(text) = request.parameter("$expand") else { return Ok(None) };
+/// Which columns of `fields` are asked for.
+enum Asked {
+    /// `fields` is not expanded.
+    Nothing,
+    All,
+    Names(Vec<String>),
+}
+
+fn fields_of(request: &Request, list: &List) -> Result<Asked, String> {
+    let Some(text) = request.parameter("$expand") else { return Ok(Asked::Nothing) };
     let Some(rest) = text.strip_prefix("fields") else {
         return Err(format!("Could not find a property named '{text}' on type 'microsoft.graph.listItem'."));
     };
     if rest.is_empty() {
-        return Ok(Some(None));
+        return Ok(Asked::All);
     }
     let inner = rest.trim_start_matches('(').trim_end_matches(')');
     let inner = inner.trim_start_matches("$select=").trim_start_matches("select=");
@@ -128,17 +135,10 @@ fn fields_of(request: &Request, list: &List) -> Result<Option<Option<Vec<String>
             return Err(format!("Field '{column}' is not recognized"));
         }
     }
-    Ok(Some(Some(names)))
+    Ok(Asked::Names(names))
 }
 
-fn row(
-    title: &str,
-    item: &Item,
-    asked: Option<&Option<Vec<String>>>,
-    list: &List,
-    site: &Site,
-    host: &str,
-) -> Value {
+fn row(title: &str, item: &Item, asked: &Asked, list: &List, site: &Site, host: &str) -> Value {
     let author = site.people.get(&item.author);
     let user = author.map_or(
         Value::Null,
@@ -150,11 +150,14 @@ fn row(
         "webUrl": format!("http://{host}/sites/microscopy/Lists/{}/{}_.000", title.replace(' ', "%20"), item.id),
         "createdBy": user,
     });
-    let Some(names) = asked else { return row };
-    let wanted = |name: &str| {
-        names.as_ref().is_none_or(|names| {
+    if matches!(asked, Asked::Nothing) {
+        return row;
+    }
+    let wanted = |name: &str| match asked {
+        Asked::Names(names) => {
             names.iter().any(|one| one == name || one.strip_suffix("LookupId") == Some(name))
-        })
+        }
+        _ => true,
     };
     let mut fields = Map::new();
     fields.insert("@odata.etag".to_owned(), json!("\"3\""));
@@ -199,7 +202,7 @@ fn items(request: &Request, title: &str, list: &List, site: &Site, habits: &Habi
     let host = request.header("host").unwrap_or_default();
     match page::of(request, list, habits, Dialect::Graph, prefers) {
         Ok(page) => {
-            let rows = page.items.iter().map(|item| row(title, item, asked.as_ref(), list, site, host));
+            let rows = page.items.iter().map(|item| row(title, item, &asked, list, site, host));
             let mut body = json!({ "value": rows.collect::<Vec<_>>() });
             if let Some(next) = page.next {
                 body["@odata.nextLink"] = json!(next);
@@ -226,7 +229,8 @@ fn one_item(request: &Request, title: &str, list: &List, site: &Site, id: u64) -
     let host = request.header("host").unwrap_or_default();
     match fields_of(request, list) {
         // A single item comes with its fields in any case.
-        Ok(asked) => ok(&row(title, item, asked.as_ref().or(Some(&None)), list, site, host)),
+        Ok(Asked::Nothing) => ok(&row(title, item, &Asked::All, list, site, host)),
+        Ok(asked) => ok(&row(title, item, &asked, list, site, host)),
         Err(message) => error(400, "invalidRequest", &message),
     }
 }
@@ -293,11 +297,11 @@ fn of_calendar(request: &Request, owner: &str, rest: &str, site: &Site, habits: 
     let mut found: Vec<_> = events.iter().filter(|one| one.start < to && one.end > from).collect();
     found.sort_by_key(|one| one.start);
     let top: usize = request.parameter("$top").and_then(|top| top.parse().ok()).unwrap_or(10);
-    let size = top.min(1000).min(habits.page);
+    let most = top.min(1000).min(habits.page);
     let skip: usize = request.parameter("$skip").and_then(|skip| skip.parse().ok()).unwrap_or(0);
-    let rows: Vec<_> = found.iter().skip(skip).take(size).map(|event| shown(event)).collect();
+    let rows: Vec<_> = found.iter().skip(skip).take(most).map(|event| shown(event)).collect();
     let mut body = json!({ "value": rows });
-    if found.len() > skip + size {
+    if found.len() > skip + most {
         let host = request.header("host").unwrap_or_default();
         let path = request.target.split('?').next().unwrap_or_default();
         let rest: Vec<_> = request
@@ -313,7 +317,7 @@ fn of_calendar(request: &Request, owner: &str, rest: &str, site: &Site, habits: 
             })
             .collect();
         body["@odata.nextLink"] =
-            json!(format!("http://{host}{path}?{}&%24skip={}", rest.join("&"), skip + size));
+            json!(format!("http://{host}{path}?{}&%24skip={}", rest.join("&"), skip + most));
     }
     ok(&body)
 }

@@ -71,9 +71,9 @@ pub(super) fn of<'a>(
     let after = match request.parameter("$skiptoken") {
         None => 0,
         Some(token) => {
-            let last = position(token, dialect)
+            let before = position(token, dialect)
                 .ok_or_else(|| Refusal::Wrong("The skiptoken is not valid.".to_owned()))?;
-            items.iter().position(|item| item.id == last).map_or(0, |at| at + 1)
+            items.iter().position(|item| item.id == before).map_or(0, |at| at + 1)
         }
     };
     let asked = request.parameter("$top").and_then(|top| top.parse().ok());
@@ -85,9 +85,9 @@ pub(super) fn of<'a>(
     let more = items.len() > after + size;
     let items: Vec<_> = items.into_iter().skip(after).take(size).collect();
     let next = match (&habits.next, items.last()) {
-        (NextLink::Plain, Some(last)) if more => Some(link(request, last.id, dialect, None)),
-        (NextLink::Elsewhere(origin), Some(last)) if more => {
-            Some(link(request, last.id, dialect, Some(origin)))
+        (NextLink::Plain, Some(end)) if more => Some(link(request, end.id, dialect, None)),
+        (NextLink::Elsewhere(origin), Some(end)) if more => {
+            Some(link(request, end.id, dialect, Some(origin)))
         }
         // The same page for ever.
         (NextLink::Loop, Some(_)) => Some(link(request, 0, dialect, None)),

@@ -42,15 +42,15 @@ impl Form {
     }
 
     /// One thing.
-    fn one(self, thing: Value) -> Response {
+    fn one(self, thing: &Value) -> Response {
         match self {
             Self::Verbose => self.response(200, &json!({ "d": thing })),
-            _ => self.response(200, &thing),
+            _ => self.response(200, thing),
         }
     }
 
     /// A page of things.
-    fn many(self, rows: Vec<Value>, next: Option<String>) -> Response {
+    fn many(self, rows: &[Value], next: Option<String>) -> Response {
         let (mut body, link) = match self {
             Self::Verbose => (json!({ "results": rows }), "__next"),
             _ => (json!({ "value": rows }), "odata.nextLink"),
@@ -91,9 +91,9 @@ pub(super) fn answer(request: &Request, below: &str, site: &Site, habits: &Habit
     };
     let below = below.strip_prefix("web/").unwrap_or(below).trim_end_matches('/');
     match below {
-        "web" => form.one(json!({"Title": "Microscopy", "Url": site.url(request)})),
+        "web" => form.one(&json!({"Title": "Microscopy", "Url": Site::url(request)})),
         "currentuser" => {
-            form.one(json!({"Id": 99, "Title": "Records", "LoginName": "i:0#.w|example\\records"}))
+            form.one(&json!({"Id": 99, "Title": "Records", "LoginName": "i:0#.w|example\\records"}))
         }
         "RegionalSettings/TimeZone" | "regionalsettings/timezone" => {
             if habits.refuse_time_zone {
@@ -102,9 +102,11 @@ pub(super) fn answer(request: &Request, below: &str, site: &Site, habits: &Habit
             let (id, description) = &habits.time_zone;
             let west = if *id == 4 { -60 } else { 300 };
             let bias = json!({"Bias": west, "DaylightBias": -60, "StandardBias": 0});
-            form.one(json!({"Description": description, "Id": id, "Information": bias}))
+            form.one(&json!({"Description": description, "Id": id, "Information": bias}))
         }
-        "lists" => form.many(site.lists.iter().map(|(title, list)| about(title, list)).collect(), None),
+        "lists" => {
+            form.many(&site.lists.iter().map(|(title, list)| about(title, list)).collect::<Vec<_>>(), None)
+        }
         _ => match below.strip_prefix("lists") {
             Some(rest) => of_list(request, rest, site, habits, form),
             None => form.error(
@@ -134,12 +136,12 @@ fn of_list(request: &Request, rest: &str, site: &Site, habits: &Habits, form: Fo
         if by_title { title.to_lowercase() == named.to_lowercase() } else { list.id == named.to_lowercase() }
     });
     let Some((title, list)) = found else {
-        let url = site.url(request);
+        let url = Site::url(request);
         let message = format!("List '{named}' does not exist at site with URL '{url}'.");
         return form.error(404, "-1, System.ArgumentException", &message);
     };
     match rest.trim_end_matches('/') {
-        "" => form.one(about(title, list)),
+        "" => form.one(&about(title, list)),
         "/fields" => fields(request, list, form),
         "/items" => items(request, list, site, habits, form),
         one => {
@@ -189,7 +191,7 @@ fn fields(request: &Request, list: &List, form: Form) -> Response {
             "Indexed": column.indexed, "Hidden": column.hidden,
         })
     });
-    form.many(rows.collect(), None)
+    form.many(&rows.collect::<Vec<_>>(), None)
 }
 
 /// What is to be seen of each item.
@@ -243,22 +245,18 @@ impl Shape {
         if form == Form::Verbose {
             row.insert("__metadata".to_owned(), json!({"type": "SP.Data.EventsListItem", "etag": "\"3\""}));
         }
-        match &self.names {
-            Some(names) => {
-                for name in names.iter().filter(|name| !name.contains('/')) {
-                    let inside =
-                        name.strip_prefix("OData_").filter(|rest| rest.starts_with('_')).unwrap_or(name);
-                    row.insert(name.clone(), item.value(inside));
+        if let Some(names) = &self.names {
+            for name in names.iter().filter(|name| !name.contains('/')) {
+                let inside = name.strip_prefix("OData_").filter(|rest| rest.starts_with('_')).unwrap_or(name);
+                row.insert(name.clone(), item.value(inside));
+            }
+        } else {
+            for (name, column) in &list.columns {
+                if !matches!(column.kind, Kind::Person | Kind::People) {
+                    row.insert(name.clone(), item.value(name));
                 }
             }
-            None => {
-                for (name, column) in &list.columns {
-                    if !matches!(column.kind, Kind::Person | Kind::People) {
-                        row.insert(name.clone(), item.value(name));
-                    }
-                }
-                row.insert("AuthorId".to_owned(), json!(item.author));
-            }
+            row.insert("AuthorId".to_owned(), json!(item.author));
         }
         if row.contains_key("Id") {
             row.insert("ID".to_owned(), json!(item.id));
@@ -310,9 +308,10 @@ fn items(request: &Request, list: &List, site: &Site, habits: &Habits, form: For
         Err(message) => return form.error(400, WRONG, &message),
     };
     match page::of(request, list, habits, Dialect::Rest, true) {
-        Ok(page) => {
-            form.many(page.items.iter().map(|item| shape.row(item, list, site, form)).collect(), page.next)
-        }
+        Ok(page) => form.many(
+            &page.items.iter().map(|item| shape.row(item, list, site, form)).collect::<Vec<_>>(),
+            page.next,
+        ),
         Err(Refusal::Wrong(message)) => form.error(400, WRONG, &message),
         Err(Refusal::TooLarge | Refusal::NotIndexed(_)) => form.error(
             500,
@@ -328,7 +327,7 @@ fn item(request: &Request, list: &List, site: &Site, id: u64, form: Form) -> Res
         return form.error(404, "-2130575338, Microsoft.SharePoint.SPException", message);
     };
     match Shape::of(request, list) {
-        Ok(shape) => form.one(shape.row(item, list, site, form)),
+        Ok(shape) => form.one(&shape.row(item, list, site, form)),
         Err(message) => form.error(400, WRONG, &message),
     }
 }

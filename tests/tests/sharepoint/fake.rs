@@ -25,8 +25,7 @@ fn ask(
     let base = site.server.url();
     let host = base.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(host).unwrap();
-    let (length, headers) =
-        (body.len(), headers.iter().map(|line| format!("{line}\r\n")).collect::<String>());
+    let (length, headers) = (body.len(), headers.iter().flat_map(|line| [*line, "\r\n"]).collect::<String>());
     write!(
         stream,
         "{method} {target} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -200,7 +199,7 @@ fn walk(site: &FakeSharePoint, first: &str, headers: &[&str]) -> Vec<u64> {
         let Some(next) = body["odata.nextLink"].as_str().or_else(|| body["@odata.nextLink"].as_str()) else {
             return found;
         };
-        target = next.trim_start_matches(site.server.url().trim_end_matches('/')).to_owned();
+        next.trim_start_matches(site.server.url().trim_end_matches('/')).clone_into(&mut target);
     }
 }
 
