@@ -135,7 +135,7 @@ impl<'a> NexusFacility<'a> {
     pub fn outcome(&self) -> Result<Outcome> {
         let records = match &self.ends {
             Ends::Servers => self.stand_in.records(),
-            Ends::Files | Ends::FilesBeside(_) => outcome::records_below(&self.folder.join(DELIVERED))?,
+            Ends::Files | Ends::Logbook { .. } => outcome::records_below(&self.folder.join(DELIVERED))?,
         };
         Ok(Outcome { statuses: database::statuses(&self.database())?, records })
     }

@@ -29,6 +29,10 @@ const PIECE: usize = 1024;
 /// Pieces of one folder that may wait, so that a folder of millions does not fill the memory with names.
 const PIECES_WAITING: usize = 32;
 
+/// Folders of one folder that are each a job of the pool; of those beyond, so many together are one. A folder for each
+/// session makes a list of them all, and a name in it is a tenth of a job.
+const FOLDERS_SINGLY: usize = 64;
+
 /// A folder that at least one root names.
 #[derive(Debug)]
 pub(super) struct Place<'r> {
@@ -129,7 +133,8 @@ struct Below {
 struct Shared {
     seen: HashMap<Identity, Seen>,
     below: HashMap<Vec<usize>, Arc<Below>>,
-    listings: Vec<(usize, Listing)>,
+    /// What further pieces and readings of a folder found.
+    further: Vec<(usize, Listing)>,
     found: Crawled,
 }
 
@@ -156,7 +161,7 @@ enum Reached {
 /// A folder that is being read.
 struct Open {
     folder: usize,
-    path: PathBuf,
+    path: Arc<Path>,
     below: Arc<Below>,
     descriptor: OwnedFd,
 }
@@ -249,17 +254,16 @@ impl Shared {
     }
 
     fn join_listings(&mut self) {
-        let mut listings = std::mem::take(&mut self.listings);
-        listings.sort_by_key(|(folder, _)| *folder);
-        let mut listings = listings.into_iter().peekable();
-        while let Some((number, first)) = listings.next() {
-            let mut parts = vec![first];
-            while let Some((_, part)) = listings.next_if(|(folder, _)| *folder == number) {
+        let mut further = std::mem::take(&mut self.further);
+        further.sort_by_key(|(folder, _)| *folder);
+        let mut further = further.into_iter().peekable();
+        while let Some((number, second)) = further.next() {
+            let Some(folder) = self.folder(number) else { continue };
+            let mut parts = vec![std::mem::take(&mut folder.files), second];
+            while let Some((_, part)) = further.next_if(|(folder, _)| *folder == number) {
                 parts.push(part);
             }
-            if let Some(folder) = self.folder(number) {
-                folder.files = Listing::merged(parts);
-            }
+            folder.files = Listing::merged(parts);
         }
     }
 }
@@ -279,11 +283,14 @@ impl Crawler<'_> {
         };
         let place = if let Reached::Place(number) = &reached { Some(*number) } else { None };
         let Some((folder, below)) = self.enter(reached, identity, below) else { return };
-        let open = Arc::new(Open { folder, path, below, descriptor });
-        let mut pieces = Pieces { names: Names::default(), holds_files: false };
+        let open = Arc::new(Open { folder, path: path.into(), below, descriptor });
+        let mut pieces = Pieces::default();
         let listed = folder::each_entry(&open.descriptor, |name, kind| {
             self.entry(scope, &open, &mut pieces, name, kind);
         });
+        if pieces.folders.len() > 0 {
+            self.read_all(scope, &open, std::mem::take(&mut pieces.folders));
+        }
         self.look(&open, &pieces.names);
         let mut shared = self.shared();
         if let Some(folder) = shared.folder(folder) {
@@ -359,7 +366,14 @@ impl Crawler<'_> {
         };
         let as_os = OsStr::from_bytes(name.to_bytes());
         match kind {
+            Ok(FileType::Directory) if pieces.singly >= FOLDERS_SINGLY => {
+                pieces.folders.push(name);
+                if pieces.folders.len() >= FOLDERS_SINGLY {
+                    self.read_all(scope, open, std::mem::take(&mut pieces.folders));
+                }
+            }
             Ok(FileType::Directory) => {
+                pieces.singly += 1;
                 let reached = Reached::Entry { parent: open.folder, name: name.to_bytes().into() };
                 let (path, below) = (open.path.join(as_os), Arc::clone(&open.below));
                 scope.spawn(move |scope| self.read(scope, reached, path, below));
@@ -385,6 +399,19 @@ impl Crawler<'_> {
             Ok(_) | Err(Errno::NOENT) => {}
             Err(error) => self.cannot_look(open, as_os, error),
         }
+    }
+
+    /// Reads folders one after the other, in one job. It holds on to the path only: an open folder for each job that waits
+    /// would be too many.
+    fn read_all<'s>(&'s self, scope: &Scope<'s>, open: &Open, names: Names) {
+        let (parent, path, below) = (open.folder, Arc::clone(&open.path), Arc::clone(&open.below));
+        scope.spawn(move |scope| {
+            for name in names.iter() {
+                let reached = Reached::Entry { parent, name: name.to_bytes().into() };
+                let path = path.join(OsStr::from_bytes(name.to_bytes()));
+                self.read(scope, reached, path, Arc::clone(&below));
+            }
+        });
     }
 
     fn link<'s>(&'s self, scope: &Scope<'s>, open: &Arc<Open>, name: &OsStr) {
@@ -460,8 +487,12 @@ impl Crawler<'_> {
                 none => *none = Some(Box::new(new)),
             }
         }
-        if !kept.is_empty() {
-            shared.listings.push((open.folder, kept));
+        if kept.is_empty() {
+            return;
+        }
+        match shared.folder(open.folder) {
+            Some(folder) if folder.files.is_empty() => folder.files = kept,
+            _ => shared.further.push((open.folder, kept)),
         }
     }
 
@@ -482,12 +513,18 @@ impl Crawler<'_> {
 }
 
 /// What is collected while a folder is listed.
+#[derive(Default)]
 struct Pieces {
+    /// Files that are still to be looked at.
     names: Names,
+    /// Folders that are still to be read.
+    folders: Names,
+    /// How many folders have got a job of their own.
+    singly: usize,
     holds_files: bool,
 }
 
-/// Names of files that are still to be looked at, each with its closing zero.
+/// Names of entries, each with its closing zero.
 #[derive(Default)]
 struct Names {
     bytes: Vec<u8>,

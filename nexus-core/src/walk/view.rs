@@ -204,7 +204,9 @@ impl<'a> Viewer<'a> {
     /// Sorts the files, and lets go of the folders that have none.
     fn files(&self, place: &Place<'_>, view: &mut View, replaced: bool) {
         let spans = Spans::new(place.windows());
-        let mut files: Vec<(SystemTime, FileAt)> = Vec::new();
+        let all = view.spots.iter().filter_map(|spot| self.crawled.folders.get(spot.folder));
+        let mut files: Vec<(SystemTime, FileAt)> =
+            Vec::with_capacity(all.map(|folder| folder.files.len()).sum());
         let mut needed = vec![false; view.spots.len()];
         for (at, spot) in view.spots.iter().enumerate() {
             let Some(folder) = self.crawled.folders.get(spot.folder) else { continue };
@@ -230,6 +232,7 @@ impl<'a> Viewer<'a> {
             files.retain(|(_, file)| known.insert(self.path(view, *file)));
         }
         view.files = files.into_iter().map(|(_, file)| file).collect();
+        view.files.shrink_to_fit();
         prune(view, needed);
     }
 

@@ -24,7 +24,8 @@ pub(super) struct Spans(Vec<Window>);
 
 impl Spans {
     pub(super) fn new(windows: impl Iterator<Item = Window>) -> Self {
-        let mut merged: Vec<Window> = windows.filter(|window| window.from < window.to).collect();
+        let mut merged: Vec<Window> = Vec::with_capacity(windows.size_hint().0);
+        merged.extend(windows.filter(|window| window.from < window.to));
         merged.sort_unstable_by_key(|window| window.from);
         merged.dedup_by(|window, last| {
             let touches = window.from <= last.to;

@@ -30,15 +30,15 @@ impl Limits {
         &self,
         client: &Client,
         call: &Call,
-        shelf: &Shelf,
+        notebook: &Shelf,
         delivery: &Delivery,
     ) -> Result<(), LabError> {
         let asked = self.0.get(
             call,
-            &shelf.uid,
+            &notebook.uid,
             |_| true,
             || {
-                let query = [("uid", shelf.uid.as_str())];
+                let query = [("uid", notebook.uid.as_str())];
                 match client.read(call, "users/max_file_size", &query, ("max-file-size", reply::largest)) {
                     Ok(largest) => Ok(Some(largest)),
                     Err(error @ ApiError::Pause { .. }) => Err(error),

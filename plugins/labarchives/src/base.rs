@@ -91,7 +91,7 @@ impl Base {
 }
 
 /// Percent-encoded, except what may stand anywhere in an address. A blank is `%20`, which everybody reads as a blank.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -17,8 +17,8 @@ pub fn check(lab: &LabArchivesDestination, call: &Call) -> CheckReport {
     let mut report = CheckReport::default();
     // Asked afresh: somebody has just changed something.
     lab.people.forget();
-    let Some(offset) = reachable(lab, call, &mut report) else { return report };
-    let Some(user) = account(lab, call, offset, &mut report) else { return report };
+    let Some(clock) = reachable(lab, call, &mut report) else { return report };
+    let Some(user) = account(lab, call, clock, &mut report) else { return report };
     match (&lab.settings.place, facility(&lab.settings)) {
         (Place::Notebook(_), Some(shelf)) => notebook(lab, call, &shelf, &user, &mut report),
         _ => report.push(
@@ -31,8 +31,17 @@ pub fn check(lab: &LabArchivesDestination, call: &Call) -> CheckReport {
     report
 }
 
-/// Whether LabArchives is there. Gives how far its clock is ahead, in seconds; `None`: nothing else can be asked.
-fn reachable(lab: &LabArchivesDestination, call: &Call, report: &mut CheckReport) -> Option<Option<i64>> {
+/// What the server says of its clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// It is ahead of ours by so many seconds.
+    Ahead(i64),
+    /// Nothing.
+    Untold,
+}
+
+/// Whether LabArchives is there; `None`: nothing else can be asked.
+fn reachable(lab: &LabArchivesDestination, call: &Call, report: &mut CheckReport) -> Option<Clock> {
     let address = lab.client.base().as_str();
     let there = "server reachable";
     match lab.client.ask_the_time(call) {
@@ -48,14 +57,14 @@ fn reachable(lab: &LabArchivesDestination, call: &Call, report: &mut CheckReport
                 (CheckResult::Ok, format!("differs from the server's by {} s", seconds.abs()))
             };
             report.push("clock", result, detail);
-            Some(Some(seconds))
+            Some(Clock::Ahead(seconds))
         }
         Err(error @ ApiError::Transport(_)) => {
             report.push(there, CheckResult::Failed, error.told());
             None
         }
         // It answers, if with a refusal; why, the next question shows.
-        Err(_) => Some(None),
+        Err(_) => Some(Clock::Untold),
     }
 }
 
@@ -70,7 +79,7 @@ fn off_by(seconds: i64) -> String {
 fn account(
     lab: &LabArchivesDestination,
     call: &Call,
-    offset: Option<i64>,
+    clock: Clock,
     report: &mut CheckReport,
 ) -> Option<User> {
     let Settings { base, uid, .. } = &lab.settings;
@@ -78,7 +87,7 @@ fn account(
         ("server reachable", "access key accepted", "access password accepted", "user id accepted");
     let failed = match who(&lab.client, call, uid) {
         Ok(user) => {
-            if offset.is_none() {
+            if clock == Clock::Untold {
                 report.push(there, CheckResult::Ok, base.as_str());
             }
             report.push(key, CheckResult::Ok, "");
@@ -98,7 +107,7 @@ fn account(
         report.push(there, CheckResult::Warning, format!("{told}: it may be there again in a moment"));
         return None;
     }
-    if offset.is_none() {
+    if clock == Clock::Untold {
         report.push(there, CheckResult::Ok, base.as_str());
     }
     if failed.is_the_key() {
@@ -106,7 +115,10 @@ fn account(
         return None;
     }
     if failed.is_the_clock() {
-        let clock = offset.map(off_by).unwrap_or_else(|| "the server does not tell its time".to_owned());
+        let clock = match clock {
+            Clock::Ahead(seconds) => off_by(seconds),
+            Clock::Untold => "the server does not tell its time".to_owned(),
+        };
         let detail = format!("{told}; {clock}: set the clock of this machine");
         report.push("clock", CheckResult::Failed, detail);
         return None;

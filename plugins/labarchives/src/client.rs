@@ -12,7 +12,7 @@ use nexus_plugin_http::{Answer, Http, Method, Request, TransportError, Trouble, 
 use roxmltree::Document;
 use url::Url;
 
-use crate::base::Base;
+use crate::base::{Base, encoded};
 use crate::client::offset::Offset;
 use crate::error::ApiError;
 use crate::pace::{self, Closed, Gate};
@@ -283,7 +283,7 @@ impl Client {
         for hidden in in_query.chain([self.key.password(), self.uid.as_str()]).chain(signature) {
             // A shorter one is no secret, and would make holes in every word.
             if hidden.len() >= 4 {
-                quote = quote.replace(hidden, "…");
+                quote = quote.replace(hidden, "…").replace(&encoded(hidden), "…");
             }
         }
         let quote: String = quote.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -348,3 +348,6 @@ fn extracted<T>(
         Document::parse(text).map_err(|error| garbled(format!("it is no XML at {}", error.pos())))?;
     of(&document).ok_or(ApiError::Lacking { call, what, effect })
 }
+
+#[cfg(test)]
+mod tests;

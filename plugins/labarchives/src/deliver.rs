@@ -15,15 +15,12 @@ use crate::owner;
 use crate::page::{self, Attached, Seen, Whose, Written, holds};
 use crate::reply::{self, Entry};
 use crate::settings::Previews;
-use crate::summary::{self, Picture, Summary};
+use crate::summary::{self, Summary};
 use crate::tree::{self, Shelf};
 use crate::{attachment, record};
 
 /// The caption of a preview.
 const PREVIEW_CAPTION: &str = "NexusLIMS preview";
-
-/// Most previews that are attached to one page.
-const MOST_PREVIEWS: usize = 200;
 
 /// How far a delivery has come: what the next step needs if nobody remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +42,11 @@ pub fn deliver(lab: &LabArchivesDestination, call: &Call, delivery: &Delivery) -
     let (shelf, glance) = state(lab, call, delivery)?;
     let desk = |shelf: Shelf| Desk { lab, call, delivery, bytes: &bytes, shelf };
     let own = shelf.own;
+    // What has been begun with a summary in one notebook is not done once more in another.
+    let begun = matches!(&glance, Glance::There(seen) if seen.summary.is_some());
     match desk(shelf).step(glance) {
         Err(LabError::Api(error)) if own && error.refuses_the_account() => {
-            if !lab.settings.own.as_ref().is_some_and(|own| own.fallback) {
+            if begun || !lab.settings.own.as_ref().is_some_and(|own| own.fallback) {
                 return Err(owner::refused(delivery, &error));
             }
             owner::said(call, delivery, &error.to_string());
@@ -151,7 +150,7 @@ impl Desk<'_> {
             (_, None) => self.attach(&mut seen),
             (_, Some(attached)) if !attached.current => self.attach_again(&mut seen),
             (summary, Some(_)) if !holds(summary.as_ref(), self.delivery) => self.write_summary(&mut seen),
-            _ => self.attach_preview(&mut seen, missing.unwrap_or_default()),
+            _ => self.attach_preview(&mut seen, missing.as_deref().unwrap_or_default()),
         };
         did?;
         if seen.is_complete(self.delivery) { Ok(self.done(&seen)) } else { Ok(self.more(seen)) }
@@ -224,7 +223,7 @@ impl Desk<'_> {
         });
         // An earlier look knows better which ones are there.
         if self.lab.settings.previews == Previews::Attach && seen.missing.is_none() {
-            seen.missing = Some(made.left_out.iter().take(MOST_PREVIEWS).map(Picture::file_name).collect());
+            seen.missing = Some(made.to_attach());
         }
         Ok(())
     }
@@ -285,16 +284,16 @@ impl Desk<'_> {
         }
     }
 
-    fn attach_preview(&self, seen: &mut Seen, name: String) -> Result<(), LabError> {
+    fn attach_preview(&self, seen: &mut Seen, name: &str) -> Result<(), LabError> {
         let Self { lab, call, delivery, shelf, .. } = self;
         let pictures = summary::all_pictures(delivery);
         let picture = pictures.iter().find(|picture| picture.file_name() == name);
         if let Some(bytes) = picture.and_then(|picture| std::fs::read(&picture.path).ok()) {
             let at = (shelf, seen.page.as_str());
-            attachment::add(&lab.client, call, at, &name, PREVIEW_CAPTION, &bytes)?;
+            attachment::add(&lab.client, call, at, name, PREVIEW_CAPTION, &bytes)?;
         }
         if let Some(missing) = &mut seen.missing {
-            missing.retain(|other| *other != name);
+            missing.retain(|other| other != name);
         }
         Ok(())
     }

@@ -221,6 +221,9 @@ impl ApiError {
                 }
                 _ => return None,
             },
+            Self::Status { status: 413 | 414, .. } => {
+                "the server takes nothing of this size: it is the institution's limit, or that of a proxy on the way"
+            }
             Self::Status { status: 401 | 403, .. } => {
                 "is `url` the API of the access key's region, and may this machine use it?"
             }

@@ -10,7 +10,7 @@ use crate::page::{self, Seen, Whose};
 use crate::tree::{self, Shelf};
 
 /// Pages of one name that are looked into.
-const MOST_PAGES: usize = 20;
+const MOST_PAGES: usize = 10;
 
 /// Longest link that is stored, in characters.
 const LONGEST_LINK: usize = 500;
@@ -148,6 +148,16 @@ fn through_folders(
     }
     if ours.is_empty() {
         ours.extend(renamed(lab, call, delivery, shelf, &candidates)?);
+    }
+    if ours.is_empty() && candidates.len() > MOST_PAGES {
+        return Err(PluginError::permanent(format!(
+            "{} pages are called `{name}`, and none of the first {MOST_PAGES} says that it is this session's",
+            candidates.len()
+        ))
+        .with_hint(
+            "remove those that nobody needs, or let `page` name the session, then use `nexus export retry`",
+        )
+        .into());
     }
     if others > 0 || candidates.len() > 1 {
         call.log(

@@ -38,13 +38,13 @@ pub struct Memory(Mutex<HashMap<String, Noted>>);
 
 impl Memory {
     /// Remembers what was seen or done for a delivery in this notebook.
-    pub fn note(&self, delivery: &Delivery, shelf: Shelf, glance: Glance, at: DateTime<Utc>) {
+    pub fn note(&self, delivery: &Delivery, notebook: Shelf, glance: Glance, at: DateTime<Utc>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
         }
         let content = delivery.record.content_sha256.clone();
-        all.insert(delivery.record.key.clone(), Noted { at, content, shelf, glance });
+        all.insert(delivery.record.key.clone(), Noted { at, content, shelf: notebook, glance });
     }
 
     /// What was seen a moment ago and where, if it was for this content.

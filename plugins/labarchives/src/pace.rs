@@ -18,7 +18,9 @@ const LONGEST_INTERVAL: TimeDelta = TimeDelta::hours(1);
 const SET_BACK: TimeDelta = TimeDelta::seconds(10);
 
 /// The gates of this process, by API address and access key. They stay: whoever begins anew keeps the distance as well.
-static GATES: Mutex<Option<HashMap<(String, String), Arc<Gate>>>> = Mutex::new(None);
+static GATES: Mutex<Option<Gates>> = Mutex::new(None);
+
+type Gates = HashMap<(String, String), Arc<Gate>>;
 
 /// What every call with one access key passes.
 #[derive(Debug, Default)]

@@ -95,10 +95,9 @@ pub fn look(
     }
     if lab.settings.previews == Previews::Attach {
         let there: Vec<&str> = entries.iter().filter_map(|entry| entry.file_name.as_deref()).collect();
-        let wanted = summary::of(delivery, Previews::Attach, false).left_out;
-        let names = wanted.iter().map(summary::Picture::file_name);
-        seen.missing =
-            Some(names.filter(|wanted| !there.iter().any(|there| name::same(there, wanted))).collect());
+        let mut wanted = summary::of(delivery, Previews::Attach, false).to_attach();
+        wanted.retain(|wanted| !there.iter().any(|there| name::same(there, wanted)));
+        seen.missing = Some(wanted);
     }
     Ok(match whose {
         Whose::Ours(_) => Whose::Ours(seen),
@@ -145,12 +144,12 @@ fn judge(entries: &[Entry], delivery: &Delivery) -> Whose {
     let known = delivery.previous.as_ref().map(|remote| remote.id.as_str());
     let texts = || entries.iter().filter(|entry| !entry.is_attachment());
     let marker = |entry: &Entry| entry.data.as_deref().and_then(Marker::find);
-    let marked = texts().find_map(|entry| {
+    let by_line = texts().find_map(|entry| {
         let marker = marker(entry).filter(|marker| marker.key == delivery.record.key)?;
         Some((entry, Some(marker.content_sha256)))
     });
     let by_id = || texts().find(|entry| Some(entry.id.as_str()) == known).map(|entry| (entry, None));
-    let (summary, ours) = match marked.or_else(by_id) {
+    let (summary, ours) = match by_line.or_else(by_id) {
         Some(found) => (Some(found), true),
         None if texts().any(|entry| marker(entry).is_some()) => return Whose::Anothers,
         None => {

@@ -185,10 +185,28 @@ fn elements<'d, 'i>(
     document: &'d Document<'i>,
     names: &'static [&'static str],
 ) -> impl Iterator<Item = Node<'d, 'i>> {
-    let in_the_echo = |node: Node<'_, '_>| node.ancestors().any(|above| above.tag_name().name() == ECHO);
-    document.root().descendants().filter(move |node| {
-        node.is_element() && names.contains(&node.tag_name().name()) && !in_the_echo(*node)
+    let mut next = Some(document.root_element()).filter(|root| root.tag_name().name() != ECHO);
+    std::iter::from_fn(move || {
+        let here = next?;
+        next = after(here);
+        Some(here)
     })
+    .filter(move |node| names.contains(&node.tag_name().name()))
+}
+
+/// The element after this one, in document order and past the echo.
+fn after<'d, 'i>(element: Node<'d, 'i>) -> Option<Node<'d, 'i>> {
+    let wanted = |node: &Node<'_, '_>| node.is_element() && node.tag_name().name() != ECHO;
+    if let Some(inside) = element.children().find(wanted) {
+        return Some(inside);
+    }
+    let mut here = element;
+    loop {
+        if let Some(beside) = here.next_siblings().skip(1).find(wanted) {
+            return Some(beside);
+        }
+        here = here.parent()?;
+    }
 }
 
 fn child<'d, 'i>(element: Node<'d, 'i>, names: &[&str]) -> Option<Node<'d, 'i>> {

@@ -38,6 +38,7 @@ pub fn delivery() -> Delivery {
         activities: vec![ActivityRef { seqno: 0, start, datasets: vec![dataset("a.dm3"), dataset("b.dm3")] }],
         reservation: None,
         external_ids: BTreeMap::new(),
+        user_emails: Vec::new(),
         previous: None,
         checkpoint: None,
         others: Vec::new(),

@@ -25,6 +25,9 @@ const FOR_FILES: usize = 250_000;
 /// Longest fact, in characters.
 const LONGEST_FACT: usize = 1_000;
 
+/// Most previews that are attached to one page.
+const MOST_ATTACHED: usize = 200;
+
 /// Pictures side by side.
 const IN_A_ROW: usize = 4;
 
@@ -35,6 +38,13 @@ pub struct Summary {
     pub html: String,
     /// Pictures that it does not hold.
     pub left_out: Vec<Picture>,
+}
+
+impl Summary {
+    /// Names under which the pictures that it does not hold are attached.
+    pub fn to_attach(&self) -> Vec<String> {
+        self.left_out.iter().take(MOST_ATTACHED).map(Picture::file_name).collect()
+    }
 }
 
 /// What a summary says of a session. With `plain`, it holds no pictures whatever the settings say.

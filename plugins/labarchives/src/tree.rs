@@ -100,10 +100,10 @@ impl Folders {
         &self,
         client: &Client,
         call: &Call,
-        shelf: &Shelf,
+        notebook: &Shelf,
         path: &[String],
     ) -> Result<Vec<Folder>, LabError> {
-        self.walk(client, call, shelf, path, false)
+        self.walk(client, call, notebook, path, false)
     }
 
     /// The same; if there is none, it is made.
@@ -111,22 +111,22 @@ impl Folders {
         &self,
         client: &Client,
         call: &Call,
-        shelf: &Shelf,
+        notebook: &Shelf,
         path: &[String],
     ) -> Result<Vec<Folder>, LabError> {
-        self.walk(client, call, shelf, path, true)
+        self.walk(client, call, notebook, path, true)
     }
 
     /// What is known of a notebook has turned out to be wrong.
-    pub fn forget(&self, shelf: &Shelf) {
-        self.0.forget(|(known, _)| known == shelf);
+    pub fn forget(&self, notebook: &Shelf) {
+        self.0.forget(|(known, _)| known == notebook);
     }
 
     fn walk(
         &self,
         client: &Client,
         call: &Call,
-        shelf: &Shelf,
+        notebook: &Shelf,
         path: &[String],
         make: bool,
     ) -> Result<Vec<Folder>, LabError> {
@@ -134,20 +134,20 @@ impl Folders {
             Folder { id: TOP.to_owned(), name: "the notebook".to_owned(), read_only: false, new: false };
         let mut folders = vec![top];
         for (depth, name) in path.iter().enumerate() {
-            let key = (shelf.clone(), path.iter().take(depth + 1).cloned().collect());
+            let key = (notebook.clone(), path.iter().take(depth + 1).cloned().collect());
             let mut new = false;
             let asked = self.0.get(
                 call,
                 &key,
                 |found| !found.is_empty(),
                 || {
-                    let found = inside(client, call, shelf, &folders, name)?;
+                    let found = inside(client, call, notebook, &folders, name)?;
                     if !found.is_empty() || !make {
                         return Ok(found);
                     }
                     new = true;
                     let Some(parent) = folders.first() else { return Ok(found) };
-                    let node = insert(client, call, shelf, parent, name, false)?;
+                    let node = insert(client, call, notebook, parent, name, false)?;
                     Ok::<_, LabError>(vec![Folder {
                         id: node.id,
                         name: name.clone(),

@@ -264,6 +264,7 @@ impl Bench {
             activities: Vec::new(),
             reservation: None,
             external_ids: BTreeMap::new(),
+            user_emails: Vec::new(),
             previous: None,
             checkpoint: None,
             others: Vec::new(),

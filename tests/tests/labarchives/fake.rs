@@ -1,6 +1,7 @@
 //! The fake answers, refuses and fails as documented; without that, the tests that use it prove nothing.
 
-use std::io::{Read, Write};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -20,7 +21,11 @@ fn start() -> FakeLabArchives {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let mut out = String::new();
+    for byte in text.bytes() {
+        write!(out, "%{byte:02X}").unwrap();
+    }
+    out
 }
 
 fn query(pairs: &[(&str, &str)]) -> String {

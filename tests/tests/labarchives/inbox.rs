@@ -85,3 +85,18 @@ fn what_is_half_done_is_gone_on_with() {
     assert_eq!(facility.site.entries().len(), 2, "{}", facility.trouble(1));
     assert_eq!(facility.lab.status(1), Some(RecordStatus::Completed));
 }
+
+#[test]
+fn a_changed_record_changes_the_summary_and_brings_another_file() {
+    let facility = Facility::with("inbox = \"omit\"\n");
+    facility.lab.sessions([1]);
+    facility.run();
+    facility.lab.put_file(1, "second");
+    facility.lab.rebuild_all();
+    facility.run();
+    let entries = facility.site.entries();
+    let (files, texts): (Vec<_>, Vec<_>) = entries.into_iter().partition(Entry::is_attachment);
+    assert_eq!((files.len(), texts.len(), texts[0].version), (2, 1, 2), "{}", facility.trouble(1));
+    assert_eq!(files[1].bytes, facility.lab.record(1).unwrap().into_bytes());
+    assert!(texts[0].data.contains("1_second"));
+}

@@ -145,3 +145,89 @@ fn two_sessions_with_one_page_name_get_a_page_each_or_the_second_is_refused() {
     assert_eq!(of(&other), usize::from(second.is_ok()));
     assert_eq!(entries.iter().filter(|entry| entry.file_name == "one.xml").count(), 1);
 }
+
+#[test]
+fn a_page_that_was_copied_is_a_matter_for_a_person() {
+    let facility = Facility::new();
+    facility.lab.sessions([1]);
+    facility.run();
+    let delivered = facility.all([1]).remove(0);
+    let site = &facility.site;
+    let copy = site.put_node(NOTEBOOK, &delivered.page.parent, &delivered.page.text, true);
+    let copy = site.nodes().into_iter().find(|node| node.tree_id == copy).unwrap();
+    site.put_entry(&copy, "text entry", |entry| entry.data.clone_from(&delivered.summary.data));
+    let before = site.entries();
+    facility.lab.put_file(1, "second");
+    facility.lab.rebuild_all();
+    let (report, _) = facility.run();
+    assert!(!report.needs_person.is_empty(), "{report:?}");
+    assert_eq!(site.entries(), before, "nothing is changed before somebody has looked");
+    // Somebody removes the copy, and says that it is to be tried again.
+    site.change_nodes(|node| node.tree_id != copy.tree_id);
+    facility.lab.sql("UPDATE nexus_delivery SET state = 'due', failure_class = NULL", &[]);
+    facility.next_day();
+    assert_eq!(facility.all([1])[0].summary.eid, delivered.summary.eid);
+}
+
+#[test]
+fn what_somebody_did_to_the_page_is_put_right_with_the_next_record() {
+    let deeds: [fn(&mut nexus_tests::fake_labarchives::Entry) -> bool; 5] = [
+        // The file is gone; the summary is gone; both are.
+        |entry| !entry.is_attachment(),
+        |entry| entry.is_attachment(),
+        |_| false,
+        // The line that says whose page it is was removed; the file was changed by hand.
+        |entry| {
+            let cut = entry.data.find("<p><small>").unwrap_or(entry.data.len());
+            entry.data.truncate(cut);
+            true
+        },
+        |entry| {
+            entry.bytes.iter_mut().for_each(|byte| *byte = b'x');
+            true
+        },
+    ];
+    for (number, deed) in deeds.into_iter().enumerate() {
+        for words in ["2", "1"] {
+            let bench = Bench::new();
+            let first = bench.delivery("one", "1");
+            let remote = bench.carry(&first).unwrap();
+            bench.site.change_entries(deed);
+            let mut delivery = bench.delivery("one", words);
+            delivery.previous = Some(remote);
+            bench.carry(&delivery).unwrap();
+            bench.the(&delivery);
+            assert_eq!((bench.site.pages().len(), bench.site.entries().len()), (1, 2), "{number} {words}");
+        }
+    }
+}
+
+#[test]
+fn a_summary_that_an_editor_wrote_anew_is_known_again() {
+    let rewrites: [fn(&str) -> String; 3] = [
+        |html| html.replace("NexusLIMS record ", "NexusLIMS&nbsp;<span style=\"color:grey\">record</span> "),
+        |html| html.replace(", content ", "<span>,</span>\n  <em>content</em> "),
+        |html| {
+            format!(
+                "<div class=\"edited\">{}<p>&nbsp;</p></div>",
+                html.replace("<p><small>", "<p>\n<small>\n")
+            )
+        },
+    ];
+    for (number, rewrite) in rewrites.into_iter().enumerate() {
+        let bench = Bench::new();
+        let delivery = bench.delivery("one", "1");
+        bench.carry(&delivery).unwrap();
+        bench.site.change_entries(|entry| {
+            if !entry.is_attachment() {
+                let before = entry.data.clone();
+                entry.data = rewrite(&before);
+                assert_ne!(entry.data, before);
+            }
+            true
+        });
+        let writes = bench.writes();
+        bench.carry(&delivery).unwrap();
+        assert_eq!(bench.writes(), writes, "{number}: {}", bench.site.entries()[0].data);
+    }
+}

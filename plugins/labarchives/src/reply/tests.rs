@@ -129,6 +129,12 @@ fn any_xml() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn answers_may_be_as_deep_as_they_like() {
+    read_all(&"<a>".repeat(300_000));
+    read_all(&format!("{}{}", "<entry>".repeat(50_000), "</entry>".repeat(50_000)));
+}
+
 fn read_all(text: &str) {
     let _ = epoch(text);
     if let Ok(document) = Document::parse(text) {

@@ -141,7 +141,7 @@ fn the_body_stays_below_its_limit_whatever_there_is_to_tell() {
     let length = form(&body("notebook", "page", &summary.html)).len();
     assert!((700_000..LARGEST_FORM).contains(&length), "{length}");
     let inline = summary.html.matches("<img ").count();
-    assert!(inline >= 3 && inline < 12, "{inline}");
+    assert!((3..12).contains(&inline), "{inline}");
     assert_eq!(summary.left_out.len(), 14 - inline);
     assert_eq!(summary.left_out[0].label, "large");
     assert!(summary.html.contains(&format!("{} previews are left out", 14 - inline)));
