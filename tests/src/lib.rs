@@ -15,6 +15,7 @@ pub mod fake_nemo;
 pub mod fake_sharepoint;
 pub mod fault;
 pub mod fixtures;
+pub mod heard;
 pub mod http;
 pub mod lab;
 pub mod nemo_facility;

@@ -15,8 +15,6 @@ mod crashes;
 mod failing;
 #[path = "labarchives/fake.rs"]
 mod fake;
-#[path = "labarchives/heard.rs"]
-mod heard;
 #[path = "labarchives/holds.rs"]
 mod holds;
 #[path = "labarchives/inbox.rs"]

@@ -6,8 +6,6 @@
 mod facility;
 #[path = "notebook_and_calendar/faults.rs"]
 mod faults;
-#[path = "notebook_and_calendar/log.rs"]
-mod log;
 #[path = "notebook_and_calendar/program.rs"]
 mod program;
 #[path = "notebook_and_calendar/runs.rs"]

@@ -20,9 +20,9 @@ use nexus_tests::lab::{Lab, short_limits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::heard;
 use super::holds::{self, Delivered, Spaced};
 use super::time::Moving;
+use nexus_tests::heard;
 
 /// The folder that is made at the root unless the settings say otherwise.
 pub const TOP: &str = "NexusLIMS Records";

@@ -19,10 +19,9 @@ use nexus_core::session;
 use nexus_core::session_state::SessionState;
 use nexus_tests::fake_labarchives::{self, AKID, FakeLabArchives, NOTEBOOK, Node, UID};
 use nexus_tests::fake_sharepoint::{self, Door, FakeSharePoint, Item};
+use nexus_tests::heard;
 use nexus_tests::lab::{OfClock, put};
 use tempfile::TempDir;
-
-use super::log;
 
 pub const LIST: &str = "Titan's Events";
 pub const ZONE: &str = "America/New_York";
@@ -41,11 +40,13 @@ pub struct NotebookFacility {
     /// More destinations, as tables.
     pub more_destinations: String,
     uses: String,
+    /// Where in the log this facility begins.
+    heard: usize,
 }
 
 impl NotebookFacility {
     pub fn new() -> Self {
-        log::start();
+        let heard = heard::listen();
         let folder = tempfile::tempdir().unwrap();
         for name in ["files/titan", "data", "shelf"] {
             fs::create_dir_all(folder.path().join(name)).unwrap();
@@ -81,6 +82,7 @@ impl NotebookFacility {
             of_notebook: String::new(),
             more_destinations: String::new(),
             uses: "id,instrument,user,start,end\n".to_owned(),
+            heard,
         }
     }
 
@@ -180,7 +182,7 @@ impl NotebookFacility {
             .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)));
         assert_eq!(report.build.planned, report.build.accounted(), "{report:?}");
         drop(facility);
-        let log = log::so_far();
+        let log = heard::since(self.heard);
         // What would show that the log is empty only because nobody looks at it.
         assert!(log.contains("_api/web") || log.contains("/v1.0/"), "requests are logged");
         self.nothing_secret_is_in(&[("the log", log), ("the report", format!("{report:?}"))]);
