@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// Long enough for every record, and no longer than needed: the slow destination would go on for ever.
-    fn budget(self, sessions: usize) -> Duration {
+    fn budget(sessions: usize) -> Duration {
         let records = u32::try_from(sessions).unwrap_or(u32::MAX);
         // Two requests for each record, by four workers, and half as long again.
         let network = DISTANCE.saturating_mul(records) * 3 / 4;
@@ -130,7 +130,7 @@ pub fn run(options: &Options) -> Result<()> {
                 beside => Some(Unwell::start(case.place.distance(), beside == Beside::Flapping)?),
             };
             destinations.push_str(unwell.as_ref().map_or("", |unwell| &unwell.settings));
-            let ends = Ends::Logbook { destinations, budget: case.place.budget(sessions) };
+            let ends = Ends::Logbook { destinations, budget: Place::budget(sessions) };
             let folder = work.path(&format!("{number}-{:?}-{:?}", case.place, case.beside));
             let build = Build { previews: false, threads: 0 };
             let facility =

@@ -48,7 +48,9 @@ impl Unwell {
         for (name, distance, faults) in unwell {
             let server = FakeCdcs::start();
             server.server.answer_after(distance);
-            faults.into_iter().for_each(|fault| server.server.fail(fault));
+            for fault in faults {
+                server.server.fail(fault);
+            }
             settings.push_str(&table(name, &server.url()));
             servers.push(server);
         }
