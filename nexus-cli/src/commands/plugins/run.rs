@@ -22,7 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   nexus plugins run cdcs                       the actions that the plugin of [destinations.cdcs] offers
   nexus plugins run cdcs push-template         run one of them
-  nexus plugins run labarchives enrol user=ada email=ada@example.org
+  nexus plugins run labarchives enrol user=ada email=ada@example.org token_file=token.txt
                                                the same with arguments
   nexus plugins run cdcs tidy --json-args '{\"older_than\": 30}'
                                                arguments of any kind
