@@ -6,6 +6,7 @@
 
 mod attempt;
 mod bell;
+mod board;
 mod context;
 mod outcome;
 mod pace;
@@ -13,14 +14,16 @@ mod queue;
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use bell::Bell;
+pub use board::Board;
 pub(crate) use outcome::{Moment, write_down};
 pub use outcome::{Route, Routes, settle_session};
 
+use self::board::Seat;
 use self::pace::Pace;
 use self::queue::Claimed;
 use crate::clock::Clock;
@@ -57,6 +60,8 @@ pub struct Exporter<'a> {
     pub destinations: &'a [DestinationInstance],
     /// Rung when there may be something to do.
     pub bell: &'a Bell,
+    /// Who makes room for whom.
+    pub board: Board,
     /// Set when the run is asked to stop.
     pub stop: &'a StopFlag,
     /// When the time budget ends; `None`: no limit.
@@ -84,8 +89,7 @@ struct Desk<'a> {
     pace: Pace,
     tally: Mutex<Tally>,
     failures_in_a_row: AtomicU32,
-    /// Whether the last delivery that told something of the destination worked.
-    is_well: AtomicBool,
+    seat: Seat<'a>,
 }
 
 impl Exporter<'_> {
@@ -127,7 +131,7 @@ impl Exporter<'_> {
             pace: Pace::of(destination.interval),
             tally: Mutex::default(),
             failures_in_a_row: AtomicU32::new(0),
-            is_well: AtomicBool::new(false),
+            seat: self.board.seat(),
         };
         let workers = workers(desk.target.can_find, destination.at_once, destination.concurrency);
         let ended = std::thread::scope(|scope| {
@@ -182,23 +186,34 @@ impl Desk<'_> {
     /// One worker: claims, attempts, until nothing is left or somebody said stop.
     fn serve(&self) -> Result<(), WriteError> {
         let exporter = self.exporter;
+        let mut hand = None;
         loop {
             if self.is_over() {
                 return Ok(());
+            }
+            if let Some(until) = self.rests_until() {
+                hand = None;
+                exporter.clock.wait_until(until, &|| self.is_over() || self.rests_until().is_none());
+                continue;
             }
             let seen = exporter.bell.rings();
             let quiet = exporter.bell.quiet(self.after);
             if quiet && !self.after.is_empty() {
                 queue::release_all(exporter, &self.destination.name)?;
             }
+            if !self.destination.interval.is_zero() {
+                // Until its turn comes it has no use for room.
+                hand = None;
+            }
             let Some(claimed) = self.claim()? else { return Ok(()) };
             if !claimed.told.is_empty() {
                 self.with_tally(|tally| tally.needs_person.extend(claimed.told));
             }
             if !claimed.claims.is_empty() {
+                hand.get_or_insert_with(|| self.seat.hand());
                 let mut claims = claimed.claims.into_iter();
                 while let Some(claim) = claims.next() {
-                    if self.is_over() {
+                    if self.is_over() || self.rests_until().is_some() {
                         let left = std::iter::once(claim).chain(claims).map(|claim| claim.delivery);
                         queue::put_back(exporter, left.collect())?;
                         break;
@@ -207,6 +222,7 @@ impl Desk<'_> {
                 }
                 continue;
             }
+            hand = None;
             if !quiet {
                 exporter.bell.wait(seen);
             } else if !self.wait_for_question()? {
@@ -238,7 +254,7 @@ impl Desk<'_> {
     /// How many deliveries a worker takes at once. One as long as the destination has taken nothing, or after it
     /// failed: the rest of a page would only be given back, and that is work that others wait for.
     fn page(&self) -> usize {
-        if self.target.can_find && self.is_well.load(Ordering::Relaxed) { PAGE } else { 1 }
+        if self.target.can_find && self.seat.is_well() { PAGE } else { 1 }
     }
 
     /// Waits until a delivery whose end is unclear may be asked for; false if there is none worth waiting for.
@@ -261,6 +277,11 @@ impl Desk<'_> {
         self.exporter.time_is_up() || self.destination.is_off() || self.is_paused()
     }
 
+    /// Until when the destination steps back, since it has just failed and others make use of the room.
+    fn rests_until(&self) -> Option<DateTime<Utc>> {
+        self.seat.rests_until(self.exporter.clock.now())
+    }
+
     fn with_tally(&self, change: impl FnOnce(&mut Tally)) {
         change(&mut self.tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }
@@ -271,11 +292,11 @@ impl Desk<'_> {
 
     fn worked(&self) {
         self.failures_in_a_row.store(0, Ordering::Relaxed);
-        self.is_well.store(true, Ordering::Relaxed);
+        self.seat.worked();
     }
 
     fn count_against(&self, class: Class) {
-        self.is_well.store(false, Ordering::Relaxed);
+        self.seat.failed(self.exporter.clock.now());
         let failures = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         if failures >= FAILURES_BEFORE_PAUSE {
             self.pause(format!("{failures} failures in a row ({class}); it is tried again by the next run"));

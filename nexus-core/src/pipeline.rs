@@ -24,7 +24,7 @@ use crate::build::Builder;
 use crate::causes::with_causes;
 use crate::db::{Access, Database};
 use crate::durable;
-use crate::export::{Bell, Exporter, Moment, Tally};
+use crate::export::{Bell, Board, Exporter, Moment, Tally};
 use crate::external_user::ExternalSystem;
 use crate::harvest::Harvest;
 use crate::ids::{HarvesterName, SessionId};
@@ -286,6 +286,7 @@ impl Run<'_> {
             routes: facility.routes.clone(),
             destinations: &facility.plugins.destinations,
             bell: &bell,
+            board: Board::default(),
             stop: &facility.stop,
             until,
             journal: Arc::clone(&self.journal),

@@ -144,7 +144,8 @@ impl Gate {
         self.0.0.lock().unwrap().waiting
     }
 
-    pub(crate) fn pass(&self) {
+    /// Arrives at the gate, and waits until it opens.
+    pub fn pass(&self) {
         let mut state = self.0.0.lock().unwrap();
         state.waiting += 1;
         self.0.1.notify_all();

@@ -35,7 +35,7 @@ use nexus_plugin_api::{EventTime, Plugin, UsageEvent};
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
-pub use destination::{Fault, FindFault, ScriptedDestination, Server};
+pub use destination::{Fault, FindFault, Hook, ScriptedDestination, Server};
 pub use extractor::ScriptedExtractor;
 pub use harvester::ScriptedHarvester;
 pub use meddler::Meddler;

@@ -1,6 +1,9 @@
 //! Destinations that are dead, slow, flapping, limiting and lying, all at once beside a healthy one.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "unwell/making_room.rs"]
+mod making_room;
+
 use chrono::TimeDelta;
 use nexus_core::delivery::State;
 use nexus_core::session::RecordStatus;

@@ -38,6 +38,25 @@ pub enum Fault {
     StepThenRefuse(FailureClass),
     /// Answers an object without an id, after it was written.
     NoId,
+    /// Does this first, and then as the next fault of the session says; without one, nothing goes wrong.
+    First(Hook),
+}
+
+/// Something a test does in the middle of a delivery.
+#[derive(Clone)]
+pub struct Hook(Arc<dyn Fn() + Send + Sync>);
+
+impl Hook {
+    /// Does this.
+    pub fn new(act: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(act))
+    }
+}
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 /// How one call of `find` ends.
@@ -314,13 +333,18 @@ impl Destination for Server {
         if let Some(Checkpoint(value)) = &delivery.checkpoint {
             return self.go_on(delivery, value.as_u64().expect("a checkpoint of ours"));
         }
-        let fault = {
+        {
             let mut state = self.state();
             state.counts.delivers += 1;
             state.order.push(session.clone());
-            let own = state.deliver_faults.get_mut(&session).and_then(VecDeque::pop_front);
-            own.or_else(|| state.always.clone())
-        };
+        }
+        let next = || self.state().deliver_faults.get_mut(&session).and_then(VecDeque::pop_front);
+        let mut fault = next();
+        while let Some(Fault::First(hook)) = fault {
+            (hook.0)();
+            fault = next();
+        }
+        let fault = fault.or_else(|| self.state().always.clone());
         let write = || self.state().write(delivery);
         let Some(fault) = fault else { return Ok(Step::Done(write())) };
         match fault {
@@ -357,6 +381,10 @@ impl Destination for Server {
                 let rest = Fault::Refuse(class);
                 self.state().deliver_faults.entry(session).or_default().push_front(rest);
                 Ok(Step::More(Checkpoint(json!(1))))
+            }
+            Fault::First(hook) => {
+                (hook.0)();
+                Ok(Step::Done(write()))
             }
             Fault::NoId => {
                 write();
