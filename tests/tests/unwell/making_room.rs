@@ -98,6 +98,8 @@ fn one_at_work_and_one_that_fails() -> (Lab, Gate, [Server; 2]) {
     };
     servers[0].on_deliver(Lab::id(2).as_str(), [hook(Gate::pass)]);
     servers[1].on_deliver(Lab::id(1).as_str(), [hook(|gate| gate.wait_for_arrivals(1)), REFUSED]);
+    // It comes so far only if it did not wait; then nobody shall wait for ever.
+    servers[1].on_deliver(Lab::id(3).as_str(), [hook(Gate::open)]);
     (lab, gate, servers)
 }
 
@@ -105,8 +107,7 @@ fn states(lab: &Lab, destination: &str) -> [State; 3] {
     [1, 2, 3].map(|number| lab.delivery(number, destination).unwrap().state)
 }
 
-const A_REST_THAT_ENDED_EARLY: Wait =
-    Wait { length: TimeDelta::seconds(1), was_needed: true, ended: true };
+const A_REST_THAT_ENDED_EARLY: Wait = Wait { length: TimeDelta::seconds(1), was_needed: true, ended: true };
 
 #[test]
 fn one_that_failed_steps_back_until_a_healthy_one_has_nothing_more_in_hand() {
@@ -118,7 +119,11 @@ fn one_that_failed_steps_back_until_a_healthy_one_has_nothing_more_in_hand() {
     let clock = StandingClock::of(&lab, &gate.clone(), move || gate.open());
     export(&lab, &clock, &StopFlag::default());
     assert_eq!(clock.waits(), [A_REST_THAT_ENDED_EARLY]);
-    assert_eq!(*asked.lock().unwrap(), [1], "asked of the one that failed, when the healthy one took its last");
+    assert_eq!(
+        *asked.lock().unwrap(),
+        [1],
+        "asked of the one that failed, when the healthy one took its last"
+    );
     for name in ["healthy", "flapping"] {
         assert_eq!(states(&lab, name), [State::Delivered; 3], "{name}");
     }
