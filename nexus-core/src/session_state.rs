@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod built;
 mod change;
 mod name;
 
@@ -40,6 +41,7 @@ use crate::ids::{HarvesterName, InstrumentPid, SessionId};
 use crate::session::RecordStatus;
 use crate::timestamp::UtcTime;
 
+pub use built::BuiltRecord;
 pub use change::{
     BuildFacts, CRASHES_UNTIL_ERROR, Unfinished, begin_attempt, built, clear_waiting, close, end_attempt,
     gone, request_rebuild, revise, set_instrument, set_last_status, set_pending_revision, set_reservation,

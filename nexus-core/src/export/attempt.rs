@@ -109,7 +109,7 @@ impl Desk<'_> {
             row: row.clone(),
             saved: saved.clone(),
             event,
-            record_key: facts.record_key.clone(),
+            record_key: facts.record.key.clone(),
             rebuild,
             now: self.exporter.clock.now(),
             now_local: self.exporter.clock.now_local(),

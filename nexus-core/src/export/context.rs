@@ -10,22 +10,15 @@ use crate::delivery::table::Other;
 use crate::delivery::{Delivery, State};
 use crate::folders::Folders;
 use crate::record;
+use crate::session_state::BuiltRecord;
 
 /// The facts of one delivery, read in one transaction.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// File stem and remote title.
-    pub record_name: String,
-    /// The session's key in remote objects.
-    pub record_key: String,
-    /// Hash of the record's content.
-    pub content_sha256: String,
-    /// Hash of the record file.
-    pub file_sha256: String,
+    /// The record, with the session's booking.
+    pub record: BuiltRecord,
     /// The session.
     pub session: api::SessionFacts,
-    /// Its booking.
-    pub reservation: Option<api::Reservation>,
     /// Its user's identifiers in other systems.
     pub external_ids: BTreeMap<String, String>,
     /// The user's e-mail addresses.
@@ -55,11 +48,11 @@ pub enum RecordGone {
 
 /// The context for `delivery`, with the record read and checked.
 pub fn context(facts: &Facts, delivery: &Delivery, folders: &Folders) -> Result<api::Delivery, RecordGone> {
-    let name = &facts.record_name;
+    let name = &facts.record.name;
     let path = folders.find_record(name).ok_or_else(|| RecordGone::Missing(name.clone()))?;
     let bytes =
         std::fs::read(&path).map_err(|source| RecordGone::Unreadable { name: name.clone(), source })?;
-    if record::sha256_hex(&bytes) != facts.file_sha256 {
+    if record::sha256_hex(&bytes) != facts.record.file_sha256 {
         return Err(RecordGone::Changed(name.clone()));
     }
     Ok(assemble(facts, delivery, &path, &bytes, &folders.data))
@@ -69,16 +62,16 @@ fn assemble(facts: &Facts, delivery: &Delivery, path: &Path, bytes: &[u8], data:
     api::Delivery {
         record: api::RecordRef {
             path: api::PathRef::new(path),
-            key: facts.record_key.clone(),
-            name: facts.record_name.clone(),
-            content_sha256: facts.content_sha256.clone(),
-            file_sha256: facts.file_sha256.clone(),
+            key: facts.record.key.clone(),
+            name: facts.record.name.clone(),
+            content_sha256: facts.record.content_sha256.clone(),
+            file_sha256: facts.record.file_sha256.clone(),
             size: bytes.len() as u64,
         },
         session: facts.session.clone(),
         // A record of our own can be read back; were it not so, the record itself is still delivered.
         activities: record::read_activities(bytes, data).unwrap_or_default(),
-        reservation: facts.reservation.clone(),
+        reservation: facts.record.reservation.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         external_ids: facts.external_ids.clone(),
         user_emails: facts.user_emails.clone(),
         previous: delivery.remote(),

@@ -93,7 +93,7 @@ pub(super) fn save(tx: &Transaction<'_>, saving: &Saving) -> Result<Saved, Write
         session_state::request_rebuild(tx, &next.session)?;
     }
     let released = release(tx, &next, &saving.routes, saving.now)?;
-    settle_session(tx, &next.session, &saving.routes, saving.now)?;
+    settle_after(tx, &next, &saving.routes, saving.now)?;
     Ok(Saved { delivery: next, effects, released })
 }
 
@@ -152,11 +152,15 @@ fn release(
     if row.state == State::InFlight {
         return Ok(false);
     }
-    let waiting = routes.destinations.iter().filter(|route| route.after.contains(&row.destination));
+    let waits = |route: &&Route| route.after.contains(&row.destination);
+    let mut waiting = routes.destinations.iter().filter(waits).peekable();
+    if waiting.peek().is_none() {
+        return Ok(false);
+    }
+    let all = table::of_session(tx, &row.session)?;
+    let state = |name: &DestinationName| all.iter().find(|delivery| delivery.destination == *name);
     let mut released = false;
     for route in waiting {
-        let all = table::of_session(tx, &row.session)?;
-        let state = |name: &DestinationName| all.iter().find(|delivery| delivery.destination == *name);
         let tried = |name: &DestinationName| {
             state(name).is_none_or(|delivery| match delivery.state {
                 State::Held | State::InFlight => false,
@@ -176,6 +180,30 @@ fn release(
     Ok(released)
 }
 
+/// Moves the session on after an attempt, without reading its other deliveries where they cannot matter.
+fn settle_after(
+    tx: &Transaction<'_>,
+    row: &Delivery,
+    routes: &Routes,
+    now: DateTime<Utc>,
+) -> Result<(), WriteError> {
+    let is_enough = routes.strategy == Strategy::BestEffort && row.state == State::Delivered;
+    if is_enough && routes.has(&row.destination) {
+        complete(tx, &row.session)
+    } else if row.state == State::InFlight {
+        // A step of several: nothing that counts has changed since the claim.
+        Ok(())
+    } else {
+        settle_session(tx, &row.session, routes, now).map(drop)
+    }
+}
+
+/// Any status but BUILT_NOT_EXPORTED is no business of the deliveries.
+fn complete(tx: &Transaction<'_>, id: &SessionId) -> Result<(), WriteError> {
+    let _ = session::move_status(tx, id, RecordStatus::BuiltNotExported, RecordStatus::Completed)?;
+    Ok(())
+}
+
 /// Moves the session on when the strategy is met.
 ///
 /// Used wherever deliveries change: after an attempt, when the peer delivered, when a rebuild changed nothing.
@@ -193,8 +221,7 @@ pub fn settle_session(
     if !outcome.is_completed() {
         return Ok(Some(outcome));
     }
-    // Any other status is no business of the deliveries.
-    let _ = session::move_status(tx, id, RecordStatus::BuiltNotExported, RecordStatus::Completed)?;
+    complete(tx, id)?;
     if routes.strategy == Strategy::FirstSuccess {
         let unneeded = |other: &Delivery| matches!(other.state, State::Due | State::Held | State::Failed);
         for other in table::of_session(tx, id)?.into_iter().filter(unneeded) {

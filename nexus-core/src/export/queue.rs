@@ -16,7 +16,7 @@ use crate::ids::{DestinationName, SessionId};
 use crate::instrument::{Instruments, instrument_ref};
 use crate::plugins::DestinationInstance;
 use crate::report::Told;
-use crate::session_state::SessionState;
+use crate::session_state::BuiltRecord;
 use crate::timestamp::UtcTime;
 use crate::writer::WriteError;
 use crate::{destination_state, external_user, session};
@@ -113,22 +113,14 @@ fn facts(
     row: &delivery::Delivery,
     instruments: &Instruments,
 ) -> Result<Option<Facts>, WriteError> {
-    let Some(state) = SessionState::load(tx, &row.session)? else { return Ok(None) };
+    let Some(record) = BuiltRecord::load(tx, &row.session)? else { return Ok(None) };
     let Some(session) = session::load(tx, &row.session, instruments)? else { return Ok(None) };
-    let (Some(record_name), Some(content_sha256), Some(file_sha256)) =
-        (state.record_name, state.content_sha256, state.file_sha256)
-    else {
-        return Ok(None);
-    };
     let user = match &session.user {
         Some(user) => external_user::known_of(tx, user)?,
         None => KnownUser::default(),
     };
     Ok(Some(Facts {
-        record_name,
-        record_key: state.record_key,
-        content_sha256,
-        file_sha256,
+        record,
         session: api::SessionFacts {
             identifier: row.session.to_string(),
             start: session.start.in_zone(session.zone),
@@ -136,7 +128,6 @@ fn facts(
             instrument: instrument_ref(&session.instrument),
             user: session.user,
         },
-        reservation: state.reservation.and_then(|value| serde_json::from_value(value).ok()),
         external_ids: user.ids.into_iter().map(|(system, id)| (system.to_string(), id)).collect(),
         user_emails: user.emails,
         others: table::others(tx, &row.session, &row.destination)?,
