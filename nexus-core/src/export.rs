@@ -3,6 +3,8 @@
 //! A worker claims deliveries that are due (one commit: `in_flight`, with the moment of intent), asks the
 //! destination what it holds, delivers in steps (each checkpoint committed), and commits the outcome with its
 //! upload log row and the session's status. The queue is the table; nothing is remembered elsewhere.
+//!
+//! Destinations share the writer and the processor. One that has just failed makes room for the others; see [`Board`].
 
 mod attempt;
 mod bell;
