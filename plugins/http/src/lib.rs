@@ -8,6 +8,7 @@
 //! retry        asking again while that helps
 //! once         what is asked for once, whoever comes first
 //! pause        the time, injected
+//! settings     what stands in the settings of several plugins
 //! shown        an address without what nobody else should read
 //! ```
 //!
@@ -21,6 +22,7 @@ mod exchange;
 mod once;
 pub mod pause;
 mod retry;
+pub mod settings;
 mod shown;
 
 pub use answer::{Answer, NoJson, Wait};
