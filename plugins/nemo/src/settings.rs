@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nexus_plugin_api::PluginError;
+use nexus_plugin_consent::{Affirmative, USUAL};
 use nexus_plugin_http::{Connection, settings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::base::ApiBase;
-use crate::consent::{self, Affirmative};
 use crate::time::Times;
 
 /// How far back a harvest looks behind what it has seen, unless the settings say otherwise.
@@ -88,7 +88,8 @@ impl Settings {
             aliases: written.aliases.iter().map(|alias| base("aliases", alias)).collect::<Result<_, _>>()?,
             token: token.to_owned(),
             times: Times::new(written.time_format.as_deref(), zone).map_err(|why| wrong(&why))?,
-            affirmative: Affirmative::new(written.affirmative)?,
+            affirmative: Affirmative::given_or(written.affirmative, &USUAL)
+                .map_err(|why| wrong(&format!("`affirmative` {why}")))?,
             others_bookings: written.others_bookings,
             overlap: TimeDelta::from_std(overlap).unwrap_or(TimeDelta::MAX).min(TimeDelta::days(10_000)),
             since: written.since.as_deref().map(since).transpose()?,
@@ -157,7 +158,7 @@ pub fn schema() -> Value {
             "affirmative": {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1},
-                "default": consent::DEFAULT_AFFIRMATIVE,
+                "default": USUAL,
                 "description": "The answers to data_consent that mean yes, in any case of letters. Everything else \
                                 is no consent."
             },
@@ -224,6 +225,7 @@ mod tests {
         assert!(message("overlap", &json!("soon")).contains("`overlap` is `soon`"));
         assert!(message("timeout", &json!("0 s")).contains("`timeout`"));
         assert!(message("since", &json!("last year")).contains("last year"));
+        assert!(message("affirmative", &json!(["yes", "No"])).contains("`affirmative` holds `no`"));
         assert!(message("tokn", &json!("x")).contains("tokn"));
         assert!(
             message("proxy", &json!("http://u:secret@p:1/")).contains("HTTPS_PROXY")

@@ -158,7 +158,8 @@ impl Settings {
             lists: written.lists,
             timezone: zone,
             fields,
-            consent: Consent::new(written.consent_answers, assume)?,
+            consent: Consent::new(written.consent_answers, assume)
+                .map_err(|why| wrong(&format!("`consent_answers` {why}")))?,
             same_user: written.same_user,
             user_name,
             sessions: written.sessions.then_some(sessions),
