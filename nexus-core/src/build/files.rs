@@ -1,4 +1,4 @@
-//! The files of a run's sessions: one walk over the folders of their instruments, made when the first session
+//! The files of a tranche's sessions: one walk over the folders of their instruments, made when the first session
 //! asks for it.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! What a person should look at after a build, each said once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::mem::discriminant;
 
 use crate::report::{MOST_LINES, Told};
 use crate::walk::{Problem, ProblemKind};
@@ -16,7 +18,8 @@ const OTHER_REASONS: &str = "other reasons, which the log names";
 pub(super) struct Notices {
     said: Told,
     waiting: BTreeMap<String, u64>,
-    problems: usize,
+    /// Hashes of the places in the storage that were told: eight bytes each, of which a walk holds the whole path.
+    problems: HashSet<u64>,
     known: Vec<String>,
 }
 
@@ -32,11 +35,14 @@ impl Notices {
         *self.waiting.entry(if known { detail } else { OTHER_REASONS }.to_owned()).or_default() += 1;
     }
 
-    /// A place in the storage.
+    /// A place in the storage; said once, however many walks come to it.
     pub fn problem(&mut self, problem: &Problem) {
+        let place = BuildHasherDefault::<DefaultHasher>::default().hash_one((&problem.path, discriminant(&problem.kind)));
+        if !self.problems.insert(place) {
+            return;
+        }
         tracing::warn!("{}: {}", problem.path.display(), problem.reason);
-        self.problems += 1;
-        if self.problems <= PROBLEMS_NAMED {
+        if self.problems.len() <= PROBLEMS_NAMED {
             let text = format!("`{}`: {}", problem.path.display(), problem.reason);
             match problem.kind {
                 // What is there is not known, so that nothing can be settled.
@@ -53,8 +59,8 @@ impl Notices {
             self.waiting.into_iter().map(|(detail, count)| format!("{detail} ({})", super::waiting(count))),
         );
         warnings.extend(self.known);
-        if self.problems > PROBLEMS_NAMED {
-            let more = self.problems - PROBLEMS_NAMED;
+        if self.problems.len() > PROBLEMS_NAMED {
+            let more = self.problems.len() - PROBLEMS_NAMED;
             warnings.push(format!("{more} more places in the storage: the log names them"));
         }
     }
