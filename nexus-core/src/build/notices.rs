@@ -37,7 +37,8 @@ impl Notices {
 
     /// A place in the storage; said once, however many walks come to it.
     pub fn problem(&mut self, problem: &Problem) {
-        let place = BuildHasherDefault::<DefaultHasher>::default().hash_one((&problem.path, discriminant(&problem.kind)));
+        let place = BuildHasherDefault::<DefaultHasher>::default()
+            .hash_one((&problem.path, discriminant(&problem.kind)));
         if !self.problems.insert(place) {
             return;
         }
@@ -63,5 +64,30 @@ impl Notices {
             let more = self.problems.len() - PROBLEMS_NAMED;
             warnings.push(format!("{more} more places in the storage: the log names them"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_every_walk_comes_to_is_said_and_counted_once() {
+        let mut notices = Notices::default();
+        for found in [2, 2, PROBLEMS_NAMED + 5, PROBLEMS_NAMED + 5] {
+            for number in 0..found {
+                let path = format!("/tem/{number}").into();
+                let kind = if number == 0 { ProblemKind::Unreadable } else { ProblemKind::LinkOut };
+                notices.problem(&Problem { path, reason: "scripted".to_owned(), kind });
+            }
+        }
+        // The same place for another reason.
+        let (path, reason) = ("/tem/1".into(), "closed".to_owned());
+        notices.problem(&Problem { path, reason, kind: ProblemKind::Unreadable });
+        let (mut told, mut warnings) = (Told::default(), Vec::new());
+        notices.tell(&mut told, &mut warnings);
+        assert_eq!(told.into_iter().collect::<Vec<_>>(), ["`/tem/0`: scripted"]);
+        assert_eq!(warnings.len(), PROBLEMS_NAMED, "{warnings:?}");
+        assert_eq!(warnings.last().unwrap(), "6 more places in the storage: the log names them");
     }
 }

@@ -44,7 +44,9 @@ impl Builder<'_> {
             if std::mem::take(&mut first) || found > expected {
                 (self.progress)(Progress::Backlog(all));
             }
-            for text in std::mem::take(&mut tranche.broken).into_iter().chain(tranche.not_to_be_built.drain(..)) {
+            for text in
+                std::mem::take(&mut tranche.broken).into_iter().chain(tranche.not_to_be_built.drain(..))
+            {
                 notices.add(text);
             }
             if tranche.len() > 0 {

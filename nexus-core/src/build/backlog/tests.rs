@@ -164,6 +164,8 @@ fn at_once(tx: &Transaction<'_>, choice: &Choice) -> (Vec<usize>, u64) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
     /// Whatever becomes of sessions in between, nobody is left out, and nobody is met twice.
     #[test]
     fn tranches_of_any_size_are_the_backlog_in_its_order(
