@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -227,7 +227,6 @@ fn a_folder_that_cannot_be_read_is_told_once_with_all_who_wait_for_it() {
     if elsewhere(&BOUND_BY_PERMISSIONS, name) {
         return;
     }
-    use std::os::unix::fs::PermissionsExt as _;
     let lab = Lab::with_destinations(&["a"]);
     for number in 1..=8 {
         lab.harvester.put(Lab::event(2 * number));
