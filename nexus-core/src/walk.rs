@@ -11,7 +11,11 @@
 mod crawl;
 mod folder;
 mod forest;
-mod listing;
+mod found;
+mod known;
+mod names;
+mod place;
+mod room;
 mod selection;
 mod view;
 mod window;
