@@ -1,5 +1,5 @@
 //! Finding files by modification time: one parallel walk over the folders of all instruments serves all
-//! sessions of a run.
+//! sessions that are built together.
 //!
 //! Only entries inside some session's window are kept. Nothing is ever written below a root.
 //!

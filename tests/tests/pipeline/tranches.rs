@@ -256,3 +256,33 @@ fn without_a_folder_for_records_all_tranches_wait() {
     fs::remove_file(lab.path("data/records")).unwrap();
     assert_eq!(in_threes(&lab).build.built, 8);
 }
+
+#[test]
+fn who_goes_or_comes_while_a_run_is_at_work_is_counted() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([10]);
+    lab.run();
+    lab.sessions(1..=9);
+    let mut facility = lab.open().unwrap();
+    facility.tranche = THREE;
+    let (done, backlogs) = (AtomicU64::new(0), Arc::new(Mutex::new(Vec::new())));
+    let (told, database) = (Arc::clone(&backlogs), lab.path("nexus.db"));
+    facility.progress = Box::new(move |progress| {
+        let change = |sql: &str| rusqlite::Connection::open(&database).unwrap().execute(sql, []).unwrap();
+        match progress {
+            Progress::Backlog(all) => told.lock().unwrap().push(all),
+            Progress::Session(_) => match done.fetch_add(1, Ordering::Relaxed) + 1 {
+                3 => drop(change("DELETE FROM session_log WHERE session_identifier = 'lab-use-8'")),
+                6 => drop(change(
+                    "UPDATE nexus_session SET rebuild_requested = 1 WHERE session_identifier = 'lab-use-10'",
+                )),
+                _ => {}
+            },
+        }
+    });
+    let report = pipeline::run(&facility, Steps::ALL).unwrap();
+    let build = &report.build;
+    assert_eq!((build.planned, build.accounted(), build.built), (10, 10, 9), "{report:?}");
+    assert_eq!(build.waiting, [("moved by another program".to_owned(), 1)].into());
+    assert_eq!(*backlogs.lock().unwrap(), [9, 10]);
+}
