@@ -1,13 +1,13 @@
 //! Sessions → records: reservations in bulk, one walk over the instruments' folders, the rayon pool, the commits.
 //!
 //! ```text
-//! backlog → page → plan ─┬→ settled or waiting ────────────→ writer
-//!                        └→ pool: make the record → collector → writer, bell of the exporters
+//! backlog → tranche → page → plan ─┬→ settled or waiting ────────────→ writer
+//!                                  └→ pool: make the record → collector → writer, bell of the exporters
 //! ```
 //!
 //! The pool does CPU and local files only. What it makes goes to one collector, which saves whatever is ready
-//! together, gives the permits back and rings for the exporters. Pages and permits bound what is in memory,
-//! whatever the backlog; the next page is planned while the pool builds.
+//! together, gives the permits back and rings for the exporters. Tranches, pages and permits bound what is in
+//! memory, whatever the backlog; the next page is planned while the pool builds.
 
 mod backlog;
 mod collect;
@@ -20,8 +20,10 @@ mod rehearse;
 mod reservations;
 mod save;
 mod skip;
+mod tranches;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,6 +35,7 @@ pub(crate) use plan::reserve_name;
 pub use rehearse::{PlannedActivity, PlannedSession};
 pub use reservations::Answer;
 pub use skip::{SKIPPED, Skipped, skip};
+pub use tranches::TRANCHE;
 
 use crate::causes::with_causes;
 use crate::clock::Clock;
@@ -52,7 +55,7 @@ use crate::timestamp::Timestamp;
 use crate::validate::RecordValidator;
 use crate::walk::Selection;
 use crate::writer::{Ticket, WriteError, Writer};
-use backlog::{Backlog, Entry};
+use backlog::Entry;
 use files::Files;
 use make::{Job, Outcome};
 use notices::Notices;
@@ -86,6 +89,8 @@ pub struct Builder<'a> {
     pub routes: Routes,
     /// Which sessions are wanted.
     pub choice: &'a Choice,
+    /// How many sessions are listed, looked for and built at a time; [`TRANCHE`] but in tests.
+    pub tranche: NonZeroUsize,
     /// Which files count.
     pub selection: &'a Selection,
     /// How long files may arrive late.
@@ -170,42 +175,25 @@ impl Builder<'_> {
     /// # Errors
     /// The database cannot be read or written. Everything else costs one session, and is in the report.
     pub fn run(&self) -> Result<BuildReport, WriteError> {
-        let backlog = backlog::read(self)?;
         let report = Mutex::new(BuildReport::default());
         let mut notices = Notices::default();
-        let done = self.work_off(backlog, &report, &mut notices);
+        let done = self.in_tranches(&report, &mut notices, &mut |tranche, left, notices| {
+            if let Err(error) = durable::create_dir_all_durable(&self.folders.records) {
+                return self.put_off(
+                    tranche.suspects.into_iter().chain(tranche.others),
+                    &error,
+                    &report,
+                    notices,
+                );
+            }
+            let mut files = Files::of(tranche.places, self);
+            self.build_suspects(tranche.suspects, &mut files, left, &report, notices)?;
+            self.build_others(tranche.others, &mut files, left, &report, notices)
+        });
         let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
         notices.tell(&mut report.needs_person, &mut report.warnings);
         report.tell_troubles();
         done.map(|()| report)
-    }
-
-    fn work_off(
-        &self,
-        backlog: Backlog,
-        report: &Mutex<BuildReport>,
-        notices: &mut Notices,
-    ) -> Result<(), WriteError> {
-        let all = backlog.len() as u64;
-        {
-            let counts = &mut lock(report).counts;
-            counts.planned = all;
-            counts.broken = backlog.broken.count();
-        }
-        (self.progress)(Progress::Backlog(all));
-        let mut files = Files::of(backlog.places, self);
-        for text in backlog.broken.into_iter().chain(backlog.not_to_be_built) {
-            notices.add(text);
-        }
-        if all == 0 {
-            return Ok(());
-        }
-        if let Err(error) = durable::create_dir_all_durable(&self.folders.records) {
-            return self.put_off(backlog.suspects.into_iter().chain(backlog.others), &error, report, notices);
-        }
-        let mut left = self.choice.limit.unwrap_or(usize::MAX);
-        self.build_suspects(backlog.suspects, &mut files, &mut left, report, notices)?;
-        self.build_others(backlog.others, &mut files, &mut left, report, notices)
     }
 
     /// Builds one by one the sessions that were in hand when the program ended before its time: if it happens
@@ -301,15 +289,9 @@ impl Builder<'_> {
         report: &Mutex<BuildReport>,
         notices: &mut Notices,
     ) -> Result<Vec<Job>, WriteError> {
-        let asked = page.len();
-        let planned = plan::plan(self, page, files, notices)?;
-        lock(report).counts.removed_meanwhile(asked - planned.len());
-        let (mut planned, beyond) = plan::within_limit(planned, left);
-        lock(report).counts.beyond_limit += beyond;
-        plan::reserve_names(self, &mut planned)?;
         let mut jobs = Vec::new();
         let mut pending: Vec<Pending> = Vec::new();
-        for Planned { session, rebuild, verdict } in planned {
+        for Planned { session, rebuild, verdict } in self.plan_page(page, files, left, report, notices)? {
             match verdict {
                 Verdict::Build(plan) => jobs.push(Job { session, rebuild, plan }),
                 Verdict::Settle { status, code, text } => {
@@ -322,6 +304,24 @@ impl Builder<'_> {
         }
         self.take_notes(pending, report)?;
         Ok(jobs)
+    }
+
+    /// Plans a page, as much of it as may still be built or settled.
+    fn plan_page(
+        &self,
+        page: Vec<Entry>,
+        files: &mut Files,
+        left: &mut usize,
+        report: &Mutex<BuildReport>,
+        notices: &mut Notices,
+    ) -> Result<Vec<Planned>, WriteError> {
+        let asked = page.len();
+        let planned = plan::plan(self, page, files, notices)?;
+        lock(report).counts.removed_meanwhile(asked - planned.len());
+        let (mut planned, beyond) = plan::within_limit(planned, left);
+        lock(report).counts.beyond_limit += beyond;
+        plan::reserve_names(self, &mut planned)?;
+        Ok(planned)
     }
 
     /// Sessions whose turn did not come: somebody asked to stop, or for no more.

@@ -358,6 +358,7 @@ impl Run<'_> {
             harvesters: &facility.plugins.harvesters,
             routes: facility.routes.clone(),
             choice: &facility.choice,
+            tranche: facility.tranche,
             selection: &facility.selection,
             file_delay: TimeDelta::from_std(build.file_delay).unwrap_or(TimeDelta::MAX),
             quiet_period: build.quiet_period,

@@ -222,13 +222,15 @@ pub struct KnownEvent {
 }
 
 /// The events that a harvester brought and that are missing from a complete answer, which `holds` an event of this id
-/// or not. With `since`, most of those that ended before are left out, so that an old history costs next to nothing;
-/// who asks compares the instants.
+/// or not: at most so many, by their ids, after this one. With `since`, most of those that ended before are left out, so
+/// that an old history costs next to nothing; who asks compares the instants.
 pub fn missing_events(
     connection: &Connection,
     harvester: &HarvesterName,
     since: Option<UtcTime>,
     holds: &dyn Fn(&str) -> bool,
+    after: Option<&str>,
+    most: usize,
 ) -> Result<Vec<KnownEvent>, SessionStateError> {
     // Times are compared as text, by the day: with offsets from -12 to +14 hours two days are enough.
     let day = since.map(|since| since.plus(TimeDelta::days(-2)).0.format("%Y-%m-%d").to_string());
@@ -236,14 +238,17 @@ pub fn missing_events(
         .prepare_cached(
             "SELECT session_identifier, external_id, gone_since IS NOT NULL, open_since IS NOT NULL, instrument_pid
                FROM nexus_session
-              WHERE harvester = ?1 AND external_id IS NOT NULL
+              WHERE harvester = ?1 AND external_id IS NOT NULL AND (?3 IS NULL OR external_id > ?3)
                 AND (?2 IS NULL OR open_since IS NOT NULL OR session_identifier IN (
-                     SELECT session_identifier FROM session_log WHERE event_type = 'END' AND timestamp >= ?2))",
+                     SELECT session_identifier FROM session_log WHERE event_type = 'END' AND timestamp >= ?2))
+              ORDER BY external_id",
         )
         .and_then(|mut statement| {
-            let mut rows = statement.query(params![harvester, day])?;
+            let mut rows = statement.query(params![harvester, day, after])?;
             let mut missing = Vec::new();
-            while let Some(row) = rows.next()? {
+            while missing.len() < most
+                && let Some(row) = rows.next()?
+            {
                 let external_id: String = row.get(1)?;
                 if !holds(&external_id) {
                     let (session, is_gone, is_open) = (row.get(0)?, row.get(2)?, row.get(3)?);

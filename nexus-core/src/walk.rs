@@ -1,5 +1,5 @@
 //! Finding files by modification time: one parallel walk over the folders of all instruments serves all
-//! sessions of a run.
+//! sessions that are built together.
 //!
 //! Only entries inside some session's window are kept. Nothing is ever written below a root.
 //!
@@ -11,7 +11,11 @@
 mod crawl;
 mod folder;
 mod forest;
-mod listing;
+mod found;
+mod known;
+mod names;
+mod place;
+mod room;
 mod selection;
 mod view;
 mod window;

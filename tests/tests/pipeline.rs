@@ -34,5 +34,7 @@ mod reading;
 mod rehearsal;
 #[path = "pipeline/storage.rs"]
 mod storage;
+#[path = "pipeline/tranches.rs"]
+mod tranches;
 #[path = "pipeline/users.rs"]
 mod users;

@@ -1,4 +1,4 @@
-//! The files of a run's sessions: one walk over the folders of their instruments, made when the first session
+//! The files of a tranche's sessions: one walk over the folders of their instruments, made when the first session
 //! asks for it.
 
 use std::collections::BTreeMap;
@@ -115,8 +115,8 @@ impl Files {
 
     fn walk(&mut self, builder: &Builder<'_>, notices: &mut Notices) -> Result<Walked, WriteError> {
         let refused = self.changed_storage(builder)?;
-        // A folder that is refused keeps its place, and nothing in it is wanted. There is one walk only, so the
-        // windows, of which every session has one, are given away.
+        // A folder that is refused keeps its place, and nothing in it is wanted. A tranche is walked for once, so
+        // the windows, of which every session has one, are given away.
         let roots: Vec<Root> = self
             .roots
             .iter_mut()

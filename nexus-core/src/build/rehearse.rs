@@ -4,10 +4,10 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 
-use super::backlog::{self, Entry};
+use super::backlog::Entry;
 use super::files::{Files, Slice};
 use super::notices::Notices;
-use super::plan::{self, Plan, Planned, Verdict};
+use super::plan::{Plan, Planned, Verdict};
 use super::{BuildReport, Builder, lock, page_size};
 use crate::builder;
 use crate::extract;
@@ -62,42 +62,31 @@ impl Builder<'_> {
     /// # Errors
     /// The database cannot be read.
     pub fn rehearse(&self, tell: &mut dyn FnMut(PlannedSession)) -> Result<BuildReport, WriteError> {
-        let backlog = backlog::read(self)?;
         let report = Mutex::new(BuildReport::default());
         let mut notices = Notices::default();
-        {
-            let counts = &mut lock(&report).counts;
-            counts.planned = backlog.len() as u64;
-            counts.broken = backlog.broken.count();
-        }
-        let mut files = Files::of(backlog.places, self);
-        for text in backlog.broken.into_iter().chain(backlog.not_to_be_built) {
-            notices.add(text);
-        }
-        let mut left = self.choice.limit.unwrap_or(usize::MAX);
-        let mut entries = backlog.suspects.into_iter().chain(backlog.others);
-        while left > 0 && !self.stop.is_set() {
-            let page: Vec<Entry> = entries.by_ref().take(page_size(left)).collect();
-            if page.is_empty() {
-                break;
-            }
-            let asked = page.len();
-            let planned = plan::plan(self, page, &mut files, &mut notices)?;
-            lock(&report).counts.removed_meanwhile(asked - planned.len());
-            let (mut planned, beyond) = plan::within_limit(planned, &mut left);
-            lock(&report).counts.beyond_limit += beyond;
-            plan::reserve_names(self, &mut planned)?;
-            for one in planned {
-                let counts = &mut lock(&report).counts;
-                match &one.verdict {
-                    Verdict::Wait { reason, .. } => *counts.waiting.entry(reason.clone()).or_default() += 1,
-                    Verdict::Build(_) => counts.settle(RecordStatus::BuiltNotExported),
-                    Verdict::Settle { status, .. } => counts.settle(*status),
+        self.in_tranches(&report, &mut notices, &mut |tranche, left, notices| {
+            let mut files = Files::of(tranche.places, self);
+            let mut entries = tranche.suspects.into_iter().chain(tranche.others);
+            while *left > 0 && !self.stop.is_set() {
+                let page: Vec<Entry> = entries.by_ref().take(page_size(*left)).collect();
+                if page.is_empty() {
+                    break;
                 }
-                tell(self.planned(one));
+                for one in self.plan_page(page, &mut files, left, &report, notices)? {
+                    let counts = &mut lock(&report).counts;
+                    match &one.verdict {
+                        Verdict::Wait { reason, .. } => {
+                            *counts.waiting.entry(reason.clone()).or_default() += 1;
+                        }
+                        Verdict::Build(_) => counts.settle(RecordStatus::BuiltNotExported),
+                        Verdict::Settle { status, .. } => counts.settle(*status),
+                    }
+                    tell(self.planned(one));
+                }
             }
-        }
-        self.leave(entries.count(), &report);
+            self.leave(entries.count(), &report);
+            Ok(())
+        })?;
         let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         notices.tell(&mut report.needs_person, &mut report.warnings);
         Ok(report)

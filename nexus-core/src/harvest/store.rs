@@ -18,9 +18,12 @@ use crate::journal::Journal;
 use crate::report::HarvestCounts;
 use crate::session::{self, RecordStatus};
 use crate::session_log::{NewSession, Stored};
-use crate::session_state::{self, NewSessionState, SessionState};
+use crate::session_state::{self, KnownEvent, NewSessionState, SessionState};
 use crate::timestamp::{Timestamp, UtcTime};
 use crate::writer::WriteError;
+
+/// Events that are missing, looked at together.
+const MISSING: usize = 500;
 
 /// A page on its way into the database.
 pub(super) struct Page {
@@ -237,23 +240,38 @@ pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<u64, Wr
     let mut gone = 0;
     let seen = |external_id: &str| check.seen.contains(external_id);
     let since = check.covered.values().map(|(from, _)| *from).min().flatten();
-    for known in session_state::missing_events(tx, &check.harvester, since.map(UtcTime::new), &seen)? {
-        let id = &known.session;
-        let Some(span) = check.covered.get(&known.instrument) else { continue };
-        if !within(tx, id, *span, &check.instruments)? {
-            continue;
+    let (harvester, since) = (&check.harvester, since.map(UtcTime::new));
+    // All of them may be: a source that was emptied must not fill the memory.
+    let mut page: Vec<KnownEvent> = Vec::new();
+    loop {
+        let after = page.last().map(|last| last.external_id.as_str());
+        page = session_state::missing_events(tx, harvester, since, &seen, after, MISSING)?;
+        for known in &page {
+            gone += u64::from(miss(tx, check, known)?);
         }
-        if !known.is_gone {
-            session_state::gone(tx, id, Some(UtcTime::new(check.now)))?;
-        } else if known.is_open {
-            session_state::close(tx, id)?;
-            gone += 1;
-        } else {
-            let text = "its usage event is no longer at its source (two complete answers)";
-            gone += u64::from(settle_gone(tx, id, check.now, &check.journal, "event_gone", text)?);
+        if page.len() < MISSING {
+            return Ok(gone);
         }
     }
-    Ok(gone)
+}
+
+/// Marks or settles one session that is missing; tells whether it was settled.
+fn miss(tx: &Transaction<'_>, check: &Vanished, known: &KnownEvent) -> Result<bool, WriteError> {
+    let id = &known.session;
+    let Some(span) = check.covered.get(&known.instrument) else { return Ok(false) };
+    if !within(tx, id, *span, &check.instruments)? {
+        return Ok(false);
+    }
+    if !known.is_gone {
+        session_state::gone(tx, id, Some(UtcTime::new(check.now)))?;
+        return Ok(false);
+    }
+    if known.is_open {
+        session_state::close(tx, id)?;
+        return Ok(true);
+    }
+    let text = "its usage event is no longer at its source (two complete answers)";
+    settle_gone(tx, id, check.now, &check.journal, "event_gone", text)
 }
 
 /// Whether the session's end lies in the covered span; an open event's does.

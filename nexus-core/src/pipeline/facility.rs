@@ -1,12 +1,13 @@
 //! A facility, ready to be run: settings, plugins, folders, the pool.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use crate::adopt;
-use crate::build::Choice;
+use crate::build::{Choice, TRANCHE};
 use crate::causes::with_causes;
 use crate::clock::Clock;
 use crate::config::{Config, DestinationConfig, ExportStrategy, FileStrategy};
@@ -99,6 +100,9 @@ pub struct Facility {
     pub progress: Box<dyn Fn(Progress<'_>) + Send + Sync>,
     /// Which of the sessions that are to be built are wanted now.
     pub choice: Choice,
+    /// How many sessions are listed, looked for and built at a time: bounds what a run holds of its backlog.
+    /// [`TRANCHE`], unless a test says otherwise.
+    pub tranche: NonZeroUsize,
     /// Whether an instrument's storage that is not the one of the last run is taken as it is.
     pub accept_storage: bool,
     pub(super) groups: Arc<Groups>,
@@ -198,6 +202,7 @@ impl Facility {
             stop,
             progress: Box::new(|_| {}),
             choice: Choice::default(),
+            tranche: TRANCHE,
             accept_storage: false,
             validator,
             selection,

@@ -78,7 +78,8 @@ pub fn at_row(
 
 /// Tells the sessions that have a record and for which somebody asked for a new one, by identifier.
 ///
-/// Their status stays what it is until the new record is committed.
+/// Their status stays what it is until the new record is committed. None of them is told by
+/// [`each_to_build`](super::each_to_build) as one that can be built.
 pub fn each_to_rebuild(
     connection: &Connection,
     instruments: &Instruments,
@@ -88,10 +89,12 @@ pub fn each_to_rebuild(
     let mut statement = connection
         .prepare_cached(
             "SELECT session_identifier, instrument_pid,
-                    (SELECT MAX(id_session_log) FROM session_log s WHERE s.session_identifier = n.session_identifier)
+                    (SELECT MIN(id_session_log) FROM session_log s WHERE s.session_identifier = n.session_identifier
+                        AND s.event_type IN ('START', 'END') AND s.record_status IS NOT NULL)
                FROM nexus_session n
               WHERE rebuild_requested <> 0
                 AND EXISTS (SELECT 1 FROM session_log s WHERE s.session_identifier = n.session_identifier
+                             AND s.event_type IN ('START', 'END')
                              AND s.record_status IN ('COMPLETED', 'BUILT_NOT_EXPORTED'))
               ORDER BY session_identifier",
         )

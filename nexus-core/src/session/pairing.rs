@@ -117,10 +117,10 @@ struct Halves {
     other: Option<WhyBroken>,
 }
 
-/// A session that is TO_BE_BUILT, by one of its rows: all that need be remembered of it to read it again.
+/// A session that is to be built, by one of its rows: all that need be remembered of it to read it again.
 #[derive(Debug)]
 pub struct Candidate {
-    /// A row of it in `session_log`.
+    /// The first of its START and END rows in `session_log`: the same before and after it is built.
     pub row: i64,
     /// The session, or why it cannot be built.
     pub session: Result<Session, BrokenSession>,

@@ -255,17 +255,19 @@ fn what_ended_long_before_an_answer_is_not_looked_at() {
             .unwrap();
         }
     }
-    let missing = |since: Option<&str>, held: &str| {
+    let page = |since: Option<&str>, held: &str, after: Option<&str>, most: usize| {
         let since = since.map(|since| since.parse().unwrap());
         let holds = |id: &str| id == held;
-        let found = missing_events(&tx, &"nemo".into(), since, &holds).unwrap();
-        let mut ids: Vec<_> = found.into_iter().map(|event| event.external_id).collect();
-        ids.sort();
-        ids
+        let found = missing_events(&tx, &"nemo".into(), since, &holds, after, most).unwrap();
+        found.into_iter().map(|event| event.external_id).collect::<Vec<_>>()
     };
+    let missing = |since: Option<&str>, held: &str| page(since, held, None, 10);
     assert_eq!(missing(None, "2"), ["1", "3", "4"]);
     // Two days of doubt, since stored times have any offset; an event in use is always looked at.
     assert_eq!(missing(Some("2024-03-06T00:00:00Z"), "-"), ["2", "3", "4"]);
     assert_eq!(missing(Some("2024-03-08T00:00:00Z"), "-"), ["3", "4"]);
-    assert_eq!(missing_events(&tx, &"other".into(), None, &|_| false).unwrap(), []);
+    assert_eq!(page(None, "2", None, 2), ["1", "3"]);
+    assert_eq!(page(None, "2", Some("3"), 2), ["4"]);
+    assert_eq!(page(None, "4", Some("3"), 2), [""; 0]);
+    assert_eq!(missing_events(&tx, &"other".into(), None, &|_| false, None, 10).unwrap(), []);
 }

@@ -4,9 +4,7 @@
 //! two names, is read once, and a circle ends where it closes. All ways into it are kept: [`super::view`] chooses
 //! among them for each root.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{CStr, OsStr};
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -20,9 +18,11 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::folder::{self, Identity};
-use super::listing::Listing;
-use super::window::{Spans, Window};
-use super::{Options, Problem, ProblemKind, Root};
+use super::found::{Ahead, Files, Found};
+use super::known::{Below, Known};
+use super::names::Full;
+use super::place::Place;
+use super::{Options, Problem, ProblemKind};
 
 /// Names that are looked at in one piece: large folders are shared among the threads.
 const PIECE: usize = 1024;
@@ -33,115 +33,10 @@ const PIECES_WAITING: usize = 32;
 /// session makes a list of them all, and a name in it is a tenth of a job.
 const FOLDERS_SINGLY: usize = 64;
 
-/// A folder that at least one root names.
-#[derive(Debug)]
-pub(super) struct Place<'r> {
-    /// As the first root says it.
-    pub path: PathBuf,
-    /// Without links.
-    pub real: PathBuf,
-    pub identity: Identity,
-    /// Those of every root that it is.
-    windows: Vec<&'r [Window]>,
-}
-
-impl<'r> Place<'r> {
-    pub(super) fn of(root: &'r Root, real: PathBuf, identity: Identity) -> Self {
-        Self { path: root.path.clone(), real, identity, windows: vec![&root.windows] }
-    }
-
-    /// It is this root as well.
-    pub(super) fn share(&mut self, root: &'r Root) {
-        self.windows.push(&root.windows);
-    }
-
-    pub(super) fn windows(&self) -> impl Iterator<Item = Window> {
-        self.windows.iter().copied().flatten().copied()
-    }
-}
-
-/// A folder, by its number.
-#[derive(Debug, Default)]
-pub(super) struct Folder {
-    pub holds_files: bool,
-    /// Part of what is below it could not be read.
-    pub unread: bool,
-    /// In a box, since hardly any folder has them.
-    pub ahead: Option<Box<Ahead>>,
-    pub files: Listing,
-}
-
-/// Files that are newer than the present.
-#[derive(Debug, Clone)]
-pub(super) struct Ahead {
-    pub count: u64,
-    /// The first of them, by name.
-    pub name: OsString,
-    pub modified: SystemTime,
-}
-
-impl Ahead {
-    fn join(&mut self, other: Self) {
-        self.count += other.count;
-        if other.name < self.name {
-            (self.name, self.modified) = (other.name, other.modified);
-        }
-    }
-}
-
-/// An entry of `parent` that is the folder `child`.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Way {
-    pub parent: usize,
-    pub name: Box<[u8]>,
-    pub child: usize,
-}
-
-/// A link in `parent` to a folder outside of some root.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Link {
-    pub parent: usize,
-    pub name: Box<[u8]>,
-    /// Where it leads, without links.
-    pub target: PathBuf,
-    /// The folder there, where links are followed and it could be read.
-    pub child: Option<usize>,
-}
-
-/// Everything read. The folders of the places come first, in the order of the places.
-#[derive(Debug, Default)]
-pub(super) struct Crawled {
-    pub folders: Vec<Folder>,
-    /// Sorted.
-    pub ways: Vec<Way>,
-    /// Sorted.
-    pub links: Vec<Link>,
-    pub problems: Vec<Problem>,
-    /// Places that could not be read.
-    pub failed: HashMap<usize, Errno>,
-}
-
-/// The places that a folder lies below, by the way it was reached, and the windows of them all.
-#[derive(Debug)]
-struct Below {
-    places: Vec<usize>,
-    spans: Spans,
-}
-
 /// What all threads share. The lock is held for moments, and never while anything is read.
-#[derive(Default)]
 struct Shared {
-    seen: HashMap<Identity, Seen>,
-    below: HashMap<Vec<usize>, Arc<Below>>,
-    /// What further pieces and readings of a folder found.
-    further: Vec<(usize, Listing)>,
-    found: Crawled,
-}
-
-struct Seen {
-    folder: usize,
-    /// For which places it has been read.
-    below: Arc<Below>,
+    known: Known,
+    found: Found,
 }
 
 struct Crawler<'a> {
@@ -154,71 +49,59 @@ struct Crawler<'a> {
 /// How a folder was come upon.
 enum Reached {
     Place(usize),
-    Entry { parent: usize, name: Box<[u8]> },
-    Link { parent: usize, name: Box<[u8]>, target: PathBuf },
+    Entry { parent: u32, name: Box<[u8]> },
+    Link { parent: u32, name: Box<[u8]>, target: PathBuf },
 }
 
 /// A folder that is being read.
 struct Open {
-    folder: usize,
+    folder: u32,
     path: Arc<Path>,
     below: Arc<Below>,
     descriptor: OwnedFd,
 }
 
 /// Reads everything below the places.
-pub(super) fn crawl(places: &[Place<'_>], options: &Options<'_>) -> Crawled {
-    let crawler = Crawler { places, options, started: Instant::now(), shared: Mutex::default() };
-    let starts: Vec<Arc<Below>> = {
-        let mut shared = crawler.shared();
-        places
-            .iter()
-            .enumerate()
-            .map(|(number, place)| {
-                let above = (0..places.len())
-                    .filter(|&other| {
-                        places.get(other).is_some_and(|other| place.real.starts_with(&other.real))
-                    })
-                    .collect();
-                let below = shared.below(above, places);
-                shared.found.folders.push(Folder::default());
-                shared.seen.insert(place.identity, Seen { folder: number, below: Arc::clone(&below) });
-                below
-            })
-            .collect()
-    };
+pub(super) fn crawl(places: &[Place<'_>], options: &Options<'_>) -> Found {
+    crawl_into(Found::default(), places, options)
+}
+
+fn crawl_into(found: Found, places: &[Place<'_>], options: &Options<'_>) -> Found {
+    let mut shared = Shared { found, known: Known::default() };
+    let starts: Vec<Arc<Below>> = places
+        .iter()
+        .filter_map(|place| {
+            let below = shared.known.below(place.inside(places), places);
+            let folder = shared.found.add_folder().ok()?;
+            shared.known.add(folder, place.identity, &below);
+            Some(below)
+        })
+        .collect();
+    let crawler = Crawler { places, options, started: Instant::now(), shared: Mutex::new(shared) };
     options.pool.scope(|scope| {
         for (number, (place, below)) in places.iter().zip(starts).enumerate() {
             let crawler = &crawler;
             scope.spawn(move |scope| crawler.read(scope, Reached::Place(number), place.path.clone(), below));
         }
     });
-    let mut shared = crawler.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // Many folders may be known: they are not needed beside what is made now.
-    shared.seen = HashMap::new();
-    shared.join_listings();
-    let mut found = shared.found;
-    found.ways.sort_unstable();
-    found.ways.dedup();
-    found.links.sort_unstable();
-    found
+    let Shared { known, found } = crawler.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // Not needed beside what is made now.
+    drop(known);
+    found.sorted(options.pool)
 }
 
 impl Shared {
-    fn below(&mut self, places: Vec<usize>, all: &[Place<'_>]) -> Arc<Below> {
-        match self.below.entry(places) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(new) => {
-                let places = new.key().clone();
-                let windows = places.iter().filter_map(|&at| all.get(at)).flat_map(Place::windows);
-                let spans = Spans::new(windows);
-                Arc::clone(new.insert(Arc::new(Below { places, spans })))
-            }
-        }
+    fn problem(&mut self, path: &Path, kind: ProblemKind, reason: String) {
+        self.found.problems.push(Problem { path: path.to_owned(), reason, kind });
     }
 
-    fn folder(&mut self, number: usize) -> Option<&mut Folder> {
-        self.found.folders.get_mut(number)
+    /// What is below a folder cannot be held.
+    fn full(&mut self, folder: u32, path: &Path) {
+        if let Some(folder) = self.found.folder(folder) {
+            folder.unread = true;
+        }
+        let reason = "holds more than one walk can remember: 4 GiB of names";
+        self.problem(path, ProblemKind::Unreadable, reason.to_owned());
     }
 
     /// The number of a folder, and for which places it is still to be read.
@@ -227,44 +110,13 @@ impl Shared {
         identity: Identity,
         below: &Arc<Below>,
         all: &[Place<'_>],
-    ) -> (usize, Option<Arc<Below>>) {
-        let (folder, known) = match self.seen.entry(identity) {
-            Entry::Vacant(new) => {
-                let folder = self.found.folders.len();
-                self.found.folders.push(Folder::default());
-                new.insert(Seen { folder, below: Arc::clone(below) });
-                return (folder, Some(Arc::clone(below)));
-            }
-            Entry::Occupied(seen) => (seen.get().folder, Arc::clone(&seen.get().below)),
-        };
-        let missing: Vec<usize> =
-            below.places.iter().copied().filter(|place| !known.places.contains(place)).collect();
-        if missing.is_empty() {
-            return (folder, None);
+    ) -> Result<(u32, Option<Arc<Below>>), Full> {
+        if let Some(met) = self.known.meet(identity, below, all) {
+            return Ok(met);
         }
-        let mut together: Vec<usize> = known.places.iter().chain(&missing).copied().collect();
-        together.sort_unstable();
-        let together = self.below(together, all);
-        self.seen.insert(identity, Seen { folder, below: together });
-        (folder, Some(self.below(missing, all)))
-    }
-
-    fn problem(&mut self, path: &Path, kind: ProblemKind, reason: String) {
-        self.found.problems.push(Problem { path: path.to_owned(), reason, kind });
-    }
-
-    fn join_listings(&mut self) {
-        let mut further = std::mem::take(&mut self.further);
-        further.sort_by_key(|(folder, _)| *folder);
-        let mut further = further.into_iter().peekable();
-        while let Some((number, second)) = further.next() {
-            let Some(folder) = self.folder(number) else { continue };
-            let mut parts = vec![std::mem::take(&mut folder.files), second];
-            while let Some((_, part)) = further.next_if(|(folder, _)| *folder == number) {
-                parts.push(part);
-            }
-            folder.files = Listing::merged(parts);
-        }
+        let folder = self.found.add_folder()?;
+        self.known.add(folder, identity, below);
+        Ok((folder, Some(Arc::clone(below))))
     }
 }
 
@@ -282,7 +134,7 @@ impl Crawler<'_> {
             Err(error) => return self.cannot_open(&reached, &path, error),
         };
         let place = if let Reached::Place(number) = &reached { Some(*number) } else { None };
-        let Some((folder, below)) = self.enter(reached, identity, below) else { return };
+        let Some((folder, below)) = self.enter(reached, identity, below, &path) else { return };
         let open = Arc::new(Open { folder, path: path.into(), below, descriptor });
         let mut pieces = Pieces::default();
         let listed = folder::each_entry(&open.descriptor, |name, kind| {
@@ -293,7 +145,7 @@ impl Crawler<'_> {
         }
         self.look(&open, &pieces.names);
         let mut shared = self.shared();
-        if let Some(folder) = shared.folder(folder) {
+        if let Some(folder) = shared.found.folder(folder) {
             folder.holds_files |= pieces.holds_files;
             folder.unread |= listed.is_err();
         }
@@ -313,7 +165,7 @@ impl Crawler<'_> {
         let parent = match reached {
             Reached::Place(number) => {
                 shared.found.failed.insert(*number, error);
-                if let Some(folder) = shared.folder(*number) {
+                if let Some(folder) = shared.found.folders.get_mut(*number) {
                     folder.unread = true;
                 }
                 return;
@@ -322,7 +174,7 @@ impl Crawler<'_> {
             Reached::Entry { .. } if matches!(error, Errno::NOENT | Errno::NOTDIR) => return,
             Reached::Entry { parent, .. } | Reached::Link { parent, .. } => *parent,
         };
-        if let Some(folder) = shared.folder(parent) {
+        if let Some(folder) = shared.found.folder(parent) {
             folder.unread = true;
         }
         let hint = match error {
@@ -335,21 +187,35 @@ impl Crawler<'_> {
     }
 
     /// Notes the way into a folder; `None`: it has been read already.
-    fn enter(&self, reached: Reached, identity: Identity, below: Arc<Below>) -> Option<(usize, Arc<Below>)> {
+    fn enter(
+        &self,
+        reached: Reached,
+        identity: Identity,
+        below: Arc<Below>,
+        path: &Path,
+    ) -> Option<(u32, Arc<Below>)> {
         let mut shared = self.shared();
-        match reached {
-            Reached::Place(number) => Some((number, below)),
+        let (parent, met) = match reached {
+            Reached::Place(number) => return Some((u32::try_from(number).ok()?, below)),
             Reached::Entry { parent, name } => {
-                let (child, rest) = shared.meet(identity, &below, self.places);
-                shared.found.ways.push(Way { parent, name, child });
-                Some((child, rest?))
+                let met = shared.meet(identity, &below, self.places);
+                (parent, met.and_then(|met| shared.found.add_way(parent, met.0, &name).map(|()| met)))
             }
             Reached::Link { parent, name, target } => {
-                let (child, rest) = shared.meet(identity, &below, self.places);
-                shared.found.links.push(Link { parent, name, target, child: Some(child) });
-                Some((child, rest?))
+                let met = shared.meet(identity, &below, self.places);
+                (
+                    parent,
+                    met.and_then(|met| {
+                        shared.found.add_link(parent, Some(met.0), &name, target).map(|()| met)
+                    }),
+                )
             }
-        }
+        };
+        let Ok((folder, rest)) = met else {
+            shared.full(parent, path);
+            return None;
+        };
+        Some((folder, rest?))
     }
 
     fn entry<'s>(
@@ -403,7 +269,7 @@ impl Crawler<'_> {
 
     /// Reads folders one after the other, in one job. It holds on to the path only: an open folder for each job that waits
     /// would be too many.
-    fn read_all<'s>(&'s self, scope: &Scope<'s>, open: &Open, names: Names) {
+    fn read_all<'s>(&'s self, scope: &Scope<'s>, open: &Open, names: Waiting) {
         let (parent, path, below) = (open.folder, Arc::clone(&open.path), Arc::clone(&open.below));
         scope.spawn(move |scope| {
             for name in names.iter() {
@@ -427,7 +293,7 @@ impl Crawler<'_> {
                     let mut shared = self.shared();
                     shared.problem(&path, ProblemKind::LinkOut, reason);
                     if self.options.follow_outside_links
-                        && let Some(folder) = shared.folder(open.folder)
+                        && let Some(folder) = shared.found.folder(open.folder)
                     {
                         folder.unread = true;
                     }
@@ -440,22 +306,22 @@ impl Crawler<'_> {
         if left.is_empty() || !target.is_dir() {
             return;
         }
-        let (parent, name) = (open.folder, name.as_bytes().into());
         let mut shared = self.shared();
         if self.options.follow_outside_links {
-            let below = shared.below(left, self.places);
-            let reached = Reached::Link { parent, name, target };
+            let below = shared.known.below(left, self.places);
             drop(shared);
+            let reached = Reached::Link { parent: open.folder, name: name.as_bytes().into(), target };
             scope.spawn(move |scope| self.read(scope, reached, path, below));
-        } else {
-            shared.found.links.push(Link { parent, name, target, child: None });
+        } else if shared.found.add_link(open.folder, None, name.as_bytes(), target).is_err() {
+            shared.full(open.folder, &open.path);
         }
     }
 
     /// Looks at files by name and keeps those inside the windows.
-    fn look(&self, open: &Open, names: &Names) {
-        let mut kept = Listing::default();
+    fn look(&self, open: &Open, names: &Waiting) {
+        let mut kept = Files::default();
         let mut ahead: Option<Ahead> = None;
+        let mut full = Ok(());
         for name in names.iter() {
             match folder::look(&open.descriptor, name) {
                 Ok(Some((modified, size))) => {
@@ -468,7 +334,7 @@ impl Crawler<'_> {
                         }
                     }
                     if open.below.spans.contain(modified) {
-                        kept.push(name.to_bytes(), modified, size);
+                        full = full.and(kept.add(open.folder, name.to_bytes(), modified, size));
                     }
                 }
                 // Gone, or something else, since its folder was listed: it was not there.
@@ -476,29 +342,24 @@ impl Crawler<'_> {
                 Err(error) => self.cannot_look(open, OsStr::from_bytes(name.to_bytes()), error),
             }
         }
-        if kept.is_empty() && ahead.is_none() {
+        if kept.list.is_empty() && ahead.is_none() && full.is_ok() {
             return;
         }
-        kept.shrink();
         let mut shared = self.shared();
-        if let (Some(new), Some(folder)) = (ahead, shared.folder(open.folder)) {
-            match &mut folder.ahead {
-                Some(known) => known.join(new),
-                none => *none = Some(Box::new(new)),
-            }
+        if let Some(ahead) = ahead {
+            shared.found.add_ahead(open.folder, ahead);
         }
-        if kept.is_empty() {
-            return;
+        if !kept.list.is_empty() {
+            full = full.and(shared.found.add_files(open.folder, &kept));
         }
-        match shared.folder(open.folder) {
-            Some(folder) if folder.files.is_empty() => folder.files = kept,
-            _ => shared.further.push((open.folder, kept)),
+        if full.is_err() {
+            shared.full(open.folder, &open.path);
         }
     }
 
     fn cannot_look(&self, open: &Open, name: &OsStr, error: Errno) {
         let mut shared = self.shared();
-        if let Some(folder) = shared.folder(open.folder) {
+        if let Some(folder) = shared.found.folder(open.folder) {
             folder.unread = true;
         }
         let reason = format!("cannot be looked at: {}", io::Error::from(error));
@@ -516,22 +377,22 @@ impl Crawler<'_> {
 #[derive(Default)]
 struct Pieces {
     /// Files that are still to be looked at.
-    names: Names,
+    names: Waiting,
     /// Folders that are still to be read.
-    folders: Names,
+    folders: Waiting,
     /// How many folders have got a job of their own.
     singly: usize,
     holds_files: bool,
 }
 
-/// Names of entries, each with its closing zero.
+/// Names of entries that are still to be looked at, each with its closing zero.
 #[derive(Default)]
-struct Names {
+struct Waiting {
     bytes: Vec<u8>,
     count: usize,
 }
 
-impl Names {
+impl Waiting {
     fn push(&mut self, name: &CStr) {
         self.bytes.extend_from_slice(name.to_bytes_with_nul());
         self.count += 1;
@@ -543,5 +404,43 @@ impl Names {
 
     fn iter(&self) -> impl Iterator<Item = &CStr> {
         self.bytes.split_inclusive(|&byte| byte == 0).filter_map(|name| CStr::from_bytes_with_nul(name).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::names::Names;
+    use super::super::{Root, Selection, Window};
+    use super::*;
+
+    #[test]
+    fn what_one_walk_cannot_hold_is_a_problem_and_proves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["first", "second"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            fs::write(dir.path().join(name).join("file.tif"), "").unwrap();
+        }
+        let window = Window { from: SystemTime::UNIX_EPOCH, to: SystemTime::now() };
+        let root = Root { path: dir.path().to_owned(), windows: vec![window] };
+        let (identity, _) = Identity::of_path(dir.path()).unwrap();
+        let places = [Place::of(&root, dir.path().to_owned(), identity)];
+        let selection = Selection::new(None, &[]).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let options = Options {
+            selection: &selection,
+            follow_outside_links: false,
+            pool: &pool,
+            now: SystemTime::now(),
+        };
+        let crawled = |folders: u32, files: u32| {
+            let mut found = Found { folder_names: Names::with_room(folders), ..Found::default() };
+            found.files.names = Names::with_room(files);
+            let found = crawl_into(found, &places, &options);
+            let unread = found.folders.iter().filter(|folder| folder.unread).count();
+            (found.ways.len(), found.files.list.len(), unread, found.problems.len())
+        };
+        assert_eq!(crawled(11, 16), (2, 2, 0, 0));
+        assert_eq!(crawled(11, 15), (2, 1, 1, 1), "no room for the second file");
+        assert_eq!(crawled(6, 16), (1, 1, 1, 1), "no room for one of the folders");
     }
 }

@@ -16,11 +16,14 @@ const BUFFER: usize = 32 * 1024;
 /// The time of its last change belongs to it. Some storage shows older states of a folder beside the present one
 /// (snapshots) under the same number: the present one must be read too. A folder that changes between
 /// two looks is at worst read twice.
+// Packed, since one is held for every folder of the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(Rust, packed(4))]
 pub(super) struct Identity {
     device: (u32, u32),
     number: u64,
-    changed: (i64, u32),
+    changed_seconds: i64,
+    changed_nanos: u32,
 }
 
 impl Identity {
@@ -40,7 +43,8 @@ impl From<&Statx> for Identity {
         Self {
             device: (facts.stx_dev_major, facts.stx_dev_minor),
             number: facts.stx_ino,
-            changed: (facts.stx_ctime.tv_sec, facts.stx_ctime.tv_nsec),
+            changed_seconds: facts.stx_ctime.tv_sec,
+            changed_nanos: facts.stx_ctime.tv_nsec,
         }
     }
 }

@@ -8,10 +8,12 @@ use std::time::SystemTime;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::crawl::{self, Crawled, Place};
+use super::crawl;
 use super::folder::Identity;
-use super::listing::Listing;
-use super::view::{View, Viewer};
+use super::found::{Files, Found};
+use super::names::Names;
+use super::place::Place;
+use super::view::{self, Things, View};
 use super::{FoundFile, Options, Problem, Root, WalkError, Window};
 
 /// What a walk found below all roots; all sessions share it.
@@ -19,7 +21,8 @@ use super::{FoundFile, Options, Problem, Root, WalkError, Window};
 pub struct Forest {
     roots: Vec<Result<Planted, WalkError>>,
     views: Vec<View>,
-    listings: Vec<Listing>,
+    folder_names: Names,
+    files: Files,
     problems: Vec<Problem>,
 }
 
@@ -42,28 +45,21 @@ pub fn walk(roots: &[Root], options: &Options<'_>) -> Forest {
     for root in roots {
         planted.push(place(root, &mut places).map(|view| Planted { path: root.path.clone(), view }));
     }
-    let mut crawled = crawl::crawl(&places, options);
-    let mut problems = std::mem::take(&mut crawled.problems);
-    let mut viewer = Viewer::new(&crawled, options.follow_outside_links);
-    let mut views: Vec<View> = places
-        .iter()
-        .enumerate()
-        .map(|(number, place)| match crawled.failed.get(&number) {
-            Some(_) => View::default(),
-            None => viewer.view(number, place, &mut problems),
-        })
-        .collect();
+    let mut found = crawl::crawl(&places, options);
+    let mut problems = std::mem::take(&mut found.problems);
+    let mut views = view::views(&found, &places, options.follow_outside_links, &mut problems);
     for root in &mut planted {
         if let Ok(Planted { path, view }) = root
-            && let Some(&error) = crawled.failed.get(view)
+            && let Some(&error) = found.failed.get(view)
         {
             *root = Err(failure(path, error));
         }
     }
     problems.sort_unstable_by(|a, b| a.path.cmp(&b.path).then_with(|| a.reason.cmp(&b.reason)));
     problems.dedup();
-    let listings = gather(crawled, &mut views);
-    Forest { roots: planted, views, listings, problems }
+    let Found { folder_names, files, .. } = found;
+    let folder_names = view::let_go_of_names(&mut views, folder_names);
+    Forest { roots: planted, views, folder_names, files, problems }
 }
 
 /// The place of a root, which it may share with others.
@@ -92,29 +88,6 @@ fn failure(path: &Path, error: Errno) -> WalkError {
     }
 }
 
-/// The listings that some view has files of; everything else is let go.
-fn gather(crawled: Crawled, views: &mut [View]) -> Vec<Listing> {
-    let mut wanted = vec![false; crawled.folders.len()];
-    for folder in views.iter().flat_map(View::folders) {
-        if let Some(wanted) = wanted.get_mut(folder) {
-            *wanted = true;
-        }
-    }
-    let mut numbers = vec![usize::MAX; wanted.len()];
-    let mut listings = Vec::new();
-    for (at, (folder, wanted)) in crawled.folders.into_iter().zip(wanted).enumerate() {
-        if wanted && let Some(number) = numbers.get_mut(at) {
-            *number = listings.len();
-            listings.push(folder.files);
-        }
-    }
-    listings.shrink_to_fit();
-    for view in views {
-        view.renumber(&numbers);
-    }
-    listings
-}
-
 impl Forest {
     /// What is below a root, by its position in the roots of the walk.
     ///
@@ -125,7 +98,8 @@ impl Forest {
         match self.roots.get(root) {
             Some(Ok(Planted { path, view })) => {
                 let view = self.views.get(*view).ok_or(&NO_SUCH_ROOT)?;
-                Ok(Tree { path, view, listings: &self.listings })
+                let things = Things { folder_names: &self.folder_names, files: &self.files };
+                Ok(Tree { path, view, things })
             }
             Some(Err(error)) => Err(error),
             None => Err(&NO_SUCH_ROOT),
@@ -139,7 +113,7 @@ impl Forest {
 
     /// How many files are kept. One that several roots have counts once.
     pub fn kept(&self) -> usize {
-        self.listings.iter().map(Listing::len).sum()
+        self.files.list.len()
     }
 }
 
@@ -151,18 +125,18 @@ impl Forest {
 pub struct Tree<'a> {
     path: &'a Path,
     view: &'a View,
-    listings: &'a [Listing],
+    things: Things<'a>,
 }
 
 impl Tree<'_> {
     /// The files of one window, by modification time, then path. Paths begin with the root's, as it was given.
     pub fn files(&self, window: Window) -> Vec<FoundFile> {
-        self.view.found(self.view.range(window, self.listings), self.path, self.listings)
+        self.view.found(self.view.range(window, self.things), self.path, self.things)
     }
 
     /// How many files a window has.
     pub fn count(&self, window: Window) -> usize {
-        self.view.range(window, self.listings).len()
+        self.view.range(window, self.things).len()
     }
 
     /// Whether the root holds any file at all, of whatever age and name: the proof that the storage is there.
@@ -172,7 +146,7 @@ impl Tree<'_> {
 
     /// The newest modification time among the files of a window; `None`: it has none.
     pub fn newest_change(&self, window: Window) -> Option<SystemTime> {
-        self.view.newest(self.view.range(window, self.listings), self.listings)
+        self.view.newest(self.view.range(window, self.things), self.things)
     }
 
     /// Whether everything below the root could be read. If not, that a session has no files proves nothing.

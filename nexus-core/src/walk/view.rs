@@ -1,6 +1,6 @@
 //! What one root has of everything that was read: the way to each folder, and its files by time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,8 +9,9 @@ use std::time::SystemTime;
 
 use chrono::DateTime;
 
-use super::crawl::{Crawled, Link, Place, Way};
-use super::listing::Listing;
+use super::found::{File, Files, Found, Link, Way};
+use super::names::{Name, Names};
+use super::place::Place;
 use super::window::{Spans, Window};
 use super::{FoundFile, Problem, ProblemKind};
 
@@ -18,146 +19,215 @@ use super::{FoundFile, Problem, ProblemKind};
 #[derive(Debug, Clone, Copy)]
 struct Spot {
     /// Comes before this one.
-    parent: usize,
-    /// Where its name ends among the names.
-    name_end: usize,
+    parent: u32,
     /// Its number among all folders.
-    folder: usize,
+    folder: u32,
+    /// Among the names of folders.
+    name: Name,
 }
 
-/// A file by the spot it is at and its place in the folder's listing.
+/// A file by the spot it is at and its place among all files.
 #[derive(Debug, Clone, Copy)]
 struct FileAt {
-    spot: usize,
-    entry: usize,
+    spot: u32,
+    file: u32,
 }
 
 /// What lies below one root.
 #[derive(Debug, Default)]
 pub(super) struct View {
     spots: Vec<Spot>,
-    names: Vec<u8>,
     /// By time, then path.
     files: Vec<FileAt>,
     pub holds_files: bool,
     pub all_read: bool,
 }
 
+/// What views speak of by number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Things<'a> {
+    pub folder_names: &'a Names,
+    pub files: &'a Files,
+}
+
+impl Things<'_> {
+    fn file(&self, at: FileAt) -> Option<&File> {
+        self.files.list.get(at.file as usize)
+    }
+
+    fn file_name(&self, at: FileAt) -> &[u8] {
+        self.file(at).map(|file| self.files.names.get(file.name)).unwrap_or_default()
+    }
+
+    fn modified(&self, at: FileAt) -> Option<SystemTime> {
+        self.file(at).map(|file| file.modified)
+    }
+}
+
 impl View {
-    fn name(&self, spot: usize) -> &OsStr {
-        let end = self.spots.get(spot).map_or(0, |at| at.name_end);
-        let start = spot.checked_sub(1).and_then(|before| self.spots.get(before)).map_or(0, |at| at.name_end);
-        OsStr::from_bytes(self.names.get(start..end).unwrap_or_default())
-    }
-
-    fn listing<'a>(&self, spot: usize, listings: &'a [Listing]) -> Option<&'a Listing> {
-        listings.get(self.spots.get(spot)?.folder)
-    }
-
-    fn path(&self, root: &Path, spot: usize) -> PathBuf {
-        let mut names = Vec::new();
+    fn path(&self, root: &Path, spot: u32, names: &Names) -> PathBuf {
+        let mut below = Vec::new();
         let mut at = spot;
-        while at > 0 {
-            names.push(self.name(at));
-            at = self.spots.get(at).map_or(0, |spot| spot.parent);
+        while at > 0
+            && let Some(spot) = self.spots.get(at as usize)
+        {
+            below.push(OsStr::from_bytes(names.get(spot.name)));
+            at = spot.parent;
         }
         let mut path = root.to_owned();
-        path.extend(names.into_iter().rev());
+        path.extend(below.into_iter().rev());
         path
     }
 
-    fn modified(&self, file: FileAt, listings: &[Listing]) -> Option<SystemTime> {
-        self.listing(file.spot, listings)?.modified(file.entry)
+    fn file_path(&self, root: &Path, at: FileAt, things: Things<'_>) -> PathBuf {
+        let mut path = self.path(root, at.spot, things.folder_names);
+        path.push(OsStr::from_bytes(things.file_name(at)));
+        path
     }
 
-    pub(super) fn range(&self, window: Window, listings: &[Listing]) -> Range<usize> {
+    pub(super) fn range(&self, window: Window, things: Things<'_>) -> Range<usize> {
         let up_to = |limit| {
-            self.files
-                .partition_point(|&file| self.modified(file, listings).is_some_and(|time| time <= limit))
+            self.files.partition_point(|&file| things.modified(file).is_some_and(|time| time <= limit))
         };
         let start = up_to(window.from);
         start..up_to(window.to).max(start)
     }
 
     /// The newest time in a range.
-    pub(super) fn newest(&self, range: Range<usize>, listings: &[Listing]) -> Option<SystemTime> {
-        self.modified(*self.files.get(range)?.last()?, listings)
+    pub(super) fn newest(&self, range: Range<usize>, things: Things<'_>) -> Option<SystemTime> {
+        things.modified(*self.files.get(range)?.last()?)
     }
 
-    pub(super) fn found(&self, range: Range<usize>, root: &Path, listings: &[Listing]) -> Vec<FoundFile> {
-        let files = self.files.get(range).unwrap_or_default();
-        files.iter().filter_map(|&file| self.file(file, root, listings)).collect()
-    }
-
-    fn file(&self, file: FileAt, root: &Path, listings: &[Listing]) -> Option<FoundFile> {
-        let listing = self.listing(file.spot, listings)?;
-        let mut path = self.path(root, file.spot);
-        path.push(listing.name(file.entry));
-        Some(FoundFile { path, modified: listing.modified(file.entry)?, size: listing.size(file.entry)? })
-    }
-
-    /// The folders whose files it has.
-    pub(super) fn folders(&self) -> impl Iterator<Item = usize> {
-        self.files.iter().filter_map(|file| Some(self.spots.get(file.spot)?.folder))
-    }
-
-    /// Takes the new numbers of the folders that have kept files.
-    pub(super) fn renumber(&mut self, numbers: &[usize]) {
-        for spot in &mut self.spots {
-            spot.folder = numbers.get(spot.folder).copied().unwrap_or(usize::MAX);
-        }
+    pub(super) fn found(&self, range: Range<usize>, root: &Path, things: Things<'_>) -> Vec<FoundFile> {
+        let found = |&at: &FileAt| {
+            let File { modified, size, .. } = *things.file(at)?;
+            Some(FoundFile { path: self.file_path(root, at, things), modified, size })
+        };
+        self.files.get(range).unwrap_or_default().iter().filter_map(found).collect()
     }
 }
 
-/// Chooses for each root among the ways that lead to a folder.
-pub(super) struct Viewer<'a> {
-    crawled: &'a Crawled,
+/// Chooses for each place among the ways that lead to a folder, and gives it its files.
+pub(super) fn views(
+    found: &Found,
+    places: &[Place<'_>],
     follow: bool,
-    /// For each folder the last place that came by it.
-    visited: Vec<usize>,
+    problems: &mut Vec<Problem>,
+) -> Vec<View> {
+    let mut viewer =
+        Viewer { found, follow, homes: vec![Home::NOWHERE; found.folders.len()], more: HashMap::new() };
+    let mut views: Vec<(View, bool)> = (0..)
+        .zip(places)
+        .map(|(number, place)| {
+            if found.failed.contains_key(&(number as usize)) {
+                return (View::default(), false);
+            }
+            let (mut view, replaced) = viewer.view(number, place, problems);
+            viewer.facts(place, &mut view, problems);
+            (view, replaced)
+        })
+        .collect();
+    viewer.give_files(places, &mut views);
+    let things = found.things();
+    let mut done = Vec::with_capacity(views.len());
+    for (mut view, replaced) in views {
+        put_in_order(&mut view, things, replaced);
+        prune(&mut view);
+        done.push(view);
+    }
+    done
+}
+
+impl Found {
+    fn things(&self) -> Things<'_> {
+        Things { folder_names: &self.folder_names, files: &self.files }
+    }
+}
+
+/// Lets go of the names of folders that no view has.
+pub(super) fn let_go_of_names(views: &mut [View], names: Names) -> Names {
+    let mut needed = Names::default();
+    let mut places = Vec::new();
+    for spot in views.iter().flat_map(|view| &view.spots) {
+        // Views that share folders may have more names than there are.
+        let Ok(place) = needed.add(names.get(spot.name)) else { return names };
+        places.push(place);
+    }
+    needed.shrink();
+    for (spot, place) in views.iter_mut().flat_map(|view| &mut view.spots).zip(places) {
+        spot.name = place;
+    }
+    needed
+}
+
+/// Where a folder is in a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Home {
+    /// The number of the place, whose view it is.
+    place: u32,
+    spot: u32,
+}
+
+impl Home {
+    const NOWHERE: Self = Self { place: u32::MAX, spot: u32::MAX };
+}
+
+struct Viewer<'a> {
+    found: &'a Found,
+    follow: bool,
+    /// For each folder its place in the last view that it came into.
+    homes: Vec<Home>,
+    /// Its places in the views before, if it is in several.
+    more: HashMap<u32, Vec<Home>>,
 }
 
 /// A folder to be visited.
-struct Next<'a> {
-    parent: usize,
-    name: &'a [u8],
-    folder: usize,
+struct Next {
+    parent: u32,
+    folder: u32,
+    name: Name,
 }
 
-impl<'a> Viewer<'a> {
-    pub(super) fn new(crawled: &'a Crawled, follow: bool) -> Self {
-        Self { crawled, follow, visited: vec![usize::MAX; crawled.folders.len()] }
+impl Viewer<'_> {
+    /// Notes that a folder is in a view; false if it is already.
+    fn settle(&mut self, folder: u32, home: Home) -> bool {
+        let Some(known) = self.homes.get_mut(folder as usize) else { return false };
+        if known.place == home.place {
+            return false;
+        }
+        if *known != Home::NOWHERE {
+            self.more.entry(folder).or_default().push(*known);
+        }
+        *known = home;
+        true
     }
 
     /// What lies below a place; its folder has the place's number. Entries go before links, and in the order
-    /// of their names, so that the same tree always has the same paths.
-    pub(super) fn view(&mut self, number: usize, place: &Place<'_>, problems: &mut Vec<Problem>) -> View {
-        let crawled = self.crawled;
+    /// of their names, so that the same tree always has the same paths. With it comes whether some name stands for two
+    /// folders: it was made anew, or changed, while it was read.
+    fn view(&mut self, number: u32, place: &Place<'_>, problems: &mut Vec<Problem>) -> (View, bool) {
+        let found = self.found;
+        let names = &found.folder_names;
         let mut view = View { all_read: true, ..View::default() };
-        let mut stack = vec![Next { parent: 0, name: &[], folder: number }];
-        let mut links: VecDeque<(usize, &Link)> = VecDeque::new();
-        // Whether some name stands for two folders: it was made anew, or changed, while it was read.
+        let mut stack = vec![Next { parent: 0, folder: number, name: Name::default() }];
+        let mut links: VecDeque<(u32, &Link)> = VecDeque::new();
         let mut replaced = false;
         loop {
-            while let Some(next) = stack.pop() {
-                if self.visited.get(next.folder).is_none_or(|&last| last == number) {
+            while let Some(Next { parent, folder, name }) = stack.pop() {
+                let Ok(spot) = u32::try_from(view.spots.len()) else { break };
+                if !self.settle(folder, Home { place: number, spot }) {
                     continue;
                 }
-                if let Some(visited) = self.visited.get_mut(next.folder) {
-                    *visited = number;
-                }
-                let spot = view.spots.len();
-                view.names.extend_from_slice(next.name);
-                let name_end = view.names.len();
-                view.spots.push(Spot { parent: next.parent, name_end, folder: next.folder });
-                let ways = of_parent(&crawled.ways, next.folder, |way: &Way| way.parent);
-                replaced |= ways.iter().zip(ways.iter().skip(1)).any(|(a, b)| a.name == b.name);
+                view.spots.push(Spot { parent, folder, name });
+                let ways = of_parent(&found.ways, folder, |way: &Way| way.parent);
+                replaced |=
+                    ways.iter().zip(ways.iter().skip(1)).any(|(a, b)| names.get(a.name) == names.get(b.name));
                 stack.extend(ways.iter().rev().map(|way| Next {
                     parent: spot,
-                    name: &way.name,
                     folder: way.child,
+                    name: way.name,
                 }));
-                let from_here = of_parent(&crawled.links, next.folder, |link: &Link| link.parent);
+                let from_here = of_parent(&found.links, folder, |link: &Link| link.parent);
                 links.extend(from_here.iter().map(|link| (spot, link)));
             }
             let Some((spot, link)) = links.pop_front() else { break };
@@ -165,9 +235,9 @@ impl<'a> Viewer<'a> {
                 continue;
             }
             if self.follow {
-                stack.extend(link.child.map(|folder| Next { parent: spot, name: &link.name, folder }));
+                stack.extend(link.child.map(|folder| Next { parent: spot, folder, name: link.name }));
             } else {
-                let path = view.path(&place.path, spot).join(OsStr::from_bytes(&link.name));
+                let path = view.path(&place.path, spot, names).join(OsStr::from_bytes(names.get(link.name)));
                 let reason = format!(
                     "link leads out of the instrument's folder, to `{}`: not followed \
                      (`follow_outside_links` says whether it should be)",
@@ -176,21 +246,19 @@ impl<'a> Viewer<'a> {
                 problems.push(Problem { path, reason, kind: ProblemKind::LinkOut });
             }
         }
-        self.facts(place, &mut view, problems);
-        self.files(place, &mut view, replaced);
-        view
+        (view, replaced)
     }
 
     fn facts(&self, place: &Place<'_>, view: &mut View, problems: &mut Vec<Problem>) {
         let mut count = 0;
         let mut first: Option<(PathBuf, SystemTime)> = None;
-        for (at, spot) in view.spots.iter().enumerate() {
-            let Some(folder) = self.crawled.folders.get(spot.folder) else { continue };
+        for (at, spot) in (0..).zip(&view.spots) {
+            let Some(folder) = self.found.folders.get(spot.folder as usize) else { continue };
             view.holds_files |= folder.holds_files;
             view.all_read &= !folder.unread;
-            if let Some(ahead) = &folder.ahead {
+            if let Some(ahead) = self.found.ahead.get(&spot.folder) {
                 count += ahead.count;
-                let path = view.path(&place.path, at).join(&ahead.name);
+                let path = view.path(&place.path, at, &self.found.folder_names).join(&ahead.name);
                 if first.as_ref().is_none_or(|(known, _)| path < *known) {
                     first = Some((path, ahead.modified));
                 }
@@ -201,85 +269,84 @@ impl<'a> Viewer<'a> {
         }
     }
 
-    /// Sorts the files, and lets go of the folders that have none.
-    fn files(&self, place: &Place<'_>, view: &mut View, replaced: bool) {
-        let spans = Spans::new(place.windows());
-        let all = view.spots.iter().filter_map(|spot| self.crawled.folders.get(spot.folder));
-        let mut files: Vec<(SystemTime, FileAt)> =
-            Vec::with_capacity(all.map(|folder| folder.files.len()).sum());
-        let mut needed = vec![false; view.spots.len()];
-        for (at, spot) in view.spots.iter().enumerate() {
-            let Some(folder) = self.crawled.folders.get(spot.folder) else { continue };
-            let before = files.len();
-            files.extend((0..folder.files.len()).filter_map(|entry| {
-                let modified = folder.files.modified(entry)?;
-                spans.contain(modified).then_some((modified, FileAt { spot: at, entry }))
-            }));
-            if let Some(needed) = needed.get_mut(at) {
-                *needed = files.len() > before;
+    /// Gives every view the files of its folders that lie in windows of its place.
+    fn give_files(&self, places: &[Place<'_>], views: &mut [(View, bool)]) {
+        let spans: Vec<Spans> = places.iter().map(|place| Spans::new(place.windows())).collect();
+        for (at, file) in (0..).zip(&self.found.files.list) {
+            let home = self.homes.get(file.folder as usize);
+            for home in home.into_iter().chain(self.more.get(&file.folder).into_iter().flatten()) {
+                let place = home.place as usize;
+                if let Some((view, _)) = views.get_mut(place)
+                    && spans.get(place).is_some_and(|spans| spans.contain(file.modified))
+                {
+                    view.files.push(FileAt { spot: home.spot, file: at });
+                }
             }
         }
-        files.sort_unstable_by_key(|&(modified, _)| modified);
-        for tied in files.chunk_by_mut(|a, b| a.0 == b.0).filter(|tied| tied.len() > 1) {
-            tied.sort_by_cached_key(|(_, file)| self.path(view, *file));
-        }
-        // A folder that changes while it is listed may show a name twice.
-        files.dedup_by(|a, b| {
-            a.0 == b.0 && a.1.spot == b.1.spot && self.name(view, a.1) == self.name(view, b.1)
-        });
-        if replaced {
-            let mut known = HashSet::new();
-            files.retain(|(_, file)| known.insert(self.path(view, *file)));
-        }
-        view.files = files.into_iter().map(|(_, file)| file).collect();
-        view.files.shrink_to_fit();
-        prune(view, needed);
-    }
-
-    fn name(&self, view: &View, file: FileAt) -> Option<&OsStr> {
-        let spot = view.spots.get(file.spot)?;
-        Some(self.crawled.folders.get(spot.folder)?.files.name(file.entry))
-    }
-
-    fn path(&self, view: &View, file: FileAt) -> PathBuf {
-        view.path(Path::new(""), file.spot).join(self.name(view, file).unwrap_or_default())
     }
 }
 
-/// Keeps the needed spots and those on the way to them.
-fn prune(view: &mut View, mut needed: Vec<bool>) {
-    for at in (1..view.spots.len()).rev() {
+/// Sorts files of one time by path.
+fn put_in_order(view: &mut View, things: Things<'_>, replaced: bool) {
+    let mut files = std::mem::take(&mut view.files);
+    let path = |at: FileAt| view.file_path(Path::new(""), at, things);
+    for tied in files.chunk_by_mut(|&a, &b| things.modified(a) == things.modified(b)) {
+        if tied.len() > 1 {
+            tied.sort_by_cached_key(|&at| path(at));
+        }
+    }
+    // A folder that changes while it is listed may show a name twice.
+    files.dedup_by(|a, b| {
+        a.spot == b.spot
+            && things.modified(*a) == things.modified(*b)
+            && things.file_name(*a) == things.file_name(*b)
+    });
+    if replaced {
+        let mut known = HashSet::new();
+        files.retain(|&at| known.insert(path(at)));
+    }
+    files.shrink_to_fit();
+    view.files = files;
+}
+
+/// Keeps the spots with files and those on the way to them.
+fn prune(view: &mut View) {
+    let mut needed = vec![false; view.spots.len()];
+    for file in &view.files {
+        if let Some(needed) = needed.get_mut(file.spot as usize) {
+            *needed = true;
+        }
+    }
+    for (at, spot) in view.spots.iter().enumerate().skip(1).rev() {
         if needed.get(at) == Some(&true)
-            && let Some(spot) = view.spots.get(at)
-            && let Some(parent) = needed.get_mut(spot.parent)
+            && let Some(parent) = needed.get_mut(spot.parent as usize)
         {
             *parent = true;
         }
     }
     let mut numbers = vec![0; view.spots.len()];
-    let mut spots = Vec::new();
-    let mut names = Vec::new();
-    for (at, spot) in view.spots.iter().enumerate() {
-        if at == 0 || needed.get(at) == Some(&true) {
+    let mut kept = 0;
+    let mut at = 0..;
+    view.spots.retain_mut(|spot| {
+        let at = at.next().unwrap_or(0);
+        let keep = at == 0 || needed.get(at) == Some(&true);
+        if keep {
+            spot.parent = numbers.get(spot.parent as usize).copied().unwrap_or(0);
             if let Some(number) = numbers.get_mut(at) {
-                *number = spots.len();
+                *number = kept;
             }
-            names.extend_from_slice(view.name(at).as_bytes());
-            let parent = numbers.get(spot.parent).copied().unwrap_or(0);
-            spots.push(Spot { parent, name_end: names.len(), folder: spot.folder });
+            kept += 1;
         }
-    }
+        keep
+    });
+    view.spots.shrink_to_fit();
     for file in &mut view.files {
-        file.spot = numbers.get(file.spot).copied().unwrap_or(0);
+        file.spot = numbers.get(file.spot as usize).copied().unwrap_or(0);
     }
-    spots.shrink_to_fit();
-    names.shrink_to_fit();
-    view.spots = spots;
-    view.names = names;
 }
 
 /// The part of a sorted list that belongs to a folder.
-fn of_parent<T>(sorted: &[T], folder: usize, parent: impl Fn(&T) -> usize) -> &[T] {
+fn of_parent<T>(sorted: &[T], folder: u32, parent: impl Fn(&T) -> u32) -> &[T] {
     let start = sorted.partition_point(|one| parent(one) < folder);
     let rest = sorted.get(start..).unwrap_or_default();
     rest.get(..rest.partition_point(|one| parent(one) == folder)).unwrap_or_default()

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use nexus_plugin_api::{Call, Effect, LogLevel};
-use nexus_plugin_http::Method;
+use nexus_plugin_http::{Method, Once};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::client::{Client, ClientError};
-use crate::once::Once;
 use crate::reply::{number, rows};
 use crate::site::{no_list, stopped};
 
@@ -36,7 +35,7 @@ impl Account {
 
 /// All accounts of a site, listed once: the list knows no filter.
 #[derive(Debug, Default)]
-pub struct Accounts(Once<Arc<Vec<Account>>>);
+pub struct Accounts(Once<(), Arc<Vec<Account>>>);
 
 /// Whose account it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +61,7 @@ impl Accounts {
     /// The account of this name: the very name, or the only one that differs by its capitals. If nobody has the name,
     /// the only account with one of the e-mail addresses.
     pub fn find(&self, client: &Client, call: &Call, person: Person<'_>) -> Result<Match, ClientError> {
-        let listed = self.0.get(call, || list(client, call)).unwrap_or_else(|| Err(stopped(client)))?;
+        let listed = self.0.get(call, &(), || list(client, call)).unwrap_or_else(|| Err(stopped(client)))?;
         if let Some(account) = listed.iter().find(|account| account.name == person.name) {
             return Ok(Match::One(account.id));
         }
@@ -93,7 +92,7 @@ impl Accounts {
         let body = json!({ "username": user, "password": password });
         // Whatever becomes of it, no record was touched, and the next attempt lists the accounts again.
         let made = client.send(call, &Method::POST, PATH, Some(&body));
-        self.0.forget();
+        self.0.forget(|()| true);
         match made.map_err(|error| error.with_effect(Effect::None)) {
             Ok(answer) => Account::of(&answer).map_or_else(
                 || self.find(client, call, person),

@@ -1,5 +1,6 @@
 //! The address of a CDCS site, and the addresses below it.
 
+use nexus_plugin_http::settings;
 use url::Url;
 
 /// The start page of a site: `https://host.example/` or, below another site, `https://host.example/cdcs/`.
@@ -14,16 +15,7 @@ impl Base {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let text = if text.ends_with('/') { text.to_owned() } else { format!("{text}/") };
-        let url = Url::parse(&text).map_err(|error| error.to_string())?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err("it does not begin with https:// or http://".to_owned());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds a user or a password; the token has a key of its own".to_owned());
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("it has a `?` or `#`; it is the address of the start page".to_owned());
-        }
+        let url = settings::address(&text, "it is the address of the start page")?;
         Ok(Self { text: url.to_string() })
     }
 

@@ -21,7 +21,6 @@ mod deliver;
 mod find;
 mod identity;
 mod memory;
-mod once;
 mod owner;
 mod push;
 mod record;
@@ -61,8 +60,7 @@ impl Plugin for Cdcs {
     }
 
     fn create(&self, settings: &serde_json::Value) -> Result<Instance, PluginError> {
-        let destination = CdcsDestination::new(Settings::read(settings)?, Arc::new(SystemPause))?;
-        Ok(Instance::Destination(Box::new(destination)))
+        Tuned { pause: Arc::new(SystemPause) }.create(settings)
     }
 }
 

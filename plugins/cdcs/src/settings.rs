@@ -1,10 +1,9 @@
 //! The settings of one CDCS repository.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use nexus_plugin_api::PluginError;
-use nexus_plugin_http::Connection;
+use nexus_plugin_http::{Connection, settings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -90,11 +89,10 @@ impl Settings {
         let written = Written::deserialize(settings).map_err(|error| wrong(&error.to_string()))?;
         let base =
             Base::parse(&written.url).map_err(|why| wrong(&format!("`url` is `{}`: {why}", written.url)))?;
-        let token = written.token.trim();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(wrong("`token` is not a token: it is one word of letters and digits")
-                .with_hint("an administrator of the CDCS site makes one in its admin pages, under Tokens"));
-        }
+        let token = settings::token(&written.token).map_err(|why| {
+            wrong(&format!("`token` {why}"))
+                .with_hint("an administrator of the CDCS site makes one in its admin pages, under Tokens")
+        })?;
         let template = written.template.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()).trim().to_owned();
         if template.is_empty() {
             return Err(wrong("`template` is blank; it is the title of the template, as the site shows it"));
@@ -121,7 +119,8 @@ impl Settings {
                 "cdcs",
                 written.ca_bundle,
                 written.proxy,
-                timeout(written.timeout.as_deref().unwrap_or(DEFAULT_TIMEOUT))?,
+                written.timeout.as_deref(),
+                DEFAULT_TIMEOUT,
             )?,
         })
     }
@@ -129,12 +128,6 @@ impl Settings {
 
 fn wrong(what: &str) -> PluginError {
     PluginError::permanent(format!("settings of cdcs: {what}"))
-}
-
-fn timeout(text: &str) -> Result<Duration, PluginError> {
-    humantime::parse_duration(text).ok().filter(|length| !length.is_zero()).ok_or_else(|| {
-        wrong(&format!("`timeout` is `{text}`, which is no length of time such as \"{DEFAULT_TIMEOUT}\""))
-    })
 }
 
 /// JSON Schema of the settings.

@@ -3,18 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexus_plugin_api::{Call, Effect, PluginError};
-use nexus_plugin_http::{TransportError, Trouble};
+use nexus_plugin_http::{Once, TransportError};
 
 use crate::client::{Client, ClientError};
-use crate::once::Once;
 use crate::reply::{ContentField, Place, Template, rows};
 use crate::settings::Workspace;
 
 /// What is known of a site.
 #[derive(Debug, Default)]
 pub struct Site {
-    template: Once<Result<Template, Missing>>,
-    workspace: Once<Result<u64, Missing>>,
+    template: Once<(), Result<Template, Missing>>,
+    workspace: Once<(), Result<u64, Missing>>,
     /// Whether the content is called `content`.
     modern: AtomicBool,
 }
@@ -70,13 +69,13 @@ impl Site {
 
     /// Numbers of templates and workspaces are asked for again.
     pub fn forget(&self) {
-        self.template.forget();
-        self.workspace.forget();
+        self.template.forget(|()| true);
+        self.workspace.forget(|()| true);
     }
 
     /// The template of this title.
     pub fn template(&self, client: &Client, call: &Call, title: &str) -> Result<Template, LookUpError> {
-        let asked = self.template.get(call, || kept(find_template(client, call, title)));
+        let asked = self.template.get(call, &(), || kept(find_template(client, call, title)));
         Ok(asked.unwrap_or_else(|| Err(stopped(client).into()))??)
     }
 
@@ -90,7 +89,7 @@ impl Site {
         if *wanted == Workspace::Private {
             return Ok(None);
         }
-        let asked = self.workspace.get(call, || kept(find_workspace(client, call, wanted)));
+        let asked = self.workspace.get(call, &(), || kept(find_workspace(client, call, wanted)));
         Ok(Some(asked.unwrap_or_else(|| Err(stopped(client).into()))??))
     }
 }
@@ -106,12 +105,7 @@ fn kept<T>(looked: Result<T, LookUpError>) -> Result<Result<T, Missing>, LookUpE
 
 /// The host does not want the answer any more.
 pub fn stopped(client: &Client) -> ClientError {
-    ClientError::Transport(TransportError {
-        trouble: Trouble::Stopped,
-        url: client.base().as_str().to_owned(),
-        why: String::new(),
-        effect: Effect::None,
-    })
+    ClientError::Transport(TransportError::stopped(client.base().as_str().to_owned()))
 }
 
 fn find_template(client: &Client, call: &Call, title: &str) -> Result<Template, LookUpError> {

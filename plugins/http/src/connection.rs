@@ -6,6 +6,8 @@ use std::time::Duration;
 use nexus_plugin_api::PluginError;
 use serde_json::{Value, json};
 
+use crate::settings::some_length;
+
 /// How a server is reached.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -25,14 +27,19 @@ impl Connection {
 
     /// Checks what can be checked without the network.
     ///
+    /// `usual` is the time-out if none is written.
+    ///
     /// # Errors
-    /// The proxy holds a password, which would be shown with the settings.
+    /// The proxy holds a password, which would be shown with the settings; or the time-out is no length of time.
     pub fn new(
         plugin: &'static str,
         ca_bundle: Option<PathBuf>,
         proxy: Option<String>,
-        timeout: Duration,
+        timeout: Option<&str>,
+        usual: &str,
     ) -> Result<Self, PluginError> {
+        let timeout = some_length(timeout, usual)
+            .map_err(|why| PluginError::permanent(format!("settings of {plugin}: `timeout` {why}")))?;
         if proxy.as_ref().is_some_and(|proxy| proxy.contains('@')) {
             return Err(PluginError::permanent(format!(
                 "settings of {plugin}: `proxy` holds a user or a password"
@@ -84,8 +91,17 @@ mod tests {
     #[test]
     fn a_password_is_refused_and_not_repeated() {
         let proxy = Some("http://u:secret@p:1/".to_owned());
-        let error = Connection::new("x", None, proxy, Duration::from_secs(1)).unwrap_err();
+        let error = Connection::new("x", None, proxy, None, "60 s").unwrap_err();
         assert!(error.to_string().contains("`proxy`") && !error.to_string().contains("secret"));
         assert!(error.hint.is_some());
+    }
+
+    #[test]
+    fn a_time_out_is_a_length_of_time() {
+        let timeout = |text| Connection::new("x", None, None, text, "60 s").map(|settings| settings.timeout);
+        assert_eq!(timeout(None), Ok(Duration::from_mins(1)));
+        assert_eq!(timeout(Some("5 s")), Ok(Duration::from_secs(5)));
+        let said = timeout(Some("0 s")).unwrap_err().to_string();
+        assert!(said.contains("settings of x: `timeout` is `0 s`"), "{said}");
     }
 }

@@ -51,7 +51,9 @@ impl TransportError {
         Self { trouble, url, why, effect }
     }
 
-    pub(crate) fn stopped(url: String) -> Self {
+    /// The host does not want the answer of `url` any more.
+    #[must_use]
+    pub fn stopped(url: String) -> Self {
         Self { trouble: Trouble::Stopped, url, why: String::new(), effect: Effect::None }
     }
 

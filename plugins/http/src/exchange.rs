@@ -183,8 +183,9 @@ impl Http {
             }
         };
         let mut response = run(head).map_err(failed)?;
-        let body =
-            response.body_mut().with_config().limit(self.largest_answer).read_to_vec().map_err(failed)?;
+        // ureq takes the limit itself for too long.
+        let limit = self.largest_answer.saturating_add(1);
+        let body = response.body_mut().with_config().limit(limit).read_to_vec().map_err(failed)?;
         let (status, size, took) = (response.status(), body.len(), began.elapsed());
         let address = if self.log_queries { url.to_string() } else { shown(url) };
         call.log(LogLevel::Debug, &format!("{method} {address}: {status}, {size} bytes, {took:.2?}"));

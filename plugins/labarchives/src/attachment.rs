@@ -1,11 +1,10 @@
 //! Files on a page.
 
 use nexus_plugin_api::{Call, Delivery, LogLevel, PluginError};
-use nexus_plugin_http::Trouble;
+use nexus_plugin_http::{Once, Trouble};
 
 use crate::client::{Body, Client};
 use crate::error::{ApiError, LabError};
-use crate::once::Once;
 use crate::reply::{self, Entry};
 use crate::tree::{Shelf, stopped};
 
@@ -33,24 +32,19 @@ impl Limits {
         notebook: &Shelf,
         delivery: &Delivery,
     ) -> Result<(), LabError> {
-        let asked = self.0.get(
-            call,
-            &notebook.uid,
-            |_| true,
-            || {
-                let query = [("uid", notebook.uid.as_str())];
-                match client.read(call, "users/max_file_size", &query, ("max-file-size", reply::largest)) {
-                    Ok(largest) => Ok(Some(largest)),
-                    Err(error @ ApiError::Pause { .. }) => Err(error),
-                    Err(ApiError::Transport(error)) if error.trouble == Trouble::Stopped => Err(error.into()),
-                    Err(error) if error.refuses_the_account() => Err(error),
-                    Err(error) => {
-                        call.log(LogLevel::Debug, &format!("how large a file may be is not known: {error}"));
-                        Ok(None)
-                    }
+        let asked = self.0.get(call, &notebook.uid, || {
+            let query = [("uid", notebook.uid.as_str())];
+            match client.read(call, "users/max_file_size", &query, ("max-file-size", reply::largest)) {
+                Ok(largest) => Ok(Some(largest)),
+                Err(error @ ApiError::Pause { .. }) => Err(error),
+                Err(ApiError::Transport(error)) if error.trouble == Trouble::Stopped => Err(error.into()),
+                Err(error) if error.refuses_the_account() => Err(error),
+                Err(error) => {
+                    call.log(LogLevel::Debug, &format!("how large a file may be is not known: {error}"));
+                    Ok(None)
                 }
-            },
-        );
+            }
+        });
         let largest = asked.unwrap_or_else(|| Err(stopped(client)))?;
         let size = delivery.record.size;
         match largest.filter(|largest| size > *largest) {

@@ -1,5 +1,6 @@
 //! The address of the API, and the addresses of pages for people.
 
+use nexus_plugin_http::settings;
 use url::{Host, Url};
 
 /// API hosts and where people of the same region read their notebooks.
@@ -26,21 +27,15 @@ pub struct Base {
 impl Base {
     /// Reads a configured address; says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
+        let mut url = settings::address(text, "it is the address of the API")?;
         let loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         };
-        if !(url.scheme() == "https" || loopback && url.scheme() == "http") || !url.has_host() {
+        if url.scheme() != "https" && !loopback {
             return Err("it does not begin with https://".to_owned());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds a user or a password; the access key has settings of its own".to_owned());
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("it has a `?` or `#`; it is the address of the API".to_owned());
         }
         let host = url.host_str().unwrap_or_default();
         if let Some((api, _)) = REGIONS.iter().find(|(_, web)| host == *web) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use nexus_plugin_api::{Call, Effect, LogLevel, PluginError};
 use nexus_plugin_http::pause::Pause;
-use nexus_plugin_http::{Answer, Http, Method, Request, TransportError, Trouble, Wait};
+use nexus_plugin_http::{Answer, Http, Method, Request, TransportError, Wait};
 use roxmltree::Document;
 use url::Url;
 
@@ -262,12 +262,9 @@ impl Client {
 
     fn closed(&self, name: &'static str, closed: Closed) -> ApiError {
         match closed {
-            Closed::Stopped => ApiError::Transport(TransportError {
-                trouble: Trouble::Stopped,
-                url: format!("{}/{name}", self.base.as_str()),
-                why: String::new(),
-                effect: Effect::None,
-            }),
+            Closed::Stopped => {
+                ApiError::Transport(TransportError::stopped(format!("{}/{name}", self.base.as_str())))
+            }
             Closed::Resting(until) => {
                 let length = (until - self.now()).to_std().unwrap_or_default();
                 ApiError::Pause { call: name, wait: Some(Wait { length, until }), effect: Effect::None }

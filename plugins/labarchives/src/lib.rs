@@ -28,7 +28,6 @@ mod inbox;
 mod marker;
 mod memory;
 mod name;
-mod once;
 mod owner;
 mod pace;
 mod page;

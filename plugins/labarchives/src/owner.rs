@@ -1,11 +1,11 @@
 //! Whose notebook a record goes to.
 
 use nexus_plugin_api::{Call, Delivery, FailureClass, LogLevel, PluginError};
+use nexus_plugin_http::Once;
 
 use crate::client::Client;
 use crate::error::{ApiError, LabError};
 use crate::name;
-use crate::once::Once;
 use crate::reply::{self, User};
 use crate::settings::{Own, OwnNotebook, Place, Settings};
 use crate::tree::{Shelf, stopped};
@@ -20,15 +20,10 @@ pub struct People(Once<String, Result<User, ApiError>>);
 impl People {
     /// Who somebody is, and their notebooks. That an account is refused is an answer as well.
     fn get(&self, client: &Client, call: &Call, uid: &str) -> Result<Result<User, ApiError>, ApiError> {
-        let asked = self.0.get(
-            call,
-            &uid.to_owned(),
-            |_| true,
-            || match who(client, call, uid) {
-                Err(error) if error.refuses_the_account() => Ok(Err(error)),
-                other => other.map(Ok),
-            },
-        );
+        let asked = self.0.get(call, &uid.to_owned(), || match who(client, call, uid) {
+            Err(error) if error.refuses_the_account() => Ok(Err(error)),
+            other => other.map(Ok),
+        });
         asked.unwrap_or_else(|| Err(stopped(client)))
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nexus_plugin_api::PluginError;
-use nexus_plugin_http::Connection;
+use nexus_plugin_http::{Connection, settings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -149,15 +149,14 @@ impl Settings {
                 other => return Err(neither("previews", other, "\"inline\", \"none\" or \"attach\"")),
             },
             own,
-            interval: length("call_interval", written.call_interval.as_deref(), DEFAULT_INTERVAL)?,
+            interval: settings::length(written.call_interval.as_deref(), DEFAULT_INTERVAL)
+                .map_err(|why| wrong(&format!("`call_interval` {why}")))?,
             connection: Connection::new(
                 "labarchives",
                 written.ca_bundle,
                 written.proxy,
-                length("timeout", written.timeout.as_deref(), DEFAULT_TIMEOUT)
-                    .ok()
-                    .filter(|length| !length.is_zero())
-                    .ok_or_else(|| no_length("timeout", written.timeout.as_deref(), DEFAULT_TIMEOUT))?,
+                written.timeout.as_deref(),
+                DEFAULT_TIMEOUT,
             )?,
         })
     }
@@ -214,15 +213,6 @@ fn own(
         Some(named) => OwnNotebook::Named(named.to_owned()),
     };
     Ok(Some(Own { notebook, fallback: fallback.unwrap_or(true) }))
-}
-
-fn length(key: &str, text: Option<&str>, usual: &str) -> Result<Duration, PluginError> {
-    humantime::parse_duration(text.unwrap_or(usual)).map_err(|_| no_length(key, text, usual))
-}
-
-fn no_length(key: &str, text: Option<&str>, usual: &str) -> PluginError {
-    let text = text.unwrap_or(usual);
-    wrong(&format!("`{key}` is `{text}`, which is no length of time such as \"{usual}\""))
 }
 
 /// JSON Schema of the settings.

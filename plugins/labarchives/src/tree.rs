@@ -1,13 +1,12 @@
 //! The folders and pages of a notebook. Names need not be unique there: whoever inserts looks first, and takes the
 //! first that fits.
 
-use nexus_plugin_api::{Call, Effect, LogLevel, PluginError};
-use nexus_plugin_http::{TransportError, Trouble};
+use nexus_plugin_api::{Call, LogLevel, PluginError};
+use nexus_plugin_http::{Once, TransportError};
 
 use crate::client::{Body, Client};
 use crate::error::{ApiError, LabError};
 use crate::name;
-use crate::once::Once;
 use crate::reply::{self, TreeNode};
 
 /// The parent of what lies at the top.
@@ -136,7 +135,7 @@ impl Folders {
         for (depth, name) in path.iter().enumerate() {
             let key = (notebook.clone(), path.iter().take(depth + 1).cloned().collect());
             let mut new = false;
-            let asked = self.0.get(
+            let asked = self.0.get_if(
                 call,
                 &key,
                 |found| !found.is_empty(),
@@ -197,10 +196,5 @@ fn inside(
 
 /// The host does not want the answer any more.
 pub fn stopped(client: &Client) -> ApiError {
-    ApiError::Transport(TransportError {
-        trouble: Trouble::Stopped,
-        url: client.base().as_str().to_owned(),
-        why: String::new(),
-        effect: Effect::None,
-    })
+    ApiError::Transport(TransportError::stopped(client.base().as_str().to_owned()))
 }

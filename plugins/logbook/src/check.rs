@@ -59,8 +59,8 @@ fn consent(book: &Book, settings: &Settings, report: &mut CheckReport) -> Result
     let (result, detail) = match (book.has_consent_column, &book.like_consent, settings.column_absent) {
         (true, _, _) => {
             let mut yes = 0;
-            for row in &book.rows {
-                let row = book.row(row)?;
+            for row in book.rows.iter() {
+                let row = book.row(&row)?;
                 let agreed = row.text(Column::Consent).is_some_and(|a| settings.affirmative.accepts(a));
                 yes += usize::from(agreed);
             }

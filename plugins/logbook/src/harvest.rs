@@ -15,7 +15,7 @@ use nexus_plugin_api::{Call, HarvestPage, HarvestRequest, PluginError, UsageEven
 use self::asked::{Asked, Whose};
 use self::reading::Reading;
 use crate::LogbookHarvester;
-use crate::book::Book;
+use crate::book::{Book, Position};
 use crate::column::Column;
 use crate::csv::Wanted;
 use crate::file::{self, Snapshot};
@@ -90,8 +90,8 @@ fn still_open(
     }
     let book = Book::read_wanted(snapshot, &log.settings, &Wanted::Ids(&ids))?;
     let mut events = Vec::new();
-    for kept in &book.rows {
-        let row = book.row(kept)?;
+    for kept in book.rows.iter() {
+        let row = book.row(&kept)?;
         if let Whose::Of(at) = asked.whose(&row.instrument) {
             events.extend(asked.instrument(at).map(|instrument| event(&row, &instrument.pid)));
         }
@@ -100,7 +100,7 @@ fn still_open(
 }
 
 /// Which reading, and the row to go on with.
-fn page_token(page: &str) -> Result<(String, usize), PluginError> {
+fn page_token(page: &str) -> Result<(String, Position), PluginError> {
     page.split_once(':')
         .and_then(|(digest, first)| Some((digest.to_owned(), first.parse().ok()?)))
         .ok_or_else(|| PluginError::permanent(format!("`{page}` is no page of a usage log")))

@@ -49,7 +49,7 @@ fn answer(book: &Book, settings: &Settings, session: &SessionRef) -> Result<Rese
     let zone: Tz = session.instrument.timezone.parse().unwrap_or(Tz::UTC);
     Ok(match best_overlap(book, session, zone) {
         Some(row) => {
-            let row = book.row(row)?;
+            let row = book.row(&row)?;
             let user = row.text(Column::User);
             let of_another_user = match (user, &session.user) {
                 (Some(row), Some(session)) => !row.eq_ignore_ascii_case(session),
@@ -85,7 +85,7 @@ fn vanished(book: &Book, session: &SessionRef) -> ReservationAnswer {
         );
     }
     let zone: Tz = session.instrument.timezone.parse().unwrap_or(Tz::UTC);
-    let first_end = book.rows.iter().filter_map(|row| row.end).map(|end| instant(end, zone)).min();
+    let first_end = book.rows.iter().filter_map(|row| row.end()).map(|end| instant(end, zone)).min();
     if first_end.is_some_and(|first| first <= session.end.to_utc()) {
         return ReservationAnswer::Gone;
     }
@@ -101,7 +101,7 @@ fn vanished(book: &Book, session: &SessionRef) -> ReservationAnswer {
 }
 
 /// The row of the instrument whose booked time shares most with the session.
-fn best_overlap<'a>(book: &'a Book, session: &SessionRef, zone: Tz) -> Option<&'a Kept> {
+fn best_overlap<'a>(book: &'a Book, session: &SessionRef, zone: Tz) -> Option<Kept<'a>> {
     let (start, end) = (session.start.to_utc(), session.end.to_utc());
     let name = session.instrument.display_name.trim().to_lowercase();
     let its: Vec<bool> = book
@@ -111,14 +111,14 @@ fn best_overlap<'a>(book: &'a Book, session: &SessionRef, zone: Tz) -> Option<&'
         .collect();
     book.rows
         .iter()
-        .filter(|row| !row.cancelled && its.get(row.instrument) == Some(&true))
+        .filter(|row| !row.cancelled() && its.get(row.instrument()) == Some(&true))
         .filter_map(|row| {
             let (from, to) = row.booked(zone)?;
             let shared = to.min(end) - from.max(start);
             (shared > chrono::TimeDelta::zero()).then_some((shared, from, row))
         })
         // Of equals the earlier one, then the one that stands first.
-        .min_by_key(|(shared, from, row)| (std::cmp::Reverse(*shared), *from, row.line))
+        .min_by_key(|(shared, from, row)| (std::cmp::Reverse(*shared), *from, row.position))
         .map(|(_, _, row)| row)
 }
 

@@ -197,6 +197,11 @@ impl Row {
     pub fn text(&self, column: Column) -> Option<&str> {
         text(&self.cells, column)
     }
+
+    /// Whether its session identifier is written in the log, not made of its id.
+    pub fn names_session(&self) -> bool {
+        self.text(Column::Session).is_some()
+    }
 }
 
 /// The session identifier of a row: never depends on where the file lies.
@@ -212,6 +217,18 @@ pub fn identifier(log: &str, id: &str) -> String {
         }
     }
     text
+}
+
+/// The id of which [`identifier`] makes this session identifier, if there is one.
+pub fn id_in(log: &str, session_identifier: &str) -> Option<String> {
+    let encoded = session_identifier.strip_prefix("logbook:")?.strip_prefix(log)?.strip_prefix('/')?;
+    let mut id = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.bytes();
+    while let Some(byte) = rest.next() {
+        let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        id.push(if byte == b'%' { digit()? << 4 | digit()? } else { byte });
+    }
+    String::from_utf8(id).ok().filter(|id| identifier(log, id) == session_identifier)
 }
 
 fn text(cells: &Cells, column: Column) -> Option<&str> {
@@ -263,6 +280,8 @@ pub fn ends_before_start(start: EventTime, end: EventTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -271,5 +290,34 @@ mod tests {
         assert_eq!(identifier("em", "a b"), "logbook:em/a%20b");
         assert_eq!(identifier("em", "a%20b"), "logbook:em/a%2520b");
         assert_eq!(identifier("em", "Gerät"), "logbook:em/Ger%C3%A4t");
+    }
+
+    #[test]
+    fn other_identifiers_are_made_of_no_id() {
+        for identifier in ["logbook:em/", "logbook:em/a"] {
+            assert!(id_in("em", identifier).is_some(), "{identifier}");
+        }
+        for other in [
+            "",
+            "logbook:em",
+            "logbook:other/a",
+            "logbook:em/a b",
+            "logbook:em/%2",
+            "logbook:em/%zz",
+            "logbook:em/%41",
+            "logbook:em/%ff",
+        ] {
+            assert_eq!(id_in("em", other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_identifier_tells_its_id(id in "\\PC{0,20}", any in "logbook:em/[a%0-9A-F]{0,8}") {
+            prop_assert_eq!(id_in("em", &identifier("em", &id)), Some(id));
+            if let Some(id) = id_in("em", &any) {
+                prop_assert_eq!(identifier("em", &id), any);
+            }
+        }
     }
 }

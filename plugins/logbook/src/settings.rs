@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use nexus_plugin_api::PluginError;
+use nexus_plugin_consent::Affirmative;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::column::COLUMNS;
-use crate::consent::{self, Affirmative};
+use crate::consent::DEFAULT_AFFIRMATIVE;
 
 /// How the file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -83,7 +84,9 @@ impl Settings {
             format,
             name,
             delimiter: written.delimiter.as_deref().map(delimiter).transpose()?,
-            affirmative: Affirmative::new(written.affirmative)?,
+            affirmative: Affirmative::given_or(written.affirmative, &DEFAULT_AFFIRMATIVE).map_err(|why| {
+                PluginError::permanent(format!("settings of the logbook: `affirmative` {why}"))
+            })?,
             column_absent: written.consent.unwrap_or(ColumnAbsent::Require),
         })
     }
@@ -152,7 +155,7 @@ pub fn schema() -> Value {
             "affirmative": {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1},
-                "default": consent::DEFAULT_AFFIRMATIVE,
+                "default": DEFAULT_AFFIRMATIVE,
                 "description": "The answers in the column consent that mean yes, in any case of letters. \
                                 Everything else is no consent."
             },
@@ -191,6 +194,7 @@ mod tests {
         assert!(message(&json!({"path": "a.csv", "delimiter": "x"})).contains("delimiter"));
         assert!(message(&json!({"path": "a.csv", "consent": "yes"})).contains("yes"));
         assert!(message(&json!({"path": "a.csv", "affirmative": ["yes", " "]})).contains("affirmative"));
+        assert!(message(&json!({"path": "a.csv", "affirmative": ["yes", "No"]})).contains("a refusal"));
     }
 
     #[test]

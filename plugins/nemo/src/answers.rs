@@ -7,6 +7,7 @@
 mod details;
 mod lenient;
 
+use nexus_plugin_consent::quoted;
 use serde_json::{Map, Value};
 
 pub use details::details;
@@ -61,16 +62,7 @@ impl RunData {
 
 /// An answer in back quotes, at most 200 characters of it.
 pub fn shown(value: &Value) -> String {
-    const LONGEST: usize = 200;
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    if text.chars().count() <= LONGEST {
-        return format!("`{text}`");
-    }
-    let cut: String = text.chars().take(LONGEST).collect();
-    format!("`{cut}…`")
+    value.as_str().map_or_else(|| quoted(&value.to_string()), quoted)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Addresses are compared by their parts: `https://nemo.example.org/api/` is no base of
 //! `https://nemo.example.org/api2/…`, nor of `https://nemo.example.org/api/v2/tools/?id=7`.
 
+use nexus_plugin_http::settings;
 use url::Url;
 
 /// The root of an API: `https://nemo.example.org/api/`.
@@ -18,16 +19,7 @@ impl ApiBase {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let text = if text.ends_with('/') { text.to_owned() } else { format!("{text}/") };
-        let url = Url::parse(&text).map_err(|error| error.to_string())?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err("it does not begin with https:// or http://".to_owned());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds a user or a password; the token has a key of its own".to_owned());
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("it has a `?` or `#`; it ends with the path of the API, /api/".to_owned());
-        }
+        let url = settings::address(&text, "it ends with the path of the API, /api/")?;
         Ok(Self { url, text })
     }
 

@@ -3,12 +3,13 @@
 //!
 //! Nothing may panic, and nothing but a known yes may be consent.
 
+use nexus_plugin_consent::{Affirmative, USUAL};
 use serde_json::Value;
 use url::Url;
 
 use crate::answers::{Answers, RunData, details};
 use crate::client::Page;
-use crate::consent::{Affirmative, DEFAULT_AFFIRMATIVE, QUESTION};
+use crate::consent::{self, QUESTION};
 use crate::model::{Booking, Event, Person, Tool};
 use crate::time::Times;
 
@@ -74,15 +75,14 @@ fn given_at_the_tool(field: &Value, read: &mut Read) -> Result<(), String> {
 fn consent(data: &Value, read: &mut Read) -> Result<(), String> {
     let Some(answers) = Answers::of(data) else { return Ok(()) };
     let _ = details(&answers);
-    let affirmative = Affirmative::new(None).map_err(|error| error.to_string())?;
-    if affirmative.given(&answers).is_err() {
+    if consent::given(&Affirmative::new(&USUAL)?, &answers).is_err() {
         return Ok(());
     }
     read.consents += 1;
     let said = data.get(QUESTION).and_then(|question| question.get("user_input")).and_then(Value::as_str);
     let words = said.map(|said| said.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
     match words {
-        Some(words) if DEFAULT_AFFIRMATIVE.contains(&words.as_str()) => Ok(()),
+        Some(words) if USUAL.contains(&words.as_str()) => Ok(()),
         _ => Err(format!("consent was read out of {data}")),
     }
 }

@@ -16,7 +16,7 @@ use self::bookings::{Bookings, Wanted};
 use crate::NemoHarvester;
 use crate::answers::{Answers, RunData};
 use crate::client::Query;
-use crate::consent::QUESTION;
+use crate::consent::{self, QUESTION};
 use crate::model::{Event, Named};
 
 /// One answer per session, in the same order.
@@ -118,7 +118,7 @@ fn decided(
     source: &str,
     reservation: impl FnOnce() -> nexus_plugin_api::Reservation,
 ) -> ReservationAnswer {
-    match nemo.settings.affirmative.given(answers) {
+    match consent::given(&nemo.settings.affirmative, answers) {
         Ok(()) => ReservationAnswer::Reservation(Box::new(reservation())),
         Err(why) => ReservationAnswer::NoConsent { reason: format!("{why} ({source})") },
     }

@@ -1,17 +1,16 @@
 //! The settings of one NEMO server.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nexus_plugin_api::PluginError;
-use nexus_plugin_http::Connection;
+use nexus_plugin_consent::{Affirmative, USUAL};
+use nexus_plugin_http::{Connection, settings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::base::ApiBase;
-use crate::consent::{self, Affirmative};
 use crate::time::Times;
 
 /// How far back a harvest looks behind what it has seen, unless the settings say otherwise.
@@ -72,31 +71,36 @@ impl Settings {
         let base = |key: &str, text: &str| {
             ApiBase::parse(text).map_err(|why| wrong(&format!("`{key}` is `{text}`: {why}")))
         };
-        let token = written.token.trim();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(wrong("`token` is not a token: it is one word of letters and digits")
-                .with_hint("make one under \"Tokens\" in the detailed administration of NEMO"));
-        }
+        let token = settings::token(&written.token).map_err(|why| {
+            wrong(&format!("`token` {why}"))
+                .with_hint("make one under \"Tokens\" in the detailed administration of NEMO")
+        })?;
+        let overlap = settings::some_length(written.overlap.as_deref(), DEFAULT_OVERLAP)
+            .map_err(|why| wrong(&format!("`overlap` {why}")))?;
         let zone = match &written.timezone {
             None => None,
             Some(name) => Some(name.parse::<Tz>().map_err(|_| {
                 wrong(&format!("`timezone` is `{name}`, which is no IANA name such as America/New_York"))
             })?),
         };
-        let timeout = duration("timeout", written.timeout.as_deref(), DEFAULT_TIMEOUT)?;
         Ok(Self {
             base: base("address", &written.address)?,
             aliases: written.aliases.iter().map(|alias| base("aliases", alias)).collect::<Result<_, _>>()?,
             token: token.to_owned(),
             times: Times::new(written.time_format.as_deref(), zone).map_err(|why| wrong(&why))?,
-            affirmative: Affirmative::new(written.affirmative)?,
+            affirmative: Affirmative::given_or(written.affirmative, &USUAL)
+                .map_err(|why| wrong(&format!("`affirmative` {why}")))?,
             others_bookings: written.others_bookings,
-            overlap: TimeDelta::from_std(duration("overlap", written.overlap.as_deref(), DEFAULT_OVERLAP)?)
-                .unwrap_or(TimeDelta::MAX)
-                .min(TimeDelta::days(10_000)),
+            overlap: TimeDelta::from_std(overlap).unwrap_or(TimeDelta::MAX).min(TimeDelta::days(10_000)),
             since: written.since.as_deref().map(since).transpose()?,
             user_ids: written.user_ids,
-            connection: Connection::new("nemo", written.ca_bundle, written.proxy, timeout)?,
+            connection: Connection::new(
+                "nemo",
+                written.ca_bundle,
+                written.proxy,
+                written.timeout.as_deref(),
+                DEFAULT_TIMEOUT,
+            )?,
         })
     }
 
@@ -108,13 +112,6 @@ impl Settings {
 
 fn wrong(what: &str) -> PluginError {
     PluginError::permanent(format!("settings of nemo: {what}"))
-}
-
-fn duration(key: &str, text: Option<&str>, default: &str) -> Result<Duration, PluginError> {
-    let text = text.unwrap_or(default);
-    humantime::parse_duration(text).ok().filter(|length| !length.is_zero()).ok_or_else(|| {
-        wrong(&format!("`{key}` is `{text}`, which is no length of time such as \"{default}\""))
-    })
 }
 
 fn since(text: &str) -> Result<DateTime<Utc>, PluginError> {
@@ -161,7 +158,7 @@ pub fn schema() -> Value {
             "affirmative": {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1},
-                "default": consent::DEFAULT_AFFIRMATIVE,
+                "default": USUAL,
                 "description": "The answers to data_consent that mean yes, in any case of letters. Everything else \
                                 is no consent."
             },
@@ -228,6 +225,7 @@ mod tests {
         assert!(message("overlap", &json!("soon")).contains("`overlap` is `soon`"));
         assert!(message("timeout", &json!("0 s")).contains("`timeout`"));
         assert!(message("since", &json!("last year")).contains("last year"));
+        assert!(message("affirmative", &json!(["yes", "No"])).contains("`affirmative` holds `no`"));
         assert!(message("tokn", &json!("x")).contains("tokn"));
         assert!(
             message("proxy", &json!("http://u:secret@p:1/")).contains("HTTPS_PROXY")

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use nexus_plugin_http::settings;
 use url::Url;
 
 /// Which interface of SharePoint is spoken to.
@@ -28,16 +29,7 @@ pub struct Site {
 impl Site {
     /// Reads a configured address; says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err("it does not begin with https:// or http://".to_owned());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds a user or a password; those have keys of their own".to_owned());
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("it has a `?` or `#`; it ends with the path of the site".to_owned());
-        }
+        let url = settings::address(text, "it ends with the path of the site")?;
         if is_listdata(&url) {
             return Err(INSTEAD_OF_LISTDATA.to_owned());
         }

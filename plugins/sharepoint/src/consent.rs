@@ -1,55 +1,20 @@
 //! Consent is only ever explicit: a known yes, or nothing. Unless a facility says that booking is consenting.
 
-use nexus_plugin_api::PluginError;
+use nexus_plugin_consent::{Affirmative, USUAL, is_refusal, quoted};
 use serde_json::Value;
-
-/// The answers that mean yes unless the settings say otherwise.
-pub const DEFAULT_ANSWERS: [&str; 13] = [
-    "agree",
-    "agreed",
-    "i agree",
-    "yes",
-    "y",
-    "true",
-    "consent",
-    "consented",
-    "i consent",
-    "accept",
-    "accepted",
-    "i accept",
-    "affirmative",
-];
-
-/// The words by which NexusLIMS knows a refusal. None of them can be made a yes.
-const REFUSALS: [&str; 4] = ["disagree", "no", "false", "negative"];
-
-/// Longest answer that is quoted, in characters.
-const LONGEST_QUOTE: usize = 200;
 
 /// What counts as consent.
 #[derive(Debug, Clone)]
 pub struct Consent {
-    answers: Vec<String>,
+    answers: Affirmative,
     /// Whether an item that says nothing counts as agreed to.
     assume: bool,
 }
 
 impl Consent {
-    /// The words of the settings, or the usual ones.
-    pub fn new(answers: Option<Vec<String>>, assume: bool) -> Result<Self, PluginError> {
-        let answers = answers.unwrap_or_else(|| DEFAULT_ANSWERS.map(str::to_owned).to_vec());
-        let answers: Vec<String> = answers.iter().map(|word| normal(word)).collect();
-        let wrong = |what: &str| {
-            Err(PluginError::permanent(format!("settings of sharepoint: `consent_answers` {what}")))
-        };
-        // A blank entry would turn an empty answer into consent.
-        if answers.iter().any(String::is_empty) {
-            return wrong("holds a blank entry, so an empty answer would be consent");
-        }
-        if let Some(word) = answers.iter().find(|word| REFUSALS.contains(&word.as_str())) {
-            return wrong(&format!("holds `{word}`, which is a refusal"));
-        }
-        Ok(Self { answers, assume })
+    /// The words of the settings, or the usual ones; says what is wrong with them.
+    pub fn new(answers: Option<Vec<String>>, assume: bool) -> Result<Self, String> {
+        Ok(Self { answers: Affirmative::given_or(answers, &USUAL)?, assume })
     }
 
     /// Whether silence is consent.
@@ -71,9 +36,9 @@ impl Consent {
         }
         let is_yes = match answer {
             Value::Bool(yes) => *yes,
-            Value::String(text) => self.accepts(text),
+            Value::String(text) => self.answers.accepts(text),
             Value::Array(several) => {
-                several.iter().all(|one| one.as_str().is_some_and(|one| self.accepts(one)))
+                several.iter().all(|one| one.as_str().is_some_and(|one| self.answers.accepts(one)))
             }
             _ => false,
         };
@@ -82,30 +47,18 @@ impl Consent {
 
     /// The same for the categories of a calendar event, among which consent is one beside others.
     pub fn given_among(&self, categories: &[String]) -> Result<(), String> {
-        if let Some(no) = categories.iter().find(|one| REFUSALS.contains(&normal(one).as_str())) {
+        if let Some(no) = categories.iter().find(|one| is_refusal(one)) {
             return Err(format!("a category is `{no}`"));
         }
-        if self.assume || categories.iter().any(|one| self.accepts(one)) {
+        if self.assume || categories.iter().any(|one| self.answers.accepts(one)) {
             return Ok(());
         }
         Err("no category says that consent was given".to_owned())
     }
-
-    fn accepts(&self, answer: &str) -> bool {
-        self.answers.contains(&normal(answer))
-    }
-}
-
-fn normal(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 fn shown(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if text.chars().count() <= LONGEST_QUOTE {
-        return format!("`{text}`");
-    }
-    format!("`{}…`", text.chars().take(LONGEST_QUOTE).collect::<String>())
+    value.as_str().map_or_else(|| quoted(&value.to_string()), quoted)
 }
 
 #[cfg(test)]
@@ -162,6 +115,6 @@ mod tests {
         let consent = Consent::new(None, false).unwrap();
         assert_eq!(consent.given(Some(&json!("Later"))).unwrap_err(), "the answer to consent is `Later`");
         let long = consent.given(Some(&json!("x".repeat(500)))).unwrap_err();
-        assert_eq!(long.chars().count(), LONGEST_QUOTE + 28);
+        assert_eq!(long.chars().count(), 200 + 28);
     }
 }

@@ -5,12 +5,11 @@ mod schema;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use nexus_plugin_api::{InstrumentRef, PluginError};
-use nexus_plugin_http::Connection;
+use nexus_plugin_http::{Connection, settings};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -151,10 +150,6 @@ impl Settings {
             before: length("before", written.before.as_deref(), "0 s")?,
             after: length("after", written.after.as_deref(), "0 s")?,
         };
-        let timeout = duration("timeout", written.timeout.as_deref(), DEFAULT_TIMEOUT)?;
-        if timeout.is_zero() {
-            return Err(wrong("`timeout` is no time at all"));
-        }
         Ok(Self {
             auth: written.auth.read(api, &address)?,
             aliases: written.aliases.iter().map(|alias| site("aliases", alias)).collect::<Result<_, _>>()?,
@@ -163,11 +158,18 @@ impl Settings {
             lists: written.lists,
             timezone: zone,
             fields,
-            consent: Consent::new(written.consent_answers, assume)?,
+            consent: Consent::new(written.consent_answers, assume)
+                .map_err(|why| wrong(&format!("`consent_answers` {why}")))?,
             same_user: written.same_user,
             user_name,
             sessions: written.sessions.then_some(sessions),
-            connection: Connection::new("sharepoint", written.ca_bundle, written.proxy, timeout)?,
+            connection: Connection::new(
+                "sharepoint",
+                written.ca_bundle,
+                written.proxy,
+                written.timeout.as_deref(),
+                DEFAULT_TIMEOUT,
+            )?,
         })
     }
 
@@ -237,17 +239,8 @@ fn wrong(what: &str) -> PluginError {
     PluginError::permanent(format!("settings of sharepoint: {what}"))
 }
 
-fn duration(key: &str, text: Option<&str>, default: &str) -> Result<Duration, PluginError> {
-    let text = text.unwrap_or(default);
-    if text.trim() == "0" {
-        return Ok(Duration::ZERO);
-    }
-    humantime::parse_duration(text)
-        .map_err(|_| wrong(&format!("`{key}` is `{text}`, which is no length of time such as \"{default}\"")))
-}
-
 fn length(key: &str, text: Option<&str>, default: &str) -> Result<TimeDelta, PluginError> {
-    let length = duration(key, text, default)?;
+    let length = settings::length(text, default).map_err(|why| wrong(&format!("`{key}` {why}")))?;
     Ok(TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX).min(TimeDelta::days(10_000)))
 }
 

@@ -58,7 +58,7 @@ impl ScriptedHarvester {
         self.script().questions
     }
 
-    /// The addresses it was told of the users of all sessions whose reservations were asked for.
+    /// The addresses it was told of the users of the sessions whose reservations were asked for last.
     pub fn told_emails(&self) -> Vec<Vec<String>> {
         self.script().told_emails.clone()
     }
@@ -108,7 +108,7 @@ impl Harvester for ScriptedHarvester {
     ) -> Result<Vec<ReservationAnswer>, PluginError> {
         let mut script = self.script();
         script.questions += 1;
-        script.told_emails.extend(sessions.iter().map(|session| session.user_emails.clone()));
+        script.told_emails = sessions.iter().map(|session| session.user_emails.clone()).collect();
         let answer = |session: &SessionRef| {
             script.answers.get(&session.session_identifier).cloned().unwrap_or_else(|| {
                 let title = Some(format!("Experiment {}", session.session_identifier));

@@ -48,8 +48,8 @@ fn moment(milliseconds: i64) -> DateTime<Utc> {
     Lab::start(0) + TimeDelta::milliseconds(milliseconds)
 }
 
-/// The facility with these sessions (numbered from 1) and files, after a run.
-fn made(sem: &str, uses: &[Use], files: &[Placed]) -> Lab {
+/// The facility with these sessions (numbered from 1) and files, after a run that builds so many at a time.
+fn made(sem: &str, uses: &[Use], files: &[Placed], tranche: usize) -> Lab {
     let lab = Lab::with_destinations(&["a"]);
     lab.sql("UPDATE instruments SET filestore_path = ?1 WHERE instrument_pid = 'LAB-SEM'", &[sem]);
     for folder in FOLDERS {
@@ -68,7 +68,7 @@ fn made(sem: &str, uses: &[Use], files: &[Placed]) -> Lab {
             ..Lab::event(number)
         });
     }
-    lab.run();
+    lab.run_with(|facility| facility.tranche = tranche.try_into().unwrap());
     lab
 }
 
@@ -86,6 +86,7 @@ proptest! {
         sem in prop::sample::select(vec!["sem", "tem", "tem/inner"]),
         uses in uses(),
         files in files(),
+        tranche in 1_usize..6,
     ) {
         // A name that is given twice is one file, with the last time.
         let files: BTreeMap<_, _> =
@@ -96,7 +97,7 @@ proptest! {
                 file.at = 1000 * (used.from + if file.edge % 2 == 0 { 0 } else { used.lasts });
             }
         }
-        let lab = made(sem, &uses, &files);
+        let lab = made(sem, &uses, &files, tranche);
         for (number, used) in (1_u32..).zip(&uses) {
             let root = format!("{}/", if used.sem { sem } else { "tem" });
             let mut its: Vec<(i64, String)> = files
@@ -124,7 +125,7 @@ proptest! {
             its.sort_by(|a, b| a.1.cmp(&b.1));
             prop_assert_eq!(told, its.into_iter().map(|(_, path)| path).collect::<Vec<_>>());
         }
-        let again = made(sem, &uses, &files);
+        let again = made(sem, &uses, &files, 100);
         for number in (1_u32..).take(uses.len()) {
             prop_assert!(lab.record(number) == again.record(number), "{} differs", number);
         }

@@ -1,10 +1,9 @@
 //! How far the server's clock is ahead of ours.
 
 use nexus_plugin_api::{Call, LogLevel};
-use nexus_plugin_http::Trouble;
+use nexus_plugin_http::{Once, Trouble};
 
 use crate::error::ApiError;
-use crate::once::Once;
 
 /// A difference that is worth a word in the log, in milliseconds.
 const WORTH_A_WORD: i64 = 30_000;
@@ -16,7 +15,7 @@ pub struct Offset(Once<(), i64>);
 impl Offset {
     /// The offset; asked for if nobody has before. A server that does not tell has our time.
     pub fn get(&self, call: &Call, ask: impl FnOnce() -> Result<i64, ApiError>) -> Result<i64, ApiError> {
-        let asked = self.0.get(call, &(), |_| true, || match ask() {
+        let asked = self.0.get(call, &(), || match ask() {
             Ok(offset) => {
                 if offset.abs() > WORTH_A_WORD {
                     call.log(
@@ -45,6 +44,6 @@ impl Offset {
     pub fn set(&self, offset: i64) {
         self.0.forget(|()| true);
         let nobody = Call::unlimited("/");
-        let _ = self.0.get(&nobody, &(), |_| true, || Ok::<_, ()>(offset));
+        let _ = self.0.get(&nobody, &(), || Ok::<_, ()>(offset));
     }
 }

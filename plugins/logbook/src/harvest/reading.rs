@@ -7,7 +7,7 @@ use nexus_plugin_api::{HarvestRequest, OutsideEvents, PluginError, RejectedRow, 
 
 use super::asked::{Asked, Whose};
 use super::event;
-use crate::book::{Book, Kept};
+use crate::book::{Book, Kept, Position};
 use crate::row::{BadRow, ends_before_start};
 use crate::time::instant;
 
@@ -31,7 +31,7 @@ pub struct Reading<'a> {
     /// Of each instrument as the log calls it.
     whose: Vec<Whose>,
     /// Positions of the rows that are asked for by their id.
-    open: HashSet<usize>,
+    open: HashSet<Position>,
     from: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
 }
@@ -52,16 +52,20 @@ impl<'a> Reading<'a> {
     }
 
     /// At most `most` events from the row at `first` on, and the row to go on with if there are more.
-    pub fn events(&self, first: usize, most: usize) -> Result<(Vec<UsageEvent>, Option<usize>), PluginError> {
+    pub fn events(
+        &self,
+        first: Position,
+        most: usize,
+    ) -> Result<(Vec<UsageEvent>, Option<Position>), PluginError> {
         let mut events = Vec::new();
-        for (at, row) in self.book.rows.iter().enumerate().skip(first) {
-            let Verdict::Event(of, end) = self.verdict(row) else { continue };
+        for row in self.book.rows.iter_from(first) {
+            let Verdict::Event(of, end) = self.verdict(&row) else { continue };
             let Some(asked) = self.asked.instruments.get(of) else { continue };
-            if self.open.contains(&at) || (asked.known.is_none() && self.wanted(end)) {
+            if self.open.contains(&row.position) || (asked.known.is_none() && self.wanted(end)) {
                 if events.len() == most {
-                    return Ok((events, Some(at)));
+                    return Ok((events, Some(row.position)));
                 }
-                events.push(event(&self.book.row(row)?, &asked.instrument.pid));
+                events.push(event(&self.book.row(&row)?, &asked.instrument.pid));
             }
         }
         Ok((events, None))
@@ -78,15 +82,15 @@ impl<'a> Reading<'a> {
             from: self.from,
             until: self.until,
         };
-        for row in &self.book.rows {
-            match self.verdict(row) {
+        for row in self.book.rows.iter() {
+            match self.verdict(&row) {
                 Verdict::Event(_, Some(end)) => {
                     whole.first_end = Some(whole.first_end.map_or(end, |first| first.min(end)));
                     whole.last_end = Some(whole.last_end.map_or(end, |last| last.max(end)));
                 }
                 Verdict::Event(_, None) => {}
                 Verdict::Outside => {
-                    let name = self.name(row);
+                    let name = self.name(&row);
                     match whole.outside.get_mut(name) {
                         Some(count) => *count += 1,
                         None => {
@@ -95,8 +99,8 @@ impl<'a> Reading<'a> {
                     }
                 }
                 Verdict::Bad(reason) => {
-                    let instrument = Some(self.name(row).to_owned());
-                    whole.bad.push(BadRow { instrument, ..BadRow::opaque(row.line, reason) });
+                    let instrument = Some(self.name(&row).to_owned());
+                    whole.bad.push(BadRow { instrument, ..BadRow::opaque(row.line(), reason) });
                 }
             }
         }
@@ -114,12 +118,12 @@ impl<'a> Reading<'a> {
     }
 
     /// Its instrument as the log calls it.
-    fn name(&self, row: &Kept) -> &str {
-        self.book.instruments.get(row.instrument).map_or("", String::as_str)
+    fn name(&self, row: &Kept<'_>) -> &str {
+        self.book.instruments.get(row.instrument()).map_or("", String::as_str)
     }
 
-    fn verdict(&self, row: &Kept) -> Verdict {
-        let at = match self.whose.get(row.instrument) {
+    fn verdict(&self, row: &Kept<'_>) -> Verdict {
+        let at = match self.whose.get(row.instrument()) {
             Some(Whose::Of(at)) => *at,
             Some(Whose::Unclear) => {
                 return Verdict::Bad(format!(
@@ -134,10 +138,10 @@ impl<'a> Reading<'a> {
             let zone = &asked.instrument.timezone;
             return Verdict::Bad(format!("its instrument's time zone `{zone}` is not known"));
         };
-        let Some(written) = row.end else { return Verdict::Event(at, None) };
+        let Some(written) = row.end() else { return Verdict::Event(at, None) };
         let end = instant(written, zone);
-        if end < instant(row.start, zone) {
-            return Verdict::Bad(ends_before_start(row.start, written));
+        if end < instant(row.start(), zone) {
+            return Verdict::Bad(ends_before_start(row.start(), written));
         }
         Verdict::Event(at, Some(end))
     }

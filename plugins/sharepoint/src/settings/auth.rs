@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use nexus_plugin_api::PluginError;
+use nexus_plugin_http::settings;
 use serde::Deserialize;
 use url::Url;
 
@@ -93,11 +94,9 @@ impl Written {
                 Ok(Auth::Basic { user, password: password.ok_or_else(|| missing("basic", "password"))? })
             }
             "bearer" => {
-                let token = needed("token", self.token)?;
-                if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    return Err(wrong("`token` is not a token: it is one word"));
-                }
-                Ok(Auth::Bearer(token))
+                let given = needed("token", self.token)?;
+                let token = settings::token(&given).map_err(|why| wrong(&format!("`token` {why}")))?;
+                Ok(Auth::Bearer(token.to_owned()))
             }
             "client_secret" => {
                 let proof = Proof::Secret(needed("client_secret", self.client_secret.clone())?);

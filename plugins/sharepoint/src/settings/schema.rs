@@ -1,10 +1,10 @@
 //! JSON Schema of the settings.
 
+use nexus_plugin_consent::USUAL;
 use nexus_plugin_http::Connection;
 use serde_json::{Value, json};
 
 use super::{DEFAULT_GRACE, DEFAULT_LOOK_BACK, DEFAULT_TIMEOUT};
-use crate::consent;
 use crate::fields::FIELDS;
 
 /// JSON Schema of the settings.
@@ -57,7 +57,7 @@ pub fn schema() -> Value {
             "consent_answers": {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1},
-                "default": consent::DEFAULT_ANSWERS,
+                "default": USUAL,
                 "description": "The answers that mean yes, in any case of letters. Everything else is no consent."
             },
             "same_user": {

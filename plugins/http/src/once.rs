@@ -25,9 +25,14 @@ impl<K, V> Default for Once<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Once<K, V> {
-    /// The value of a key; asked for if nobody has before. What `ask` refuses, and what `keep` does not want, is not kept.
-    /// `None`: the call ended meanwhile.
-    pub fn get<E>(
+    /// The value of a key; asked for if nobody has before. What `ask` refuses is not kept. `None`: the call ended
+    /// meanwhile.
+    pub fn get<E>(&self, call: &Call, key: &K, ask: impl FnOnce() -> Result<V, E>) -> Option<Result<V, E>> {
+        self.get_if(call, key, |_| true, ask)
+    }
+
+    /// The same, but what `keep` does not want is not kept either.
+    pub fn get_if<E>(
         &self,
         call: &Call,
         key: &K,
@@ -102,15 +107,10 @@ mod tests {
                 let (once, asked, call) = (&once, &asked, &call);
                 scope.spawn(move || {
                     let key = number % 2;
-                    let answer = once.get(
-                        call,
-                        &key,
-                        |_| true,
-                        || {
-                            asked.fetch_add(1, Ordering::SeqCst);
-                            Ok::<_, ()>(key)
-                        },
-                    );
+                    let answer = once.get(call, &key, || {
+                        asked.fetch_add(1, Ordering::SeqCst);
+                        Ok::<_, ()>(key)
+                    });
                     assert_eq!(answer, Some(Ok(key)));
                 });
             }
@@ -122,7 +122,7 @@ mod tests {
     fn what_is_refused_unwanted_or_wrong_is_asked_again() {
         let (once, call) = (Once::default(), Call::unlimited("/"));
         let get = |keep: bool, answer: Result<u8, &'static str>| {
-            once.get(&call, &'k', |_| keep, || answer).unwrap()
+            once.get_if(&call, &'k', |_| keep, || answer).unwrap()
         };
         assert_eq!(get(true, Err("no")), Err("no"));
         assert_eq!(get(false, Ok(1)), Ok(1));
@@ -136,9 +136,9 @@ mod tests {
     fn a_panic_leaves_it_open() {
         let (once, call) = (Once::default(), Call::unlimited("/"));
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            once.get(&call, &1, |_| true, || -> Result<u8, ()> { panic!("by intent") })
+            once.get(&call, &1, || -> Result<u8, ()> { panic!("by intent") })
         }));
         assert!(panicked.is_err());
-        assert_eq!(once.get(&call, &1, |_| true, || Ok::<_, ()>(1)), Some(Ok(1)));
+        assert_eq!(once.get(&call, &1, || Ok::<_, ()>(1)), Some(Ok(1)));
     }
 }
