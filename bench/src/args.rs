@@ -85,6 +85,9 @@ pub struct Options {
     /// Measure nexus alone: how fast one destination is served beside five that are not well.
     #[arg(long, conflicts_with = "killed")]
     pub beside: bool,
+    /// With --beside: only where the healthy destination is of this kind.
+    #[arg(long, value_name = "KIND", requires = "beside")]
+    pub healthy: Option<Healthy>,
     /// Work in this folder instead of the system's one for temporary files.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
@@ -97,6 +100,15 @@ pub struct Options {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What the healthy destination is that stands beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Healthy {
+    /// A folder of this machine.
+    Folder,
+    /// A repository whose answers come as late as over a network.
+    Repository,
 }
 
 /// One program to run and measure.

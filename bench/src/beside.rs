@@ -1,4 +1,4 @@
-//! How fast a healthy destination is served: alone; beside five that take next to nothing; and beside these and one that
+//! How fast a healthy destination is served: alone; beside five that nobody asks; beside the same when they are asked and take next to nothing; and beside these and one that
 //! fails now and then, and takes as many records as the healthy one.
 //!
 //! Twice: a folder, which answers at once, so that the processor is all that there is to share; and a repository whose
@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use nexus_tests::fake_cdcs::FakeCdcs;
 use serde::Serialize;
 
-use crate::args::Options;
+use crate::args::{Healthy, Options};
 use crate::backlog::{self, Backlog, Size};
 use crate::measure::{self, Cost};
 use crate::program::{Build, Ends, HEALTHY, Nexus, NexusFacility};
@@ -22,22 +22,15 @@ use crate::{database, show};
 /// How much later an answer comes over a network.
 const DISTANCE: Duration = Duration::from_millis(10);
 
-/// Where the healthy destination is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Folder,
-    Network,
-}
-
-impl Place {
+impl Healthy {
     fn distance(self) -> Duration {
-        if self == Self::Network { DISTANCE } else { Duration::ZERO }
+        if self == Self::Repository { DISTANCE } else { Duration::ZERO }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Folder => "a folder",
-            Self::Network => "a repository 10 ms away",
+            Self::Repository => "a repository 10 ms away",
         }
     }
 
@@ -64,6 +57,8 @@ impl Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beside {
     Nobody,
+    /// Those of [`Beside::Idle`], which nobody asks: what it costs that there are more destinations.
+    Paused,
     Idle,
     Flapping,
 }
@@ -72,6 +67,7 @@ impl Beside {
     fn name(self) -> &'static str {
         match self {
             Self::Nobody => "alone",
+            Self::Paused => "beside five that are paused",
             Self::Idle => "beside a dead, a silent, a slow, a limiting and a lying one",
             Self::Flapping => "beside these, and a flapping one that takes its records too",
         }
@@ -80,7 +76,7 @@ impl Beside {
 
 /// One measurement and its runs.
 struct Case {
-    place: Place,
+    place: Healthy,
     beside: Beside,
     rates: Vec<f64>,
     costs: Vec<Cost>,
@@ -110,9 +106,12 @@ pub fn run(options: &Options) -> Result<()> {
     let files = work.path("files");
     backlog::write(&backlog, &files, options.seed)?;
     let stand_in = StandIn::start(&[]);
-    let mut cases: Vec<Case> = [Place::Folder, Place::Network]
+    let mut cases: Vec<Case> = [Healthy::Folder, Healthy::Repository]
         .into_iter()
-        .flat_map(|place| [Beside::Nobody, Beside::Idle, Beside::Flapping].map(|beside| (place, beside)))
+        .filter(|place| options.healthy.is_none_or(|wanted| wanted == *place))
+        .flat_map(|place| {
+            [Beside::Nobody, Beside::Paused, Beside::Idle, Beside::Flapping].map(|beside| (place, beside))
+        })
         .map(|(place, beside)| Case { place, beside, rates: Vec::new(), costs: Vec::new() })
         .collect();
     for number in 1..=options.repeat {
@@ -130,13 +129,16 @@ pub fn run(options: &Options) -> Result<()> {
                 beside => Some(Unwell::start(case.place.distance(), beside == Beside::Flapping)?),
             };
             destinations.push_str(unwell.as_ref().map_or("", |unwell| &unwell.settings));
-            let ends = Ends::Logbook { destinations, budget: Place::budget(sessions) };
+            let ends = Ends::Logbook { destinations, budget: Healthy::budget(sessions) };
             let folder = work.path(&format!("{number}-{:?}-{:?}", case.place, case.beside));
             let build = Build { previews: false, threads: 0 };
             let facility =
                 NexusFacility::new(&nexus, &stand_in, ends, &backlog.sessions, &files, folder, build)?;
             for step in ["harvest", "build"] {
                 facility.measure(step)?;
+            }
+            if case.beside == Beside::Paused {
+                database::pause(&facility.database(), &unwell::NAMES)?;
             }
             case.costs.push(facility.export()?);
             let (delivered, rate) = database::rate(&facility.database(), HEALTHY)?;

@@ -77,3 +77,17 @@ pub fn rate(path: &Path, destination: &str) -> Result<(usize, f64)> {
     let rate = (moments.len() - 1) as f64 / seconds;
     Ok((moments.len(), rate))
 }
+
+/// Has destinations left alone for the time of a benchmark, as if they had asked for it.
+pub fn pause(path: &Path, names: &[&str]) -> Result<()> {
+    let connection = open(path)?;
+    for name in names {
+        let sql = "INSERT INTO nexus_destination (name, paused_until, pause_class) \
+                   VALUES (?1, '2999-01-01T00:00:00.000000Z', 'rate_limited') \
+                   ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until";
+        connection
+            .execute(sql, [name])
+            .with_context(|| format!("failed to pause {name} in {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -13,6 +13,9 @@ const SLOW: Duration = Duration::from_millis(500);
 /// How many requests of the flapping one lie between two that fail, and how many of them fail.
 const FLAPS: (usize, usize) = (50, 200);
 
+/// The names of those that take next to nothing.
+pub const NAMES: [&str; 5] = ["dead", "silent", "slow", "limiting", "lying"];
+
 /// Repositories: a dead one, one that never answers, a slow one, one that asks for a pause, one that answers nonsense, and
 /// perhaps one that fails now and then and else takes what it gets.
 pub struct Unwell {

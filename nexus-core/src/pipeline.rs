@@ -175,7 +175,6 @@ impl Run<'_> {
         let (routes, journal) = (self.facility.routes.clone(), Arc::clone(&self.journal));
         let clock = self.facility.clock.as_ref();
         let moment = Moment { now: clock.now(), now_local: clock.now_local() };
-        let longest_call = Facility::longest_call();
         let boot = self.facility.boot.clone();
         let lost = self.writer.run(move |tx| Ok(unsynced::rebuild_lost(tx, &boot)?))?;
         if lost > 0 {
@@ -184,7 +183,7 @@ impl Run<'_> {
             ));
         }
         let (told, foreign) = self.writer.run(move |tx| {
-            let told = recover::in_flight(tx, longest_call, &journal, &routes, moment)?;
+            let told = recover::in_flight(tx, &journal, &routes, moment)?;
             Ok((told, reconcile::reconcile(tx, &routes, &journal, moment.now)?))
         })?;
         report.needs_person.extend(told);

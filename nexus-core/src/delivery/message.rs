@@ -1,6 +1,6 @@
 //! What may happen to a delivery, and what follows from it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use nexus_plugin_api::{Checkpoint, PluginError, Remote};
 use serde_json::json;
 
@@ -73,10 +73,7 @@ pub enum Event {
     /// The deadline has passed and the call goes on inside this process: its end will not be seen.
     Overdue,
     /// The program starts, and everything an earlier run left behind is dead.
-    Recover {
-        /// The longest time one call may have taken.
-        longest_call: TimeDelta,
-    },
+    Recover,
     /// The destination's configuration at present. Harmless to repeat.
     ConfigChanged {
         /// Its digest.

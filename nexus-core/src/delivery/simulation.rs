@@ -10,8 +10,6 @@ use serde_json::json;
 
 use super::{Delivery, Effect, Event, State, TargetFacts, step};
 
-const LONGEST_CALL: TimeDelta = TimeDelta::seconds(300);
-
 /// An object at the destination.
 #[derive(Debug, Clone)]
 struct Object {
@@ -130,7 +128,7 @@ impl World {
         if self.run_attempt().is_err() {
             let pause = i64::from(self.dice(250));
             self.pass(pause * pause / 40);
-            self.tell(Event::Recover { longest_call: LONGEST_CALL });
+            self.tell(Event::Recover);
         }
     }
 
@@ -280,7 +278,7 @@ impl World {
                 self.tell(Event::ConfigChanged { digest });
             }
             State::Unknown if self.kind.can_find => {
-                self.tell(Event::Recover { longest_call: LONGEST_CALL });
+                self.tell(Event::Recover);
             }
             State::Unknown if takes_the_risk => {
                 self.retries_of_unknown += 1;

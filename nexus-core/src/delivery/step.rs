@@ -61,7 +61,7 @@ impl Turn {
                 self.in_flight("an answer to `deliver`", |turn| turn.deliver_failed(&error));
             }
             Event::Overdue => self.in_flight("an overdue call", Self::overdue),
-            Event::Recover { longest_call } => self.recover(longest_call),
+            Event::Recover => self.recover(),
             Event::ConfigChanged { digest } => self.config_changed(digest),
             Event::TargetChanged { target } => self.target_changed(&target),
             Event::PeerUploaded(upload) => self.peer_uploaded(upload),

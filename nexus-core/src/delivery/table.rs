@@ -443,10 +443,8 @@ pub struct Recovered {
 /// delivery that an earlier page ended with.
 ///
 /// To be called at the start of a run until there are no more, when every process of the earlier one is dead.
-/// `longest_call` is the longest time one call of a plugin may take.
 pub fn recover(
     tx: &Transaction<'_>,
-    longest_call: TimeDelta,
     now: DateTime<Utc>,
     after: Option<&Delivery>,
     limit: usize,
@@ -466,7 +464,7 @@ pub fn recover(
     .map_err(failed("read the deliveries that were in flight"))?;
     left.into_iter()
         .map(|before| {
-            let (row, effects) = step(&before, Event::Recover { longest_call }, now);
+            let (row, effects) = step(&before, Event::Recover, now);
             save(tx, &before, &row)?;
             Ok(Recovered { row, effects })
         })

@@ -4,8 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use crate::adopt;
 use crate::build::{Choice, TRANCHE};
 use crate::causes::with_causes;
@@ -19,7 +17,7 @@ use crate::extract::Readers;
 use crate::folders::Folders;
 use crate::instrument::InstrumentError;
 use crate::lock::LockError;
-use crate::plugins::{Catalogue, Groups, Limits, OpenError, Plugins, Surroundings};
+use crate::plugins::{Catalogue, Groups, OpenError, Plugins, Surroundings};
 use crate::report::Progress;
 use crate::stop::StopFlag;
 use crate::unsynced;
@@ -208,12 +206,6 @@ impl Facility {
             selection,
             pool,
         })
-    }
-
-    /// The longest time one call of a destination may take.
-    pub(super) fn longest_call() -> TimeDelta {
-        let limits = Limits::default();
-        TimeDelta::from_std(limits.ask.max(limits.deliver) + limits.grace).unwrap_or(TimeDelta::MAX)
     }
 
     /// The storage must be there before anything is done; our own folders are made.

@@ -1,6 +1,5 @@
 //! What an earlier run left in flight becomes a question.
 
-use chrono::TimeDelta;
 use rusqlite::Transaction;
 
 use crate::delivery::Effect;
@@ -18,7 +17,6 @@ const PAGE: usize = 500;
 /// are held: nobody is at work on them.
 pub(super) fn in_flight(
     tx: &Transaction<'_>,
-    longest_call: TimeDelta,
     journal: &Journal,
     routes: &Routes,
     moment: Moment,
@@ -26,7 +24,7 @@ pub(super) fn in_flight(
     let mut told = Told::default();
     let mut last = None;
     loop {
-        let page = table::recover(tx, longest_call, moment.now, last.as_ref(), PAGE)?;
+        let page = table::recover(tx, moment.now, last.as_ref(), PAGE)?;
         let Some(end) = page.last() else { return Ok(told) };
         last = Some(end.row.clone());
         for recovered in page {

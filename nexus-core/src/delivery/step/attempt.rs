@@ -1,6 +1,5 @@
 //! One attempt: claimed, asked, delivered in steps, ended.
 
-use chrono::TimeDelta;
 use nexus_plugin_api::{Checkpoint, Effect as LeftBehind, FailureClass, PluginError, Remote};
 
 use super::super::retry::{later, pause_between_runs, rate_limit_end};
@@ -308,18 +307,15 @@ impl Turn {
         }
     }
 
-    pub(super) fn recover(&mut self, longest_call: TimeDelta) {
+    pub(super) fn recover(&mut self) {
         match self.row.state {
             State::InFlight => {
-                // At most a `find` and a step of `deliver` have been under way since the intent, and
-                // nothing of ours runs any more.
-                let end = self.row.intent_at.map_or(self.now, |intent| {
-                    later(later(intent, longest_call), longest_call).max(intent).min(self.now)
-                });
+                // Nothing of ours runs any more. How long after the intent it did is not known: one that was claimed
+                // together with others begins when they have ended.
                 self.set_failure(Class::Unknown, "the program stopped during the attempt");
-                self.ask_after(end);
+                self.ask_after(self.now);
                 self.log_failure(Class::Unknown);
-                self.unclear(self.now.min(end));
+                self.unclear(self.now);
             }
             State::Unknown if self.row.can_find && self.row.question_open() => {
                 self.ask_after(self.now);

@@ -165,9 +165,7 @@ fn a_delivery_that_was_put_back_was_never_tried() {
 #[test]
 fn unclear_without_find_is_unknown_until_a_person_asks() {
     let lost = PluginError::transient("cut").maybe_done();
-    for unclear in
-        [Event::DeliverFailed(lost), Event::Overdue, Event::Recover { longest_call: TimeDelta::minutes(5) }]
-    {
+    for unclear in [Event::DeliverFailed(lost), Event::Overdue, Event::Recover] {
         let (row, effects) = after_all([wanted("h1"), claim(false), unclear]);
         assert_eq!(row.state, State::Unknown);
         assert_eq!(logged(&effects), [(false, Some(Class::Unknown))]);
@@ -177,7 +175,7 @@ fn unclear_without_find_is_unknown_until_a_person_asks() {
             wanted("h2"),
             Event::NotWanted,
             Event::ConfigChanged { digest: "c2".to_owned() },
-            Event::Recover { longest_call: TimeDelta::minutes(5) },
+            Event::Recover,
         ] {
             assert_eq!(step(&row, event, after(900)).0.state, State::Unknown);
         }
@@ -203,20 +201,20 @@ fn a_late_answer_settles_an_abandoned_call() {
 #[test]
 fn the_next_run_asks_about_an_abandoned_call() {
     let (row, _) = after_all([wanted("h1"), claim(true), Event::FoundNone, Event::Overdue]);
-    let (row, effects) = step(&row, Event::Recover { longest_call: TimeDelta::minutes(5) }, after(1000));
+    let (row, effects) = step(&row, Event::Recover, after(1000));
     assert_eq!((row.state, row.not_before), (State::Due, Some(after(1120))));
     assert!(logged(&effects).is_empty(), "the outcome was logged when the call was abandoned");
 }
 
 #[test]
-fn a_crash_is_a_question_from_the_last_moment_a_request_can_have_been_sent() {
+fn a_crash_is_a_question_from_the_moment_it_is_noticed() {
+    // Of deliveries claimed together the last begins long after the intent: until now something may have been sent.
     let (row, _) = after_all([wanted("h1"), claim(true)]);
-    let recover = Event::Recover { longest_call: TimeDelta::seconds(100) };
-    let (soon, effects) = step(&row, recover.clone(), after(10));
-    assert_eq!((soon.state, soon.absent_after), (State::Due, Some(after(10 + 120))));
-    assert_eq!(logged(&effects), [(false, Some(Class::Unknown))]);
-    let (next_day, _) = step(&row, recover, after(86_400));
-    assert_eq!(next_day.absent_after, Some(after(2 + 200 + 120)));
+    for noticed in [10, 86_400] {
+        let (asked, effects) = step(&row, Event::Recover, after(noticed));
+        assert_eq!((asked.state, asked.absent_after), (State::Due, Some(after(noticed + 120))));
+        assert_eq!(logged(&effects), [(false, Some(Class::Unknown))]);
+    }
 }
 
 #[test]
@@ -314,7 +312,7 @@ fn several_objects_are_a_persons_matter() {
     assert_eq!(row.state, State::Unknown);
     assert!(needs_person(&effects));
     assert!(row.failure_text.as_ref().is_some_and(|text| text.contains("7, 8")));
-    let (row, _) = step(&row, Event::Recover { longest_call: TimeDelta::minutes(1) }, after(900));
+    let (row, _) = step(&row, Event::Recover, after(900));
     assert_eq!(row.state, State::Unknown, "asking again would find the same");
 }
 
@@ -462,8 +460,7 @@ fn events() -> impl Strategy<Value = Event> {
         }),
         2 => errors().prop_map(Event::DeliverFailed),
         1 => Just(Event::Overdue),
-        1 => prop_oneof![Just(TimeDelta::seconds(60)), Just(TimeDelta::MAX), Just(TimeDelta::MIN)]
-            .prop_map(|longest_call| Event::Recover { longest_call }),
+        1 => Just(Event::Recover),
     ];
     let wish = prop_oneof![
         4 => (hashes(), proptest::option::of(holds()))

@@ -195,9 +195,9 @@ fn recovery_asks_about_what_was_in_flight() {
     };
     let mut database = database_with(&[flying, blind, abandoned, due("waiting", None)]);
     let tx = database.transaction().unwrap();
-    let mut recovered = recover(&tx, TimeDelta::minutes(5), after(60), None, 2).unwrap();
+    let mut recovered = recover(&tx, after(60), None, 2).unwrap();
     let last = recovered[1].row.clone();
-    recovered.extend(recover(&tx, TimeDelta::minutes(5), after(60), Some(&last), 2).unwrap());
+    recovered.extend(recover(&tx, after(60), Some(&last), 2).unwrap());
     let states: Vec<_> =
         recovered.iter().map(|found| (found.row.session.as_str(), found.row.state)).collect();
     assert_eq!(states, [("abandoned", State::Due), ("blind", State::Unknown), ("flying", State::Due)]);
@@ -206,7 +206,7 @@ fn recovery_asks_about_what_was_in_flight() {
     let mut row = recovered[1].row.clone();
     set_upload_log_id(&tx, &mut row, 12).unwrap();
     assert_eq!(load(&tx, &row.session, &row.destination).unwrap(), Some(row));
-    assert!(recover(&tx, TimeDelta::minutes(5), after(61), None, 9).unwrap().is_empty());
+    assert!(recover(&tx, after(61), None, 9).unwrap().is_empty());
 }
 
 #[test]
