@@ -571,7 +571,7 @@ fn check_step(before: &Delivery, event: &Event, now: DateTime<Utc>) -> Result<De
         _ if !moved => true,
         (State::Unknown, State::Due) => match event {
             Event::Retry => true,
-            Event::Recover { .. } | Event::TargetChanged { .. } => row.can_find,
+            Event::Recover | Event::TargetChanged { .. } => row.can_find,
             // A late answer, about a record that is no longer the wanted one.
             Event::StepDone { .. } => before.question_open(),
             _ => false,
