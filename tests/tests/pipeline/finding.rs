@@ -64,7 +64,7 @@ fn links_that_lead_out_are_told_and_followed_only_by_a_setting() {
 }
 
 /// The use of the other instrument at the time of a session.
-fn at_the_same_time(number: u32) -> UsageEvent {
+pub(super) fn at_the_same_time(number: u32) -> UsageEvent {
     let at = |time: chrono::DateTime<chrono::Utc>| EventTime::Offset(time.fixed_offset());
     UsageEvent {
         start: at(Lab::start(number)),

@@ -10,9 +10,11 @@ use chrono::TimeDelta;
 use nexus_core::pipeline::{self, Choice, Facility, PlannedSession, Steps};
 use nexus_core::report::{Progress, RunReport, SessionResult};
 use nexus_core::session::RecordStatus;
-use nexus_plugin_api::{EventTime, PluginError, ReservationAnswer, UsageEvent};
+use nexus_plugin_api::{PluginError, ReservationAnswer};
 use nexus_tests::lab::{Lab, put};
 use nexus_tests::privilege::{BOUND_BY_PERMISSIONS, elsewhere};
+
+use super::finding::at_the_same_time;
 
 const THREE: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
@@ -158,16 +160,6 @@ fn a_stop_ends_the_run_with_its_tranche_and_the_rest_is_counted() {
     drop(facility);
     assert_eq!(in_threes(&lab).build.planned, build.not_reached);
     assert!((1..=10).all(|number| lab.status(number) == Some(RecordStatus::Completed)));
-}
-
-/// The use of the other instrument at the time of a session.
-fn at_the_same_time(number: u32) -> UsageEvent {
-    let at = |time: chrono::DateTime<chrono::Utc>| EventTime::Offset(time.fixed_offset());
-    UsageEvent {
-        start: at(Lab::start(number)),
-        end: Some(at(Lab::start(number) + TimeDelta::hours(1))),
-        ..Lab::event(number + 1)
-    }
 }
 
 #[test]
