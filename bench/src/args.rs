@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
   cargo run --release -p nexus-bench -- --sessions 200 --peer-sessions 20 --previews
   cargo run --release -p nexus-bench -- --nexus-only --sessions 1000,10000 --threads 1,2
   cargo run --release -p nexus-bench -- --killed
-  cargo run --release -p nexus-bench -- --beside --sessions 2000 --files 1
+  cargo run --release -p nexus-bench -- --beside --healthy folder --sessions 8000 --files 1 --repeat 13
 
 Exit code: 0 the same work was done, 1 the programs differ, 2 it could not be measured."
 )]
@@ -82,7 +82,7 @@ pub struct Options {
     /// repository holds. With --nexus-only, of nexus alone.
     #[arg(long)]
     pub killed: bool,
-    /// Measure nexus alone: how fast one destination is served beside five that are not well.
+    /// Measure nexus alone: how fast one destination is served beside others that are not well, and without them.
     #[arg(long, conflicts_with = "killed")]
     pub beside: bool,
     /// With --beside: only where the healthy destination is of this kind.

@@ -1,9 +1,15 @@
 //! How fast a healthy destination is served: alone; beside five that nobody asks; beside the same when they are asked and take next to nothing; and beside these and one that
 //! fails now and then, and takes as many records as the healthy one.
 //!
+//! The records are built once, and delivered again and again for some seconds. Each time a second nexus with nothing but the
+//! healthy destination delivers the same records at the same time, on the same processor, of which the system gives each the same
+//! part: whatever else slows the machine slows both. The first row, which compares that one with its like, shows how far
+//! this can be trusted.
+//!
 //! Twice: a folder, which answers at once, so that the processor is all that there is to share; and a repository whose
 //! answers come as late as over a network.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -12,12 +18,18 @@ use serde::Serialize;
 
 use crate::args::{Healthy, Options};
 use crate::backlog::{self, Backlog, Size};
-use crate::measure::{self, Cost};
-use crate::program::{Build, Ends, HEALTHY, Nexus, NexusFacility};
+use crate::program::{Build, Ends, HEALTHY, Nexus, NexusFacility, make_way};
 use crate::stand_in::StandIn;
 use crate::unwell::{self, Unwell};
 use crate::work::Work;
-use crate::{database, show};
+use crate::{database, paired, show};
+
+/// What the healthy destination is measured beside. Nobody comes first: the difference to its like must be none.
+const BESIDE: [Beside; 4] = [Beside::Nobody, Beside::Paused, Beside::Idle, Beside::Flapping];
+
+/// How long records are delivered in each measurement. The slow destination and those that rest would go on for ever, and the
+/// healthy one has more to take than it can in this time.
+const BUDGET: Duration = Duration::from_secs(10);
 
 /// How much later an answer comes over a network.
 const DISTANCE: Duration = Duration::from_millis(10);
@@ -43,14 +55,6 @@ impl Healthy {
         server.server.answer_after(DISTANCE);
         (unwell::table(HEALTHY, &server.url()), Some(server))
     }
-
-    /// Long enough for every record, and no longer than needed: the slow destination would go on for ever.
-    fn budget(sessions: usize) -> Duration {
-        let records = u32::try_from(sessions).unwrap_or(u32::MAX);
-        // Two requests for each record, by four workers, and half as long again.
-        let network = DISTANCE.saturating_mul(records) * 3 / 4;
-        Duration::from_secs(4) + Duration::from_micros(2_500).saturating_mul(records).max(network)
-    }
 }
 
 /// What stands beside it.
@@ -74,26 +78,61 @@ impl Beside {
     }
 }
 
-/// One measurement and its runs.
-struct Case {
+/// A facility whose records are delivered again and again.
+struct Case<'a> {
     place: Healthy,
     beside: Beside,
-    rates: Vec<f64>,
-    costs: Vec<Cost>,
+    facility: NexusFacility<'a>,
 }
 
-/// Records a second to the healthy destination.
+/// What came of one export.
+#[derive(Debug, Clone, Copy)]
+struct Export {
+    /// Records a second.
+    rate: f64,
+    /// Processor time of nexus, with all that the others cost it, for each record of the healthy destination; in seconds.
+    effort: f64,
+}
+
+/// One export, and that of the healthy destination alone at the same time.
+type Pair = [Export; 2];
+
+/// What was measured of one case.
 #[derive(Debug, Serialize)]
 struct Row {
     place: &'static str,
     what: &'static str,
-    /// The median over the runs.
+    /// Records a second to the healthy destination: the median over the rounds.
     rate: f64,
-    /// How much slower than alone, of 1.
-    loss: f64,
     rate_of_all: Vec<f64>,
-    /// Processor time of nexus, with all that the others cost it.
-    cpu_seconds: f64,
+    /// How much slower than alone at the same time, of 1.
+    slower: Compared,
+    /// Processor time for each record of the healthy destination, in seconds: the median over the rounds.
+    effort: f64,
+    /// How much more than alone at the same time, of 1.
+    dearer: Compared,
+}
+
+/// The median over the rounds, and the ends of an interval that holds it with 95 %.
+#[derive(Debug, Serialize)]
+struct Compared {
+    median: f64,
+    between: Option<(f64, f64)>,
+}
+
+impl Compared {
+    fn of(pairs: &[Pair], compare: impl Fn(Pair) -> f64) -> Option<Self> {
+        let ratios: Vec<f64> = pairs.iter().copied().map(compare).collect();
+        paired::median(&ratios).map(|median| Self { median: median.value, between: median.interval })
+    }
+
+    fn show(&self) -> String {
+        let between = self.between.map_or_else(
+            || "too few rounds".to_owned(),
+            |(from, to)| format!("{:.1} to {:.1}", from * 100.0, to * 100.0),
+        );
+        format!("{:.1} % ({between})", self.median * 100.0)
+    }
 }
 
 /// Measures and prints.
@@ -105,84 +144,151 @@ pub fn run(options: &Options) -> Result<()> {
     let backlog = Backlog::plan(&Size { sessions, files: options.files, plain: false, seed: options.seed });
     let files = work.path("files");
     backlog::write(&backlog, &files, options.seed)?;
+    make_way()?;
     let stand_in = StandIn::start(&[]);
-    let mut cases: Vec<Case> = [Healthy::Folder, Healthy::Repository]
-        .into_iter()
-        .filter(|place| options.healthy.is_none_or(|wanted| wanted == *place))
-        .flat_map(|place| {
-            [Beside::Nobody, Beside::Paused, Beside::Idle, Beside::Flapping].map(|beside| (place, beside))
-        })
-        .map(|(place, beside)| Case { place, beside, rates: Vec::new(), costs: Vec::new() })
-        .collect();
-    for number in 1..=options.repeat {
-        // In turns, so that a machine that slows down slows all.
-        for case in &mut cases {
-            show::note(&format!(
-                "run {number} of {}: {}, {}",
-                options.repeat,
-                case.place.name(),
-                case.beside.name()
-            ));
-            let (mut destinations, _server) = case.place.healthy();
-            let unwell = match case.beside {
-                Beside::Nobody => None,
-                beside => Some(Unwell::start(case.place.distance(), beside == Beside::Flapping)?),
-            };
-            destinations.push_str(unwell.as_ref().map_or("", |unwell| &unwell.settings));
-            let ends = Ends::Logbook { destinations, budget: Healthy::budget(sessions) };
-            let folder = work.path(&format!("{number}-{:?}-{:?}", case.place, case.beside));
-            let build = Build { previews: false, threads: 0 };
-            let facility =
-                NexusFacility::new(&nexus, &stand_in, ends, &backlog.sessions, &files, folder, build)?;
-            for step in ["harvest", "build"] {
-                facility.measure(step)?;
+    let mut rows = Vec::new();
+    for place in [Healthy::Folder, Healthy::Repository] {
+        if options.healthy.is_some_and(|wanted| wanted != place) {
+            continue;
+        }
+        let build = |beside, name: &str| {
+            show::note(&format!("building records: {}, {}", place.name(), Beside::name(beside)));
+            let folder = work.path(&format!("{place:?}-{name}"));
+            Case::build(place, beside, &nexus, &stand_in, &backlog, &files, folder)
+        };
+        let mut alone = build(Beside::Nobody, "alone")?;
+        let mut cases = Vec::new();
+        for beside in BESIDE {
+            cases.push((build(beside, &format!("{beside:?}"))?, Vec::new()));
+        }
+        for round in 1..=options.repeat {
+            show::note(&format!("{}, round {round} of {}", place.name(), options.repeat));
+            for (case, pairs) in &mut cases {
+                pairs.push(export(case, &mut alone, sessions)?);
             }
-            if case.beside == Beside::Paused {
-                database::pause(&facility.database(), &unwell::NAMES)?;
-            }
-            case.costs.push(facility.export()?);
-            let (delivered, rate) = database::rate(&facility.database(), HEALTHY)?;
-            // What the time was too short for is not counted, but a rate needs some length.
-            ensure!(delivered >= sessions / 2, "only {delivered} were delivered");
-            case.rates.push(rate);
-            work.done_with(facility.folder())?;
+        }
+        rows.extend(cases.iter().filter_map(|(case, pairs)| Row::of(case, pairs)));
+        for case in cases.into_iter().map(|(case, _)| case).chain([alone]) {
+            work.done_with(case.facility.folder())?;
         }
     }
-    print(options, sessions, &rows(cases))
+    print(options, sessions, &rows)
 }
 
-fn rows(cases: Vec<Case>) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    for case in cases {
-        let mut rate_of_all = case.rates;
-        rate_of_all.sort_by(f64::total_cmp);
-        let rate = rate_of_all.get(rate_of_all.len() / 2).copied().unwrap_or(f64::NAN);
-        let place = case.place.name();
-        let alone = rows.iter().find(|row| row.place == place).map_or(rate, |row| row.rate);
-        let cpu_seconds = measure::median(case.costs, |cost| *cost).map_or(f64::NAN, |cost| cost.cpu_seconds);
-        let what = case.beside.name();
-        rows.push(Row { place, what, rate, loss: 1.0 - rate / alone, rate_of_all, cpu_seconds });
+/// Both at the same time.
+fn export(case: &mut Case<'_>, alone: &mut Case<'_>, sessions: usize) -> Result<Pair> {
+    std::thread::scope(|scope| {
+        let alone = scope.spawn(|| alone.export(sessions));
+        let case = case.export(sessions)?;
+        let alone = alone.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok([case, alone])
+    })
+}
+
+impl<'a> Case<'a> {
+    /// A facility whose records are built and due.
+    fn build(
+        place: Healthy,
+        beside: Beside,
+        nexus: &'a Nexus,
+        stand_in: &'a StandIn,
+        backlog: &Backlog,
+        files: &Path,
+        folder: PathBuf,
+    ) -> Result<Self> {
+        let destinations = Destinations::start(place, beside)?.settings;
+        let ends = Ends::Logbook { destinations, budget: BUDGET };
+        let build = Build { previews: false, threads: 0 };
+        let facility = NexusFacility::new(nexus, stand_in, ends, &backlog.sessions, files, folder, build)?;
+        for step in ["harvest", "build"] {
+            facility.measure(step)?;
+        }
+        if beside == Beside::Paused {
+            database::pause(&facility.database(), &unwell::NAMES)?;
+        }
+        facility.keep_database()?;
+        Ok(Self { place, beside, facility })
     }
-    rows
+
+    /// Delivers what there is time for, to servers that have nothing yet.
+    fn export(&mut self, sessions: usize) -> Result<Export> {
+        let destinations = Destinations::start(self.place, self.beside)?;
+        let cost = self.facility.export_anew(&destinations.settings, BUDGET)?;
+        let (delivered, rate) = database::rate(&self.facility.database(), HEALTHY)?;
+        ensure!(delivered > 10, "only {delivered} were delivered");
+        if delivered >= sessions {
+            show::note(
+                "*** all were delivered before the time was up, so the processor times mean little: take more sessions",
+            );
+        }
+        #[allow(clippy::cast_precision_loss, reason = "counts of sessions are far below 2^52")]
+        let effort = cost.cpu_seconds / delivered as f64;
+        Ok(Export { rate, effort })
+    }
+}
+
+/// All destinations of a case; their servers live as long as this.
+struct Destinations {
+    settings: String,
+    _healthy: Option<FakeCdcs>,
+    _unwell: Option<Unwell>,
+}
+
+impl Destinations {
+    fn start(place: Healthy, beside: Beside) -> Result<Self> {
+        let (mut settings, healthy) = place.healthy();
+        let unwell = match beside {
+            Beside::Nobody => None,
+            _ => Some(Unwell::start(place.distance(), beside == Beside::Flapping)?),
+        };
+        settings.push_str(unwell.as_ref().map_or("", |unwell| &unwell.settings));
+        Ok(Self { settings, _healthy: healthy, _unwell: unwell })
+    }
+}
+
+impl Row {
+    fn of(case: &Case<'_>, pairs: &[Pair]) -> Option<Self> {
+        let rate_of_all: Vec<f64> = pairs.iter().map(|[export, _]| export.rate).collect();
+        let efforts: Vec<f64> = pairs.iter().map(|[export, _]| export.effort).collect();
+        Some(Self {
+            place: case.place.name(),
+            what: case.beside.name(),
+            rate: paired::median(&rate_of_all)?.value,
+            rate_of_all,
+            slower: Compared::of(pairs, |[export, alone]| 1.0 - export.rate / alone.rate)?,
+            effort: paired::median(&efforts)?.value,
+            dearer: Compared::of(pairs, |[export, alone]| export.effort / alone.effort - 1.0)?,
+        })
+    }
 }
 
 fn print(options: &Options, sessions: usize, rows: &[Row]) -> Result<()> {
     if options.json {
         return show::json(&rows);
     }
-    let all = |rates: &[f64]| rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(", ");
+    let range = |rates: &[f64]| {
+        let [least, most] =
+            [f64::min, f64::max].map(|of: fn(f64, f64) -> f64| rates.iter().copied().reduce(of));
+        format!("{:.0} to {:.0}", least.unwrap_or(f64::NAN), most.unwrap_or(f64::NAN))
+    };
     show::table(
-        &["a healthy destination", "records a second", "slower by", "of all runs", "CPU"],
+        &["a healthy destination", "records/s", "of all rounds", "slower by", "CPU a record", "more by"],
         rows.iter().map(|row| {
             vec![
                 format!("{}, {}", row.place, row.what),
                 format!("{:.0}", row.rate),
-                format!("{:.1} %", row.loss * 100.0),
-                all(&row.rate_of_all),
-                show::seconds(row.cpu_seconds),
+                range(&row.rate_of_all),
+                row.slower.show(),
+                format!("{:.0} µs", row.effort * 1e6),
+                row.dearer.show(),
             ]
         }),
     );
-    show::line(&format!("{sessions} sessions of {} files", options.files));
+    show::line(&format!(
+        "{sessions} sessions of {} files, {} rounds of {} s; in brackets what holds the median with 95 %",
+        options.files,
+        options.repeat,
+        BUDGET.as_secs()
+    ));
     Ok(())
 }

@@ -12,6 +12,7 @@ mod facts;
 mod killed;
 mod measure;
 mod outcome;
+mod paired;
 mod program;
 mod show;
 mod side_by_side;

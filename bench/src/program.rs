@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
-pub use nexus::{Build, Ends, HEALTHY, Nexus, NexusFacility};
+pub use nexus::{Build, Ends, HEALTHY, Nexus, NexusFacility, make_way};
 pub use peer::{PeerFacility, find as find_peer};
 
 /// The file of the database in a facility's folder.

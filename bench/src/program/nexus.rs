@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use nexus_tests::{fake_cdcs, fake_nemo};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 
 use super::{DATA, DATABASE, log, start};
 use crate::backlog::{Fate, INSTRUMENTS, SCHEDULER_ZONE, Session};
@@ -14,6 +16,9 @@ use crate::measure::{self, Cost};
 use crate::outcome::{self, Outcome};
 use crate::stand_in::{self, StandIn};
 use crate::{database, show};
+
+/// The processor on which records are delivered anew.
+const PROCESSOR: usize = 0;
 
 /// No run of nexus takes this long.
 const TIMEOUT: Duration = Duration::from_hours(4);
@@ -75,11 +80,24 @@ pub enum Ends {
     Logbook { destinations: String, budget: Duration },
 }
 
+/// Leaves [`NexusFacility::export_anew`] its processor, unless there is no other.
+pub fn make_way() -> Result<()> {
+    let me = Pid::from_raw(0);
+    let mut ours = sched_getaffinity(me).context("the processors of this program are unknown")?;
+    ours.unset(PROCESSOR).context("there is no such processor")?;
+    if (0..CpuSet::count()).any(|number| ours.is_set(number).unwrap_or(false)) {
+        sched_setaffinity(me, &ours).context("failed to leave a processor to nexus")?;
+    }
+    Ok(())
+}
+
 /// A facility of nexus: a database, a data folder, and what is at its ends.
 pub struct NexusFacility<'a> {
     nexus: &'a Nexus,
     stand_in: &'a StandIn,
     ends: Ends,
+    files: PathBuf,
+    build: Build,
     folder: PathBuf,
 }
 
@@ -104,8 +122,8 @@ impl<'a> NexusFacility<'a> {
             let path = folder.join(name);
             std::fs::create_dir_all(&path).with_context(|| format!("failed to make {}", path.display()))?;
         }
-        let facility = Self { nexus, stand_in, ends, folder };
-        facility.write_settings(files, build)?;
+        let facility = Self { nexus, stand_in, ends, files: files.to_owned(), build, folder };
+        facility.write_settings()?;
         if facility.ends != Ends::Servers {
             facility.write_logbook(sessions)?;
         }
@@ -121,9 +139,28 @@ impl<'a> NexusFacility<'a> {
         measure::run(&self.command(&[command, "--brief"]), &log(&self.folder, command), TIMEOUT)
     }
 
-    /// Delivers what is due, whether or not something needs a person then.
-    pub fn export(&self) -> Result<Cost> {
-        measure::run_to(&[0, 4], &self.command(&["export", "--brief"]), &log(&self.folder, "export"), TIMEOUT)
+    /// Keeps the database as it is now, for [`Self::export_anew`].
+    pub fn keep_database(&self) -> Result<()> {
+        copy(&self.database(), &self.kept())
+    }
+
+    /// Delivers what was due when the database was kept, to these destinations, none of which has anything; whether or
+    /// not something needs a person then.
+    pub fn export_anew(&mut self, destinations: &str, budget: Duration) -> Result<Cost> {
+        // The files of records may have moved on since; nexus knows both places.
+        copy(&self.kept(), &self.database())?;
+        let delivered = self.folder.join(DELIVERED);
+        std::fs::remove_dir_all(&delivered)
+            .and_then(|()| std::fs::create_dir(&delivered))
+            .with_context(|| format!("failed to empty {}", delivered.display()))?;
+        self.ends = Ends::Logbook { destinations: destinations.to_owned(), budget };
+        self.write_settings()?;
+        // A session of its own has its own part of the processor, whatever else runs there.
+        let mut command = Command::new("taskset");
+        command.env_clear().env("PATH", "/usr/bin:/bin").current_dir(&self.folder);
+        command.args(["--cpu-list", &PROCESSOR.to_string(), "setsid", "--wait"]);
+        command.arg(&self.nexus.0).args(["export", "--brief"]);
+        measure::run_to(&[0, 4], &command, &log(&self.folder, "export"), TIMEOUT)
     }
 
     /// Starts `nexus run`, and leaves it to the caller.
@@ -161,18 +198,22 @@ impl<'a> NexusFacility<'a> {
         command
     }
 
-    fn write_settings(&self, files: &Path, build: Build) -> Result<()> {
+    fn kept(&self) -> PathBuf {
+        self.folder.join("kept.db")
+    }
+
+    fn write_settings(&self) -> Result<()> {
         let pids: Vec<_> = INSTRUMENTS.iter().map(|instrument| instrument.pid).collect();
         // The debug form of a text is a TOML text as long as it is plain; the paths here are.
-        let files = files.display().to_string();
+        let files = self.files.display().to_string();
         let settings = format!(
             "[database]\npath = {DATABASE:?}\n\
              [storage]\ninstrument_data = {files:?}\ndata = {DATA:?}\n\
              [build]\nfile_strategy = \"inclusive\"\nclustering_sensitivity = 1.0\n\
              previews = {}\nthreads = {}\n\
              [export]\nstrategy = \"best_effort\"\ntime_budget = \"{} s\"\n{}",
-            build.previews,
-            build.threads,
+            self.build.previews,
+            self.build.threads,
             match &self.ends {
                 Ends::Logbook { budget, .. } => budget.as_secs(),
                 _ => TIMEOUT.as_secs(),
@@ -249,6 +290,11 @@ const COLUMNS: [&str; 14] = [
 
 /// What the stand-in scheduler knows of every booking, in the columns from `full_name` to `sample_details`.
 const BOOKING: [&str; 5] = ["Jun Ito (k.ito)", "To see what is there", "AL-2", "Coupon 4", "polished"];
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let copied = std::fs::copy(from, to);
+    copied.with_context(|| format!("failed to copy {} to {}", from.display(), to.display())).map(drop)
+}
 
 /// A logbook of these instruments.
 fn logbook(pids: &[&str]) -> String {
