@@ -209,7 +209,9 @@ impl Desk<'_> {
             }
             let Some(claimed) = self.claim()? else { return Ok(()) };
             if !claimed.told.is_empty() {
-                self.with_tally(|tally| tally.needs_person.extend(claimed.told));
+                self.with_tally(|tally| {
+                    claimed.told.into_iter().for_each(|text| tally.needs_person.push_once(text))
+                });
             }
             if !claimed.claims.is_empty() {
                 hand.get_or_insert_with(|| self.seat.hand());
