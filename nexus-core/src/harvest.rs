@@ -63,6 +63,7 @@ impl Harvest<'_> {
         }
         let Some(check) = self.complete(harvester, &read) else { return Ok(counts) };
         let (doubtful, check) = self.writer.run(move |tx| Ok((store::doubtful(tx, &check)?, check)))?;
+        let Some(doubtful) = doubtful else { return Ok(counts) };
         let mut vanished = check;
         if !doubtful.is_empty() {
             // Only what was asked for by name and is not there either is gone.

@@ -309,10 +309,13 @@ pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<Harvest
 }
 
 /// The ids of events that are missing from a complete answer and whose session is still to be built, as many as are
-/// worth asking for one by one: an event that was shortened may only have left the span that was read.
-pub(super) fn doubtful(tx: &Transaction<'_>, check: &Vanished) -> Result<Vec<String>, WriteError> {
+/// worth asking for one by one: an event that was shortened may only have left the span that was read. `None`: no event
+/// is missing at all.
+pub(super) fn doubtful(tx: &Transaction<'_>, check: &Vanished) -> Result<Option<Vec<String>>, WriteError> {
+    let mut is_any = false;
     let mut found = Vec::new();
     each_missing(tx, check, &mut |known| {
+        is_any = true;
         if found.len() < MISSING
             && !known.is_open
             && session::status_of(tx, &known.session)? == Some(RecordStatus::ToBeBuilt)
@@ -321,7 +324,7 @@ pub(super) fn doubtful(tx: &Transaction<'_>, check: &Vanished) -> Result<Vec<Str
         }
         Ok(())
     })?;
-    Ok(found)
+    Ok(is_any.then_some(found))
 }
 
 /// Tells the events that are known and missing from what was covered.
