@@ -210,7 +210,9 @@ impl Desk<'_> {
             let Some(claimed) = self.claim()? else { return Ok(()) };
             if !claimed.told.is_empty() {
                 self.with_tally(|tally| {
-                    claimed.told.into_iter().for_each(|text| tally.needs_person.push_once(text))
+                    for text in claimed.told {
+                        tally.needs_person.push_once(text);
+                    }
                 });
             }
             if !claimed.claims.is_empty() {

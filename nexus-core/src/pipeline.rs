@@ -343,7 +343,7 @@ impl Run<'_> {
             format!(
                 "{count} sessions wait for destination `{name}` alone, which the configuration does not name: name it \
                  again, deliver them to another one with `nexus export backfill`, or give them up with \
-                 `nexus export forget`"
+                 `nexus export forget --destination {name} --all-open`"
             )
         }));
         Ok(())
