@@ -180,8 +180,10 @@ fn judge(
         }
         Some(Answer::Gone) => Err(Verdict::Wait {
             reason: "usage event gone".to_owned(),
-            detail: "its usage event is gone at its source; settled when the next complete answer agrees"
-                .to_owned(),
+            detail:
+                "its usage event is gone at its source; settled when the next complete answer agrees, or by \
+                     `nexus sessions skip`"
+                    .to_owned(),
         }),
         Some(Answer::Unanswered { reason, detail }) => {
             notices.waits(&detail);
