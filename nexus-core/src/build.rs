@@ -300,6 +300,9 @@ impl Builder<'_> {
                 Verdict::Wait { reason, detail } => {
                     pending.push(self.wait(&session, &reason, &detail, Told::No));
                 }
+                Verdict::Drop { reason, detail } => {
+                    pending.push(self.drop_rebuild(&session, reason, &detail));
+                }
             }
         }
         self.take_notes(pending, report)?;

@@ -49,6 +49,7 @@ pub mod table;
 mod simulation;
 
 pub use message::{Effect, Event, PeerUpload, UploadEntry};
+pub(crate) use retry::LONGEST_WAIT;
 pub use retry::{RETRY_TABLE_MINUTES, RETRY_TRIES_IN_A_RUN, pause_between_runs};
 pub use row::{
     Class, Delivery, Hold, NotAClass, NotAHold, NotAState, NotAnOrigin, Origin, State, TargetFacts,

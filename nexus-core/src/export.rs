@@ -209,7 +209,11 @@ impl Desk<'_> {
             }
             let Some(claimed) = self.claim()? else { return Ok(()) };
             if !claimed.told.is_empty() {
-                self.with_tally(|tally| tally.needs_person.extend(claimed.told));
+                self.with_tally(|tally| {
+                    for text in claimed.told {
+                        tally.needs_person.push_once(text);
+                    }
+                });
             }
             if !claimed.claims.is_empty() {
                 hand.get_or_insert_with(|| self.seat.hand());

@@ -57,26 +57,61 @@ impl Harvest<'_> {
     ) -> Result<HarvestCounts, WriteError> {
         let mut counts = HarvestCounts::default();
         let mut request = self.request(harvester, instruments)?;
+        let mut read = self.read(harvester, instruments, &mut request, &mut counts)?;
+        if counts.failed.is_some() || read.is_stopped {
+            return Ok(counts);
+        }
+        let Some(check) = self.complete(harvester, &read) else { return Ok(counts) };
+        let (doubtful, check) = self.writer.run(move |tx| Ok((store::doubtful(tx, &check)?, check)))?;
+        let Some(doubtful) = doubtful else { return Ok(counts) };
+        let mut vanished = check;
+        if !doubtful.is_empty() {
+            // Only what was asked for by name and is not there either is gone.
+            request.open.extend(doubtful);
+            let mut again = HarvestCounts::default();
+            let second = self.read(harvester, instruments, &mut request, &mut again)?;
+            add_again(&mut counts, again);
+            if counts.failed.is_some() || second.is_stopped {
+                return Ok(counts);
+            }
+            read.seen.extend(second.seen);
+            read.progress = second.progress;
+            let Some(check) = self.complete(harvester, &read) else { return Ok(counts) };
+            vanished = check;
+        }
+        add(&mut counts, self.writer.run(move |tx| store::vanished(tx, &vanished))?);
+        Ok(counts)
+    }
+
+    /// Reads all pages and stores them; what goes wrong is in the counts.
+    fn read(
+        &self,
+        harvester: &HarvesterInstance,
+        instruments: &[InstrumentRef],
+        request: &mut HarvestRequest,
+        counts: &mut HarvestCounts,
+    ) -> Result<Read, WriteError> {
         let known: BTreeMap<InstrumentPid, Tz> = instruments
             .iter()
             .map(|one| (one.pid.as_str().into(), one.timezone.parse().unwrap_or(Tz::UTC)))
             .collect();
-        let mut seen: BTreeSet<String> = BTreeSet::new();
-        let mut progress: BTreeMap<InstrumentPid, InstrumentProgress> = BTreeMap::new();
+        let mut read = Read::default();
+        request.page = None;
         for _ in 0..MOST_PAGES {
             if self.stop.is_set() {
-                return Ok(counts);
+                read.is_stopped = true;
+                return Ok(read);
             }
-            let page = match harvester.harvest(&request) {
+            let page = match harvester.harvest(request) {
                 Ok(page) => page,
                 Err(error) => {
                     counts.failed = Some(error.told());
-                    return Ok(counts);
+                    return Ok(read);
                 }
             };
-            seen.extend(page.events.iter().map(|event| event.external_id.clone()));
+            read.seen.extend(page.events.iter().map(|event| event.external_id.clone()));
             for step in &page.instruments {
-                progress.insert(step.instrument_pid.as_str().into(), step.clone());
+                read.progress.insert(step.instrument_pid.as_str().into(), step.clone());
             }
             let more = page.more.clone();
             let stored = store::Page {
@@ -87,16 +122,20 @@ impl Harvest<'_> {
                 journal: Arc::clone(&self.journal),
                 user_system: self.user_system,
             };
-            let page_counts = self.writer.run(move |tx| store::store(tx, stored))?;
-            add(&mut counts, page_counts);
+            let seen = std::mem::take(&mut read.seen);
+            let (page_counts, seen) = self.writer.run(move |tx| {
+                let counts = store::store(tx, stored, &seen)?;
+                Ok((counts, seen))
+            })?;
+            read.seen = seen;
+            add(counts, page_counts);
             if more.is_none() || more == request.page {
-                counts.gone += self.vanished(harvester, &progress, seen)?;
-                return Ok(counts);
+                return Ok(read);
             }
             request.page = more;
         }
         counts.failed = Some(format!("it gave more than {MOST_PAGES} pages and was stopped"));
-        Ok(counts)
+        Ok(read)
     }
 
     fn request(
@@ -121,36 +160,44 @@ impl Harvest<'_> {
         })
     }
 
-    /// Sessions whose event is missing from a complete answer: remembered the first time, settled the second.
-    fn vanished(
-        &self,
-        harvester: &HarvesterInstance,
-        progress: &BTreeMap<InstrumentPid, InstrumentProgress>,
-        seen: BTreeSet<String>,
-    ) -> Result<u64, WriteError> {
-        let complete = progress.iter().filter(|(_, step)| step.complete);
+    /// What a harvest proves of the events that are not in it; `None`: nothing.
+    fn complete(&self, harvester: &HarvesterInstance, read: &Read) -> Option<store::Vanished> {
+        let complete = read.progress.iter().filter(|(_, step)| step.complete);
         let covered: BTreeMap<_, _> = complete
             .map(|(instrument, step)| (instrument.clone(), (step.covered_from, step.covered_to)))
             .filter(|(_, covered)| !covers_nothing(*covered))
             .collect();
-        if covered.is_empty() {
-            return Ok(0);
-        }
-        let check = store::Vanished {
+        (!covered.is_empty()).then(|| store::Vanished {
             harvester: harvester.name.clone(),
-            seen,
+            seen: read.seen.clone(),
             covered,
             instruments: self.instruments.clone(),
             now: self.clock.now(),
             journal: Arc::clone(&self.journal),
-        };
-        self.writer.run(move |tx| store::vanished(tx, &check))
+        })
     }
+}
+
+/// What one pass over the pages of a harvester brought.
+#[derive(Default)]
+struct Read {
+    /// The ids of all events.
+    seen: BTreeSet<String>,
+    progress: BTreeMap<InstrumentPid, InstrumentProgress>,
+    /// Somebody asked to stop.
+    is_stopped: bool,
 }
 
 /// Whether the covered span is empty: then nothing can be missing from it.
 fn covers_nothing((from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) -> bool {
     from.zip(to).is_some_and(|(from, to)| from >= to)
+}
+
+/// Adds what a second pass changed: what it saw was counted by the first.
+fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
+    let HarvestCounts { new, revised, revised_late, late, opened, gone, failed, .. } = again;
+    to.failed = failed;
+    add(to, HarvestCounts { new, revised, revised_late, late, opened, gone, ..HarvestCounts::default() });
 }
 
 fn add(to: &mut HarvestCounts, page: HarvestCounts) {

@@ -23,6 +23,7 @@ pub use facility::{Facility, PipelineError, folders, routes};
 use crate::build::Builder;
 use crate::causes::with_causes;
 use crate::db::{Access, Database};
+use crate::delivery::table;
 use crate::durable;
 use crate::export::{Bell, Board, Exporter, Moment, Tally};
 use crate::external_user::ExternalSystem;
@@ -163,6 +164,9 @@ impl Run<'_> {
         if steps.build || steps.export {
             self.build_and_export(steps, &mut report)?;
         }
+        if steps.export {
+            self.stranded(&mut report)?;
+        }
         report.interrupted = self.facility.stop.is_set();
         self.final_status(&mut report)?;
         tidy::put_away(self.facility, self.writer, &mut report)?;
@@ -244,7 +248,7 @@ impl Run<'_> {
             }
             if counts.revised_late > 0 {
                 report.needs_person.push(format!(
-                    "harvester `{name}`: {} usage events changed after their session was settled, which stays as it is: {}",
+                    "harvester `{name}`: {} usage events changed or went after their session was settled, which stays as it is: {}",
                     counts.revised_late,
                     listed(&counts.late, counts.revised_late)
                 ));
@@ -328,6 +332,21 @@ impl Run<'_> {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
+    }
+
+    /// Tells of records that nobody will deliver, since their destination was renamed or removed.
+    fn stranded(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let routes = self.facility.routes.destinations.iter();
+        let configured: Vec<_> = routes.map(|route| route.name.clone()).collect();
+        let stranded = self.writer.run(move |tx| Ok(table::stranded(tx, &configured)?))?;
+        report.needs_person.extend(stranded.into_iter().map(|(name, count)| {
+            format!(
+                "{count} sessions wait for destination `{name}` alone, which the configuration does not name: name it \
+                 again, deliver them to another one with `nexus export backfill`, or give them up with \
+                 `nexus export forget --destination {name} --all-open`"
+            )
+        }));
+        Ok(())
     }
 
     fn build(

@@ -96,9 +96,11 @@ pub(crate) fn uploads(
     Ok(())
 }
 
-/// Our rows carry the session's key in their metadata; the peer's carry none.
+/// Our rows carry the session's key in their metadata. The peer's carry what its exporters like, which may be called
+/// a key as well.
 fn is_ours(row: &UploadLog) -> bool {
-    row.metadata.as_ref().is_some_and(|metadata| metadata.get("key").is_some())
+    let key = row.metadata.as_ref().and_then(|metadata| metadata.get("key")?.as_str());
+    key.is_some_and(|key| key == session_state::record_key(&row.session_identifier))
 }
 
 /// A success of the peer becomes a delivery; answers what must be noted and told.
@@ -156,7 +158,8 @@ fn moved(conn: &Connection, after: &SessionId) -> Result<Vec<Move>, WriteError> 
            FROM nexus_session n
            JOIN session_log s ON s.session_identifier = n.session_identifier AND s.event_type = 'START'
           WHERE n.session_identifier > ?1 AND n.last_status IS NOT s.record_status
-          GROUP BY n.session_identifier HAVING s.id_session_log = max(s.id_session_log)
+            AND NOT EXISTS (SELECT 1 FROM session_log later WHERE later.session_identifier = n.session_identifier
+                             AND later.event_type = 'START' AND later.id_session_log > s.id_session_log)
           ORDER BY n.session_identifier LIMIT ?2",
     )?;
     let rows = statement.query_map(params![after, PAGE], |row| {

@@ -50,9 +50,9 @@ pub struct HarvestCounts {
     pub events: u64,
     /// Sessions that are new.
     pub new: u64,
-    /// Sessions whose times, user or instrument changed before they were built.
+    /// Sessions whose times, user or instrument changed before they were built, or whose event came back.
     pub revised: u64,
-    /// Events that changed after their session was built: reported, nothing else.
+    /// Events that changed, went or were called off after their session was settled: reported, nothing else.
     pub revised_late: u64,
     /// Their sessions, up to [`MOST_LINES`].
     pub late: Vec<SessionId>,

@@ -43,9 +43,9 @@ use crate::timestamp::UtcTime;
 
 pub use built::BuiltRecord;
 pub use change::{
-    BuildFacts, CRASHES_UNTIL_ERROR, Unfinished, begin_attempt, built, clear_waiting, close, end_attempt,
-    gone, request_rebuild, revise, set_instrument, set_last_status, set_pending_revision, set_reservation,
-    settle, unfinished, wait,
+    BuildFacts, CRASHES_UNTIL_ERROR, EVENT_CANCELLED, EVENT_GONE, Unfinished, begin_attempt, built,
+    clear_waiting, close, end_attempt, gone, reopen, request_rebuild, revise, set_instrument,
+    set_last_status, set_pending_revision, set_reservation, settle, unfinished, wait,
 };
 pub use name::{LONGEST_NAME, record_name, reserve_record_name};
 

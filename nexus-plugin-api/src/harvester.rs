@@ -30,7 +30,7 @@ pub struct HarvestRequest {
     /// Only events that ended before this instant (UTC).
     #[serde(default)]
     pub until: Option<DateTime<Utc>>,
-    /// External ids of events that were still open when last seen: answer them whatever the window.
+    /// External ids of events that were open when last seen or are missing now: answer them whatever the window.
     #[serde(default)]
     pub open: Vec<String>,
     /// What the last page's `more` said; `None` for the first page.

@@ -109,6 +109,15 @@ impl Builder<'_> {
         Pending { line, ticket, told }
     }
 
+    /// Takes back the wish for another record, and tells it.
+    pub(super) fn drop_rebuild(&self, session: &Session, reason: &'static str, detail: &str) -> Pending {
+        let line = line(session, "WAITING".to_owned(), detail);
+        let (id, detail, now) = (session.identifier.clone(), detail.to_owned(), self.clock.now());
+        let journal = Arc::clone(&self.journal);
+        let ticket = self.writer.submit(move |tx| save::dropped(tx, &id, reason, &detail, &journal, now));
+        Pending { line, ticket, told: Told::ByName }
+    }
+
     /// Waits for commits, and notes what they were.
     pub(super) fn take_notes(
         &self,

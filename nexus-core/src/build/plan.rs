@@ -34,6 +34,8 @@ pub(super) enum Verdict {
     Settle { status: RecordStatus, code: &'static str, text: String },
     /// It stays as it is.
     Wait { reason: String, detail: String },
+    /// Its record stays as it is, and no new one is made until somebody asks again.
+    Drop { reason: &'static str, detail: String },
 }
 
 /// All that a record is made of.
@@ -60,10 +62,12 @@ pub(super) fn plan(
     for known in known {
         let verdict = if known.is_dangerous() {
             let crashes = known.state.attempts;
-            Verdict::Settle {
-                status: RecordStatus::Error,
-                code: "crashed",
-                text: format!("{CRASHED} {crashes} times; `nexus sessions retry` tries it once more"),
+            let text =
+                |again| format!("{CRASHED} {crashes} times; `nexus sessions {again}` tries it once more");
+            if known.rebuild {
+                Verdict::Drop { reason: "rebuild crashed", detail: text("rebuild") }
+            } else {
+                Verdict::Settle { status: RecordStatus::Error, code: "crashed", text: text("retry") }
             }
         } else {
             match judge(builder, &known, answers.next(), notices) {
@@ -87,7 +91,7 @@ pub(super) struct Known {
 impl Known {
     /// It ended the program so often that it is not tried again.
     fn is_dangerous(&self) -> bool {
-        self.state.attempts >= CRASHES_UNTIL_ERROR && !self.rebuild
+        self.state.attempts >= CRASHES_UNTIL_ERROR
     }
 }
 
@@ -172,12 +176,14 @@ fn judge(
                 && known.state.gone_since.is_some_and(|since| since < builder.journal.started_at()) =>
         {
             let text = "its usage event is no longer at its source (two complete answers)";
-            Err(settle(RecordStatus::NoReservation, "event_gone", text.to_owned()))
+            Err(settle(RecordStatus::NoReservation, session_state::EVENT_GONE, text.to_owned()))
         }
         Some(Answer::Gone) => Err(Verdict::Wait {
             reason: "usage event gone".to_owned(),
-            detail: "its usage event is gone at its source; settled when the next complete answer agrees"
-                .to_owned(),
+            detail:
+                "its usage event is gone at its source; settled when the next complete answer agrees, or by \
+                     `nexus sessions skip`"
+                    .to_owned(),
         }),
         Some(Answer::Unanswered { reason, detail }) => {
             notices.waits(&detail);
@@ -243,7 +249,7 @@ fn with_files(
 pub(super) fn within_limit(planned: Vec<Planned>, left: &mut usize) -> (Vec<Planned>, u64) {
     let mut beyond = 0;
     let kept = planned.into_iter().filter(|one| {
-        if matches!(one.verdict, Verdict::Wait { .. }) {
+        if matches!(one.verdict, Verdict::Wait { .. } | Verdict::Drop { .. }) {
             return true;
         }
         let Some(rest) = left.checked_sub(1) else {

@@ -78,6 +78,9 @@ impl Builder<'_> {
                         Verdict::Wait { reason, .. } => {
                             *counts.waiting.entry(reason.clone()).or_default() += 1;
                         }
+                        Verdict::Drop { reason, .. } => {
+                            *counts.waiting.entry((*reason).to_owned()).or_default() += 1;
+                        }
                         Verdict::Build(_) => counts.settle(RecordStatus::BuiltNotExported),
                         Verdict::Settle { status, .. } => counts.settle(*status),
                     }
@@ -125,7 +128,7 @@ impl Builder<'_> {
                 told.result = status.to_string();
                 told.detail = text;
             }
-            Verdict::Wait { detail, .. } => {
+            Verdict::Wait { detail, .. } | Verdict::Drop { detail, .. } => {
                 "WAITING".clone_into(&mut told.result);
                 told.detail = detail;
             }

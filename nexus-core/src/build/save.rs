@@ -145,6 +145,20 @@ pub(super) fn settled(tx: &Transaction<'_>, settled: &Settled) -> Result<Saved, 
     Ok(Saved::Settled(settled.status))
 }
 
+/// Takes back the wish for another record of a session, and remembers why.
+pub(super) fn dropped(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    reason: &'static str,
+    detail: &str,
+    journal: &Journal,
+    now: DateTime<Utc>,
+) -> Result<Saved, WriteError> {
+    session_state::settle(tx, id, "rebuild_crashed", detail)?;
+    journal.note(tx, id, now, "rebuild_crashed", detail)?;
+    Ok(Saved::Waiting(reason.to_owned()))
+}
+
 /// Leaves a session as it is, and remembers why.
 pub(super) fn waiting(
     tx: &Transaction<'_>,

@@ -17,6 +17,10 @@ pub const RETRY_TRIES_IN_A_RUN: u32 = 2;
 /// How long it rests, in minutes, after the first, second, … pair of failures; the last one repeats.
 pub const RETRY_TABLE_MINUTES: [i64; 10] = [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440];
 
+/// Nothing is ever put off for longer: not by a rest, nor by a pause with a settle time behind it. What lies further
+/// ahead was written while the clock was.
+pub(crate) const LONGEST_WAIT: TimeDelta = TimeDelta::days(8);
+
 /// The longest pause a destination may ask for.
 const LONGEST_RATE_LIMIT: TimeDelta = TimeDelta::days(7);
 

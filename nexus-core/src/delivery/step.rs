@@ -9,7 +9,7 @@ mod tests;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use nexus_plugin_api::{Effect as LeftBehind, PluginError, Remote};
 
-use super::retry::later;
+use super::retry::{LONGEST_WAIT, later};
 use super::{Class, Delivery, Effect, Event, State, UploadEntry};
 use crate::own_table;
 
@@ -114,8 +114,14 @@ impl Turn {
     fn ask_after(&mut self, end: DateTime<Utc>) {
         self.row.delivered_sha256 = None;
         let settled = later(end, self.row.settle);
-        self.row.absent_after = Some(self.row.absent_after.map_or(settled, |old| old.max(settled)));
+        let open = self.row.absent_after.filter(|old| !self.is_beyond_belief(*old));
+        self.row.absent_after = Some(open.map_or(settled, |old| old.max(settled)));
         self.row.failure_effect = Some(LeftBehind::Maybe);
+    }
+
+    /// Whether a moment to come was noted while the clock was ahead.
+    fn is_beyond_belief(&self, moment: DateTime<Utc>) -> bool {
+        moment > later(self.now, LONGEST_WAIT)
     }
 
     fn log_success(&mut self) {

@@ -430,6 +430,59 @@ pub fn touched_by_change(
     .map_err(failed(format!("read what a change of {destination} touches")))
 }
 
+/// Deliveries to a destination that are due and put off beyond a moment, by that moment: at most `limit`. Give each of
+/// them [`Event::Recover`] if the moment is further away than anything is ever put off.
+pub fn put_off_beyond(
+    connection: &Connection,
+    destination: &DestinationName,
+    moment: DateTime<Utc>,
+    limit: usize,
+) -> Result<Vec<Delivery>, DeliveryError> {
+    rows(
+        connection,
+        select!(
+            "WHERE destination = ?1 AND state = 'due' AND not_before > ?2
+             ORDER BY not_before, session_identifier LIMIT ?3"
+        ),
+        params![destination, UtcTime::new(moment), i64::try_from(limit).unwrap_or(i64::MAX)],
+    )
+    .map_err(failed(format!("read what is put off at {destination}")))
+}
+
+/// Sessions that are BUILT_NOT_EXPORTED and whose record waits for destinations that are not `configured` alone: for
+/// each of these destinations, by name, how many.
+pub fn stranded(
+    connection: &Connection,
+    configured: &[DestinationName],
+) -> Result<Vec<(DestinationName, u64)>, DeliveryError> {
+    let configured: Vec<&str> = configured.iter().map(DestinationName::as_str).collect();
+    let configured = serde_json::json!(configured).to_string();
+    // The names come out of the index one by one: there are few, and many deliveries.
+    connection
+        .prepare_cached(
+            "WITH RECURSIVE named(name) AS (
+                 SELECT min(destination) FROM nexus_delivery
+                 UNION ALL
+                 SELECT (SELECT min(destination) FROM nexus_delivery WHERE destination > name)
+                   FROM named WHERE name IS NOT NULL)
+             SELECT d.destination, count(*)
+               FROM named JOIN nexus_delivery d ON d.destination = named.name
+              WHERE named.name NOT IN (SELECT value FROM json_each(?1))
+                AND d.state IN ('due', 'held', 'failed', 'unknown')
+                AND EXISTS (SELECT 1 FROM session_log s WHERE s.session_identifier = d.session_identifier
+                             AND s.event_type = 'START' AND s.record_status = 'BUILT_NOT_EXPORTED')
+                AND NOT EXISTS (SELECT 1 FROM nexus_delivery o WHERE o.session_identifier = d.session_identifier
+                             AND o.state <> 'not_wanted' AND o.destination IN (SELECT value FROM json_each(?1)))
+              GROUP BY d.destination ORDER BY d.destination",
+        )
+        .and_then(|mut statement| {
+            let rows = statement
+                .query_map([configured], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            rows.collect()
+        })
+        .map_err(failed("look for records that wait for destinations which are not configured"))
+}
+
 /// A delivery that was moved, and what must be done about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recovered {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nexus_plugin_api::{self as api, Found, PluginError, Step};
 
-use super::{Claim, Desk, context, outcome};
+use super::{Claim, Desk, context, outcome, queue};
 use crate::delivery::{self, Class, Delivery, Effect, Event};
 use crate::plugins::CallError;
 use crate::writer::WriteError;
@@ -105,7 +105,7 @@ impl Desk<'_> {
         event: Event,
         rebuild: bool,
     ) -> Result<Option<(Delivery, Vec<Effect>)>, WriteError> {
-        let saving = outcome::Saving {
+        let mut saving = outcome::Saving {
             row: row.clone(),
             saved: saved.clone(),
             event,
@@ -116,13 +116,22 @@ impl Desk<'_> {
             journal: Arc::clone(&self.exporter.journal),
             routes: self.exporter.routes.clone(),
         };
-        let done = match self.exporter.writer.run(move |tx| outcome::save(tx, &saving)) {
-            Ok(done) => done,
-            Err(error) if error.cause::<outcome::TakenOver>().is_some() => {
-                tracing::warn!(session = %row.session, destination = %row.destination, "{error}");
-                return Ok(None);
+        let done = loop {
+            let this = saving.clone();
+            match self.exporter.writer.run(move |tx| outcome::save(tx, &this)) {
+                Ok(done) => break done,
+                Err(error) if error.cause::<outcome::TakenOver>().is_some() => {
+                    // The record was built again meanwhile: what this attempt came to is compared with the new one.
+                    let Some(changed) = queue::wanted_anew(self.exporter, &saving.saved)? else {
+                        tracing::warn!(session = %row.session, destination = %row.destination, "{error}");
+                        return Ok(None);
+                    };
+                    saving.row.wanted_sha256.clone_from(&changed.wanted_sha256);
+                    saving.row.updated_at = changed.updated_at;
+                    saving.saved = changed;
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         };
         if done.released {
             self.exporter.bell.ring();

@@ -51,6 +51,7 @@ impl Routes {
 }
 
 /// An event on its way into the database.
+#[derive(Clone)]
 pub(super) struct Saving {
     pub row: Delivery,
     /// The row as it stands in the database.

@@ -9,7 +9,7 @@ use rusqlite::Transaction;
 use super::context::Facts;
 use super::{Claim, Exporter};
 use crate::delivery::table::DeliveryError;
-use crate::delivery::{self, Effect, Event, Hold, State, TargetFacts, table};
+use crate::delivery::{self, Effect, Event, Hold, LONGEST_WAIT, State, TargetFacts, table};
 use crate::destination_state::DestinationState;
 use crate::external_user::KnownUser;
 use crate::ids::{DestinationName, SessionId};
@@ -71,7 +71,11 @@ pub(super) fn claim(
                     break;
                 }
                 let Some(facts) = facts(tx, &row, &instruments)? else {
-                    tracing::warn!(session = %row.session, destination = %name, "its session is gone from the session log");
+                    claimed.told.push(format!(
+                        "{} → {name}: not delivered: its rows in session_log, its instrument or what is known of its \
+                         record are gone; put them back, or give it up with `nexus export forget`",
+                        row.session
+                    ));
                     continue;
                 };
                 table::save(tx, &row, &next)?;
@@ -107,6 +111,24 @@ pub(super) fn put_back(exporter: &Exporter<'_>, rows: Vec<delivery::Delivery>) -
     })
 }
 
+/// The delivery as it stands, if all that has happened to it since is that another record is wanted: a build came
+/// between. `None`: it is somebody else's, or gone.
+pub(super) fn wanted_anew(
+    exporter: &Exporter<'_>,
+    saved: &delivery::Delivery,
+) -> Result<Option<delivery::Delivery>, WriteError> {
+    let (session, name) = (saved.session.clone(), saved.destination.clone());
+    let now = exporter.writer.run(move |tx| Ok(table::load(tx, &session, &name)?))?;
+    Ok(now.filter(|now| {
+        let before = delivery::Delivery {
+            wanted_sha256: saved.wanted_sha256.clone(),
+            updated_at: saved.updated_at,
+            ..now.clone()
+        };
+        before == *saved && now != saved
+    }))
+}
+
 /// What is known of the session behind a delivery; `None` if its rows or its record are gone.
 fn facts(
     tx: &Transaction<'_>,
@@ -134,12 +156,24 @@ fn facts(
     }))
 }
 
-/// Tells deliveries that wait for a change what configuration and target are now.
+/// Tells deliveries that wait for a change what configuration and target are now, and those that were put off while
+/// the clock was ahead what time it is.
 pub(super) fn wake(
     exporter: &Exporter<'_>,
     destination: &DestinationInstance,
     target: &TargetFacts,
 ) -> Result<(), WriteError> {
+    let (name, now) = (destination.name.clone(), exporter.clock.now());
+    let beyond = now.checked_add_signed(LONGEST_WAIT).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    each_page(exporter, move |tx, _| {
+        let page = table::put_off_beyond(tx, &name, beyond, PAGE)?;
+        for row in &page {
+            let (next, _) = delivery::step(row, Event::Recover, now);
+            table::save(tx, row, &next)?;
+        }
+        // None of these is met again.
+        Ok(page.last().map(|row| row.session.clone()))
+    })?;
     let (name, target, digest) =
         (destination.name.clone(), target.clone(), destination.config_digest.clone());
     let now = exporter.clock.now();
@@ -230,8 +264,9 @@ pub(super) fn paused_until(
     name: &DestinationName,
 ) -> Result<Option<UtcTime>, WriteError> {
     let (name, now) = (name.clone(), UtcTime::new(exporter.clock.now()));
+    let longest = now.plus(LONGEST_WAIT);
     exporter.writer.run(move |tx| {
         let state = DestinationState::load(tx, &name)?;
-        Ok(state.and_then(|state| state.paused_until).filter(|until| now < *until))
+        Ok(state.and_then(|state| state.paused_until).filter(|until| now < *until && *until <= longest))
     })
 }

@@ -18,7 +18,7 @@ use crate::journal::Journal;
 use crate::report::HarvestCounts;
 use crate::session::{self, RecordStatus};
 use crate::session_log::{NewSession, Stored};
-use crate::session_state::{self, KnownEvent, NewSessionState, SessionState};
+use crate::session_state::{self, EVENT_CANCELLED, EVENT_GONE, KnownEvent, NewSessionState, SessionState};
 use crate::timestamp::{Timestamp, UtcTime};
 use crate::writer::WriteError;
 
@@ -36,7 +36,12 @@ pub(super) struct Page {
     pub user_system: Option<ExternalSystem>,
 }
 
-pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCounts, WriteError> {
+/// Stores a page; `seen` are the ids of all events of this harvest so far.
+pub(super) fn store(
+    tx: &Transaction<'_>,
+    mut page: Page,
+    seen: &BTreeSet<String>,
+) -> Result<HarvestCounts, WriteError> {
     let mut counts = HarvestCounts {
         outside: std::mem::take(&mut page.answer.outside),
         rejected: std::mem::take(&mut page.answer.rejected),
@@ -45,13 +50,10 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
     name_users(tx, &mut page.answer.events)?;
     for event in &page.answer.events {
         counts.events += 1;
-        if page.known.contains_key(&InstrumentPid::from(event.instrument_pid.as_str())) {
-            one(tx, &page, event, &mut counts)?;
-        } else {
-            counts.rejected.push(RejectedRow {
-                place: format!("usage event {}", event.external_id),
-                reason: format!("instrument `{}` was not asked for", event.instrument_pid),
-            });
+        let place = || format!("usage event {}", event.external_id);
+        match refusal(tx, &page, event, seen)? {
+            Some(reason) => counts.rejected.push(RejectedRow { place: place(), reason }),
+            None => one(tx, &page, event, &mut counts)?,
         }
     }
     let stored = Cursor::of_harvester(tx, &page.harvester)?;
@@ -78,6 +80,30 @@ pub(super) fn store(tx: &Transaction<'_>, mut page: Page) -> Result<HarvestCount
         }
     }
     Ok(counts)
+}
+
+/// Why an event cannot be a session; it must not keep the others of its page from becoming one.
+fn refusal(
+    tx: &Transaction<'_>,
+    page: &Page,
+    event: &UsageEvent,
+    seen: &BTreeSet<String>,
+) -> Result<Option<String>, WriteError> {
+    if !page.known.contains_key(&InstrumentPid::from(event.instrument_pid.as_str())) {
+        return Ok(Some(format!("instrument `{}` was not asked for", event.instrument_pid)));
+    }
+    if event.session_identifier.trim().is_empty() {
+        return Ok(Some("its session identifier is empty".to_owned()));
+    }
+    if SessionState::of_event(tx, &page.harvester, &event.external_id)?.is_some() {
+        return Ok(None);
+    }
+    let id = SessionId::from(event.session_identifier.as_str());
+    let other = SessionState::load(tx, &id)?
+        .filter(|state| state.harvester.as_ref() == Some(&page.harvester))
+        .and_then(|state| state.external_id)
+        .filter(|other| *other != event.external_id && seen.contains(other));
+    Ok(other.map(|other| format!("its session identifier `{id}` is that of usage event {other}")))
 }
 
 /// Calendars know people by their addresses, session logs by their names.
@@ -116,8 +142,8 @@ fn one(
             session_state::close(tx, id)?;
         }
         let text = "the usage event was cancelled";
-        counts.gone += u64::from(settle_gone(tx, id, page.now, &page.journal, "event_cancelled", text)?);
-        return Ok(());
+        let end = Ended { session: id, code: EVENT_CANCELLED, text };
+        return end.settle_or_tell(tx, page.now, &page.journal, counts);
     }
     let Some(end) = event.end else {
         counts.open += 1;
@@ -137,6 +163,7 @@ fn one(
         end: Timestamp::from(end),
     };
     let digest = digest(event);
+    let is_back = take_back(tx, page, &state)?;
     let stored = new.insert(tx)?;
     if matches!(stored, Stored::Inserted | Stored::Revised) && state.instrument != instrument {
         session_state::set_instrument(tx, id, &instrument)?;
@@ -159,6 +186,7 @@ fn one(
             session_state::set_pending_revision(tx, id, Some(&digest))?;
             note("revised_after_build", &digest)?;
         }
+        Stored::AlreadyThere if is_back => counts.revised += 1,
         Stored::AlreadyThere | Stored::Kept => counts.unchanged += 1,
     }
     if state.open_since.is_some() || state.seen_digest.as_deref() != Some(&digest) {
@@ -198,23 +226,61 @@ fn digest(event: &UsageEvent) -> String {
     format!("{} {} {} {end}", event.instrument_pid, event.user.as_deref().unwrap_or("-"), event.start)
 }
 
-/// Settles a session whose event did not take place, if no record of it can exist.
-fn settle_gone(
-    tx: &Transaction<'_>,
-    id: &SessionId,
-    now: DateTime<Utc>,
-    journal: &Journal,
-    code: &str,
-    text: &str,
-) -> Result<bool, WriteError> {
-    if session::status_of(tx, id)? != Some(RecordStatus::ToBeBuilt) || session::record_may_exist(tx, id)? {
+/// A session whose event did not take place, or is there no more.
+struct Ended<'a> {
+    session: &'a SessionId,
+    code: &'static str,
+    text: &'static str,
+}
+
+impl Ended<'_> {
+    /// Settles it, if no record of it can exist. If one does, it stays, and somebody is told: once.
+    fn settle_or_tell(
+        &self,
+        tx: &Transaction<'_>,
+        now: DateTime<Utc>,
+        journal: &Journal,
+        counts: &mut HarvestCounts,
+    ) -> Result<(), WriteError> {
+        let id = self.session;
+        let Some(status) = session::status_of(tx, id)? else { return Ok(()) };
+        if status.implies_record() || session::record_may_exist(tx, id)? {
+            let told = SessionState::load(tx, id)?.and_then(|state| state.pending_revision);
+            if told.as_deref() != Some(self.code) {
+                session_state::set_pending_revision(tx, id, Some(self.code))?;
+                journal.note(tx, id, now, self.code, self.text)?;
+                counts.revised_late += 1;
+                counts.late.push(id.clone());
+            }
+            return Ok(());
+        }
+        if status != RecordStatus::ToBeBuilt {
+            return Ok(());
+        }
+        if session::move_status(tx, id, RecordStatus::ToBeBuilt, RecordStatus::NoReservation)?.is_moved() {
+            session_state::settle(tx, id, self.code, self.text)?;
+            journal.note(tx, id, now, self.code, self.text)?;
+            counts.gone += 1;
+        }
+        Ok(())
+    }
+}
+
+/// A session that was settled because its event had gone, or was called off, is to be built after all when the event is
+/// there again. Tells whether it is one.
+fn take_back(tx: &Transaction<'_>, page: &Page, state: &SessionState) -> Result<bool, WriteError> {
+    let id = &state.session;
+    if !state.outcome_code.as_deref().is_some_and(|code| [EVENT_GONE, EVENT_CANCELLED].contains(&code))
+        || session::status_of(tx, id)? != Some(RecordStatus::NoReservation)
+        || session::record_may_exist(tx, id)?
+    {
         return Ok(false);
     }
     let moved =
-        session::move_status(tx, id, RecordStatus::ToBeBuilt, RecordStatus::NoReservation)?.is_moved();
+        session::move_status(tx, id, RecordStatus::NoReservation, RecordStatus::ToBeBuilt)?.is_moved();
     if moved {
-        session_state::settle(tx, id, code, text)?;
-        journal.note(tx, id, now, code, text)?;
+        session_state::reopen(tx, id)?;
+        page.journal.note(tx, id, page.now, "event_back", "its usage event is there again")?;
     }
     Ok(moved)
 }
@@ -235,9 +301,38 @@ pub(super) struct Vanished {
 }
 
 /// Marks sessions that are missing from a complete answer, and settles those that were missing from the one
-/// before as well.
-pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<u64, WriteError> {
-    let mut gone = 0;
+/// before as well. Answers what is to be added to the counts.
+pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<HarvestCounts, WriteError> {
+    let mut counts = HarvestCounts::default();
+    each_missing(tx, check, &mut |known| miss(tx, check, known, &mut counts))?;
+    Ok(counts)
+}
+
+/// The ids of events that are missing from a complete answer and whose session is still to be built, as many as are
+/// worth asking for one by one: an event that was shortened may only have left the span that was read. `None`: no event
+/// is missing at all.
+pub(super) fn doubtful(tx: &Transaction<'_>, check: &Vanished) -> Result<Option<Vec<String>>, WriteError> {
+    let mut is_any = false;
+    let mut found = Vec::new();
+    each_missing(tx, check, &mut |known| {
+        is_any = true;
+        if found.len() < MISSING
+            && !known.is_open
+            && session::status_of(tx, &known.session)? == Some(RecordStatus::ToBeBuilt)
+        {
+            found.push(known.external_id.clone());
+        }
+        Ok(())
+    })?;
+    Ok(is_any.then_some(found))
+}
+
+/// Tells the events that are known and missing from what was covered.
+fn each_missing(
+    tx: &Transaction<'_>,
+    check: &Vanished,
+    tell: &mut dyn FnMut(&KnownEvent) -> Result<(), WriteError>,
+) -> Result<(), WriteError> {
     let seen = |external_id: &str| check.seen.contains(external_id);
     let since = check.covered.values().map(|(from, _)| *from).min().flatten();
     let (harvester, since) = (&check.harvester, since.map(UtcTime::new));
@@ -247,31 +342,37 @@ pub(super) fn vanished(tx: &Transaction<'_>, check: &Vanished) -> Result<u64, Wr
         let after = page.last().map(|last| last.external_id.as_str());
         page = session_state::missing_events(tx, harvester, since, &seen, after, MISSING)?;
         for known in &page {
-            gone += u64::from(miss(tx, check, known)?);
+            if let Some(span) = check.covered.get(&known.instrument)
+                && within(tx, &known.session, *span, &check.instruments)?
+            {
+                tell(known)?;
+            }
         }
         if page.len() < MISSING {
-            return Ok(gone);
+            return Ok(());
         }
     }
 }
 
-/// Marks or settles one session that is missing; tells whether it was settled.
-fn miss(tx: &Transaction<'_>, check: &Vanished, known: &KnownEvent) -> Result<bool, WriteError> {
+/// Marks or settles one session that is missing.
+fn miss(
+    tx: &Transaction<'_>,
+    check: &Vanished,
+    known: &KnownEvent,
+    counts: &mut HarvestCounts,
+) -> Result<(), WriteError> {
     let id = &known.session;
-    let Some(span) = check.covered.get(&known.instrument) else { return Ok(false) };
-    if !within(tx, id, *span, &check.instruments)? {
-        return Ok(false);
-    }
     if !known.is_gone {
         session_state::gone(tx, id, Some(UtcTime::new(check.now)))?;
-        return Ok(false);
+        return Ok(());
     }
     if known.is_open {
         session_state::close(tx, id)?;
-        return Ok(true);
+        counts.gone += 1;
+        return Ok(());
     }
     let text = "its usage event is no longer at its source (two complete answers)";
-    settle_gone(tx, id, check.now, &check.journal, "event_gone", text)
+    Ended { session: id, code: EVENT_GONE, text }.settle_or_tell(tx, check.now, &check.journal, counts)
 }
 
 /// Whether the session's end lies in the covered span; an open event's does.

@@ -56,12 +56,13 @@ pub struct NewSession {
     pub end: Timestamp,
 }
 
-/// A row as stored; its time or its user may be unreadable, and is then revised like any other.
+/// A row as stored; its time or its user may be unreadable, and is then revised like any other. One whose status
+/// nobody knows counts as settled: whoever wrote it decides.
 struct Existing {
     instrument: InstrumentPid,
     time: Option<Timestamp>,
     event: EventType,
-    status: RecordStatus,
+    status: Option<RecordStatus>,
     user: Option<String>,
 }
 
@@ -91,10 +92,10 @@ impl NewSession {
         let end = last(&rows, EventType::End);
         let same = start.is_some_and(|row| row.agrees(&self.instrument, self.user.as_deref(), &self.start))
             && end.is_some_and(|row| row.agrees(&self.instrument, self.user.as_deref(), &self.end));
-        if rows.iter().any(|row| !row.status.is_open()) {
+        if rows.iter().any(|row| !row.is_open()) {
             return Ok(if same { Stored::AlreadyThere } else { self.keep("it is settled") });
         }
-        let waiting = rows.iter().any(|row| row.status == RecordStatus::WaitingForEnd);
+        let waiting = rows.iter().any(|row| row.status == Some(RecordStatus::WaitingForEnd));
         if same && !waiting {
             return Ok(Stored::AlreadyThere);
         }
@@ -192,7 +193,7 @@ impl SessionLog {
             return self.insert_generation_once(tx);
         }
         let rows = existing(tx, &self.session_identifier)?;
-        let settled = rows.iter().any(|row| !row.status.is_open());
+        let settled = rows.iter().any(|row| !row.is_open());
         if let Some(row) = last(&rows, self.event_type) {
             if row.agrees(&self.instrument, self.user.as_deref(), &self.timestamp) {
                 tracing::warn!(
@@ -223,7 +224,7 @@ impl SessionLog {
             revise_session(tx, &self.session_identifier, &self.instrument, user)?;
         }
         let waiting =
-            last(&rows, EventType::Start).is_some_and(|row| row.status == RecordStatus::WaitingForEnd);
+            last(&rows, EventType::Start).is_some_and(|row| row.status == Some(RecordStatus::WaitingForEnd));
         if waiting && self.event_type == EventType::End && self.record_status == RecordStatus::ToBeBuilt {
             end_waiting(tx, &self.session_identifier)?;
         }
@@ -293,12 +294,16 @@ impl SessionLog {
 impl Existing {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            instrument: row.get(0)?,
+            instrument: row.get(0).unwrap_or_else(|_| "".into()),
             time: row.get(1).ok(),
             event: row.get(2)?,
-            status: row.get(3)?,
+            status: row.get(3).ok(),
             user: row.get(4).unwrap_or_default(),
         })
+    }
+
+    fn is_open(&self) -> bool {
+        self.status.is_some_and(RecordStatus::is_open)
     }
 
     fn agrees(&self, instrument: &InstrumentPid, user: Option<&str>, time: &Timestamp) -> bool {
@@ -320,7 +325,8 @@ fn select_existing(
     connection
         .prepare_cached(
             "SELECT instrument, timestamp, event_type, record_status, user FROM session_log
-             WHERE session_identifier = ?1 AND (event_type = 'RECORD_GENERATION') = ?2
+             WHERE session_identifier = ?1 AND event_type IN ('START', 'END', 'RECORD_GENERATION')
+               AND (event_type = 'RECORD_GENERATION') = ?2
              ORDER BY id_session_log",
         )
         .and_then(|mut statement| {

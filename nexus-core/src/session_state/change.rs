@@ -9,6 +9,11 @@ use crate::ids::{InstrumentPid, SessionId};
 use crate::session::RecordStatus;
 use crate::timestamp::UtcTime;
 
+/// Outcome of a session that was never built and whose event its source does not know any more.
+pub const EVENT_GONE: &str = "event_gone";
+/// The same of one whose event did not take place, as its source says.
+pub const EVENT_CANCELLED: &str = "event_cancelled";
+
 /// Crashes with the same session in hand after which it becomes ERROR.
 pub const CRASHES_UNTIL_ERROR: u32 = 2;
 
@@ -162,6 +167,17 @@ pub fn settle(
                 rebuild_requested = 0, attempts = 0
           WHERE session_identifier = ?1",
         params![session, code, text],
+    )
+}
+
+/// What it was settled for is void: it is to be built after all.
+pub fn reopen(tx: &Transaction<'_>, session: &SessionId) -> Result<(), SessionStateError> {
+    change(
+        tx,
+        session,
+        "take back the outcome",
+        "UPDATE nexus_session SET outcome_code = NULL, outcome_text = NULL WHERE session_identifier = ?1",
+        [session],
     )
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use chrono::{DateTime, Utc};
 use nexus_plugin_api::{
-    Call, CheckReport, HarvestPage, HarvestRequest, Harvester, Instance, InstrumentProgress, Manifest,
-    Plugin, PluginError, PluginKind, Reservation, ReservationAnswer, SessionRef, UsageEvent,
+    Call, CheckReport, EventTime, HarvestPage, HarvestRequest, Harvester, Instance, InstrumentProgress,
+    Manifest, Plugin, PluginError, PluginKind, Reservation, ReservationAnswer, SessionRef, UsageEvent,
 };
 
 /// A linked plugin `scripted`; its clones share one script.
@@ -18,6 +19,7 @@ struct Script {
     answers: BTreeMap<String, ReservationAnswer>,
     failure: Option<PluginError>,
     incomplete: bool,
+    from: Option<DateTime<Utc>>,
     questions: usize,
     told_emails: Vec<Vec<String>>,
 }
@@ -51,6 +53,11 @@ impl ScriptedHarvester {
     /// Whether harvests claim to be complete.
     pub fn complete(&self, complete: bool) {
         self.script().incomplete = !complete;
+    }
+
+    /// From when on it tells of events that have ended, but for those that it is asked for by name.
+    pub fn tell_from(&self, from: DateTime<Utc>) {
+        self.script().from = Some(from);
     }
 
     /// How often it was asked for reservations.
@@ -91,11 +98,19 @@ impl Harvester for ScriptedHarvester {
             instrument_pid: query.instrument.pid.clone(),
             cursor: Some("all".to_owned()),
             complete: !script.incomplete,
-            covered_from: None,
+            covered_from: script.from,
             covered_to: None,
         });
+        let told = |event: &&UsageEvent| {
+            let ended = event.end.and_then(|end| match end {
+                EventTime::Offset(end) => Some(end.to_utc()),
+                EventTime::Local(_) => None,
+            });
+            ended.is_none_or(|ended| script.from.is_none_or(|from| ended >= from))
+                || request.open.contains(&event.external_id)
+        };
         Ok(HarvestPage {
-            events: script.events.values().filter(asked).cloned().collect(),
+            events: script.events.values().filter(asked).filter(told).cloned().collect(),
             instruments: progress.collect(),
             ..HarvestPage::default()
         })

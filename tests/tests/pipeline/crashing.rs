@@ -1,6 +1,7 @@
 //! Sessions that end the program, or would.
 
 use nexus_core::session::RecordStatus;
+use nexus_core::session_state::SessionState;
 use nexus_tests::lab::Lab;
 
 #[test]
@@ -36,6 +37,30 @@ fn a_record_that_cannot_be_rebuilt_stays_where_it_is() {
     assert!(report.needs_person.iter().any(|line| line.contains("lab-use-1")), "{report:?}");
     assert_eq!(lab.status(1), Some(RecordStatus::Completed));
     assert_eq!(lab.servers.server("a").of("lab-use-1").len(), 1);
+}
+
+#[test]
+fn a_rebuild_that_was_in_hand_at_two_crashes_is_given_up_until_somebody_asks_again() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 2]);
+    lab.run();
+    lab.rebuild_all();
+    lab.sql("UPDATE nexus_session SET attempts = 2 WHERE session_identifier = ?1", &["lab-use-1"]);
+    let versions = || {
+        [1, 2].map(|number| {
+            SessionState::load(lab.database().read(), &Lab::id(number)).unwrap().unwrap().record_version
+        })
+    };
+    let report = lab.run();
+    assert_eq!(versions(), [1, 2]);
+    assert_eq!(report.build.waiting["rebuild crashed"], 1);
+    let told = |line: &String| line.contains("lab-use-1: crashed the program 2 times");
+    assert!(report.needs_person.iter().any(told), "{report:?}");
+    assert_eq!(lab.status(1), Some(RecordStatus::Completed));
+    assert_eq!(lab.run().build.planned, 0, "not tried again by itself");
+    lab.rebuild_all();
+    lab.run();
+    assert_eq!(versions(), [2, 3]);
 }
 
 #[test]

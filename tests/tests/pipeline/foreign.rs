@@ -172,3 +172,16 @@ fn failures_that_it_logged_change_nothing() {
     assert_eq!(lab.status(1), Some(RecordStatus::Completed));
     assert_eq!(lab.servers.server("a").counts().creates, 1);
 }
+
+#[test]
+fn what_its_exporter_calls_a_key_does_not_make_an_upload_ours() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1]);
+    lab.harvest();
+    moves(&lab, 1, "COMPLETED");
+    uploads(&lab, 1, "a", "theirs");
+    lab.sql("UPDATE upload_log SET metadata_json = '{\"key\": \"bucket/1\"}'", &[]);
+    lab.run();
+    let delivery = lab.delivery(1, "a").unwrap();
+    assert_eq!((delivery.state, delivery.origin), (State::Delivered, Origin::Peer));
+}

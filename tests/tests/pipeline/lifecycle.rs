@@ -211,11 +211,19 @@ impl World {
             };
             let before = self.statuses.insert(n, now).unwrap_or(RecordStatus::ToBeBuilt);
             let by_way_of = [RecordStatus::BuiltNotExported];
-            let permitted = before == now
-                || before.may_become(now, false)
-                || by_way_of.iter().any(|way| before.may_become(*way, false) && way.may_become(now, false));
-            // Nobody asks for another try here.
-            prop_assert!(permitted && (now != RecordStatus::ToBeBuilt || before == now), "{before} to {now}");
+            let permitted = |before: RecordStatus| {
+                before == now
+                    || before.may_become(now, false)
+                    || by_way_of
+                        .iter()
+                        .any(|way| before.may_become(*way, false) && way.may_become(now, false))
+            };
+            // Nobody asks for another try here; but an event that was gone may have come back.
+            let there = self.lab.harvester.event(&n.to_string()).is_some_and(|event| !event.cancelled);
+            let is_back =
+                there && before == RecordStatus::NoReservation && permitted(RecordStatus::ToBeBuilt);
+            let is_straight = permitted(before) && (now != RecordStatus::ToBeBuilt || before == now);
+            prop_assert!(is_straight || is_back, "{before} to {now}");
         }
         Ok(())
     }

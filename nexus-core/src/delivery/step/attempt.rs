@@ -322,6 +322,12 @@ impl Turn {
                 self.enter(State::Due);
                 self.row.not_before = self.row.absent_after;
             }
+            State::Due if self.row.not_before.is_some_and(|moment| self.is_beyond_belief(moment)) => {
+                if self.row.question_open() {
+                    self.ask_after(self.now);
+                }
+                self.row.not_before = self.row.absent_after;
+            }
             _ => {}
         }
     }
