@@ -224,7 +224,7 @@ fn what_is_not_given_is_asked_for() {
 fn a_failure_shows_request_and_reply_cut_and_masked() {
     let (options, _folder) = options(PluginKind::Destination);
     let how = How::Exchange(|seen| match seen.method {
-        nexus_plugin_api::message::Method::Check if seen.text.len() > 100_000 => {
+        Method::Check if seen.text.len() > 100_000 => {
             seen.error(json!({"class": "permanent", "effect": "none", "message": TOKEN}))
         }
         _ => seen.pass(),
