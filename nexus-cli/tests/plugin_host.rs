@@ -8,13 +8,38 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use common::Sandbox;
 use serde_json::{Value, json};
 
+/// How long a process may live before it is killed, which fails its test: none here has a reason to.
+const LIFETIME: Duration = Duration::from_mins(2);
+
+/// Kills a process that lives too long. Dropped before that, it does nothing.
+struct Guard {
+    _alive: Sender<()>,
+}
+
+impl Guard {
+    fn over(child: &Child) -> Self {
+        let (alive, over) = mpsc::channel::<()>();
+        let pid = child.id().to_string();
+        std::thread::spawn(move || {
+            if over.recv_timeout(LIFETIME) == Err(RecvTimeoutError::Timeout) {
+                // Its number is nobody else's yet: the guard is dropped right after its exit code was asked for.
+                let _ = Command::new("kill").args(["-KILL", &pid]).status();
+            }
+        });
+        Self { _alive: alive }
+    }
+}
+
 /// A running `nexus plugin-host`.
 struct Host {
     child: Child,
+    guard: Guard,
     requests: ChildStdin,
     replies: BufReader<ChildStdout>,
 }
@@ -38,7 +63,8 @@ impl Host {
             .spawn()
             .unwrap();
         let (requests, replies) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { child, requests, replies: BufReader::new(replies) }
+        let guard = Guard::over(&child);
+        Self { child, guard, requests, replies: BufReader::new(replies) }
     }
 
     /// Started and configured with `{"do": task}`.
@@ -72,21 +98,24 @@ impl Host {
     /// Closes its input.
     fn end(self) -> End {
         drop(self.requests);
-        Self::wait(self.child, self.replies)
+        Self::wait(self.child, self.guard, self.replies)
     }
 
     /// Leaves its input open.
     fn wait_for_its_end(self) -> End {
-        let end = Self::wait(self.child, self.replies);
+        let end = Self::wait(self.child, self.guard, self.replies);
         drop(self.requests);
         end
     }
 
-    fn wait(mut child: Child, mut replies: BufReader<ChildStdout>) -> End {
+    fn wait(mut child: Child, guard: Guard, mut replies: BufReader<ChildStdout>) -> End {
         let (mut rest, mut log) = (String::new(), String::new());
         replies.read_to_string(&mut rest).unwrap();
         child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        End { status: child.wait().unwrap(), rest, log }
+        let status = child.wait().unwrap();
+        drop(guard);
+        assert_ne!(status.signal(), Some(9), "it lived for {LIFETIME:?} and had to be killed");
+        End { status, rest, log }
     }
 }
 

@@ -31,6 +31,7 @@ use super::files::{FileError, Program, check_pin};
 use super::groups::Groups;
 use crate::secret::Redactor;
 use child::Process;
+pub(super) use pool::BETWEEN_CALLS;
 use pool::{Pool, PoolWire};
 
 /// A program that cannot be used as a plugin, and why.

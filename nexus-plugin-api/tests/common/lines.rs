@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader, PipeWriter, Write, pipe};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nexus_plugin_api::host::{Wire, check_manifest, instance_over};
 use nexus_plugin_api::message::line::{CancelLine, Circumstances, LogLine};
@@ -12,11 +12,14 @@ use nexus_plugin_api::message::{self, ConfigureParams, Method, Reply};
 use nexus_plugin_api::{Call, Instance, Manifest, PathRef, Plugin, PluginError, host, serve};
 use serde_json::Value;
 
+use super::PATIENCE;
+
 /// A plugin being served, spoken to in lines.
 pub struct Served {
     requests: Option<PipeWriter>,
     lines: Receiver<String>,
-    serving: JoinHandle<std::io::Result<()>>,
+    /// How serving ended, once it has.
+    ended: Receiver<std::io::Result<()>>,
 }
 
 impl Served {
@@ -30,8 +33,11 @@ impl Served {
                 let _ = send.send(line.unwrap());
             }
         });
-        let serving = thread::spawn(move || serve::serve(&plugin, their_requests, their_replies));
-        Self { requests: Some(requests), lines, serving }
+        let (end, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let _ = end.send(serve::serve(&plugin, their_requests, their_replies));
+        });
+        Self { requests: Some(requests), lines, ended }
     }
 
     /// Writes one line.
@@ -43,7 +49,7 @@ impl Served {
 
     /// The next line that comes.
     pub fn line(&self) -> String {
-        self.lines.recv().expect("the plugin ended")
+        self.lines.recv_timeout(PATIENCE).expect("the plugin ended, or says nothing")
     }
 
     /// The next line that comes, as JSON.
@@ -60,8 +66,15 @@ impl Served {
     /// Ends the input, and waits for the end of the program.
     pub fn end(mut self) -> (std::io::Result<()>, Vec<String>) {
         self.requests = None;
-        let outcome = self.serving.join().unwrap();
-        (outcome, self.lines.iter().collect())
+        let outcome = self.ended.recv_timeout(PATIENCE).expect("it goes on although its input has ended");
+        let mut rest = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => rest.push(line),
+                Err(RecvTimeoutError::Disconnected) => return (outcome, rest),
+                Err(RecvTimeoutError::Timeout) => panic!("its output never ends"),
+            }
+        }
     }
 
     fn request(&mut self, call: &Call, id: u64, request: &[u8]) -> Result<Vec<u8>, PluginError> {
@@ -73,8 +86,10 @@ impl Served {
         *line.last_mut().unwrap() = b',';
         line.extend(request.strip_prefix(b"{").unwrap());
         self.put(line);
+        let begun = Instant::now();
         let mut cancelled = false;
         loop {
+            assert!(begun.elapsed() < 2 * PATIENCE, "no reply");
             let line = match self.lines.recv_timeout(Duration::from_millis(1)) {
                 Ok(line) => line,
                 Err(RecvTimeoutError::Timeout) => {

@@ -4,6 +4,7 @@
 pub mod lines;
 
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use nexus_plugin_api::host::{self, Guarded};
 use nexus_plugin_api::{
@@ -15,6 +16,9 @@ use nexus_plugin_api::{
     plugin_entry,
 };
 use serde_json::{Value, json};
+
+/// How long anything here is waited for: what takes longer never comes, and that is a failure and no reason to hang.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The plugin; settings, all optional: `panic_in` (a method), `error` (a plugin error, from every
 /// method), `text` (repeated in answers), `short` (too few reservations), `log` (a line per method).
@@ -67,7 +71,11 @@ impl Told {
         }
         if self.settings["wait"] == true {
             call.log(LogLevel::Info, "waiting");
+            let begun = Instant::now();
             while !call.should_stop() {
+                if begun.elapsed() > PATIENCE {
+                    return Err(PluginError::permanent("nobody told it to stop"));
+                }
                 std::thread::yield_now();
             }
             return Err(PluginError::transient(format!("stopped: cancelled {}", call.cancel.is_cancelled())));

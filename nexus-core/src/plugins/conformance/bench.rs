@@ -280,7 +280,12 @@ impl<'o> Bench<'o> {
     ) -> Result<Vec<u8>, Stop> {
         match self.exchange(line, terms, method, request)? {
             Ok(reply) => Ok(reply),
-            Err(error) => fail(format!("`{method}` was not answered: {}", error.message)),
+            Err(error) => Err(Stop::Unanswered {
+                why: format!("`{method}` was not answered: {}", error.message),
+                remedy: error.hint.unwrap_or_else(|| {
+                    format!("Find out what the plugin does in `{method}`: it must answer, if need be with an error.")
+                }),
+            }),
         }
     }
 
@@ -320,10 +325,12 @@ impl<'o> Bench<'o> {
     ) -> Result<Reply<T>, Stop> {
         let answer = message::read_reply::<T>(id, reply).map_err(|error| {
             let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
-            Stop::Fail(format!(
-                "the reply to `{method}` cannot be used: {error}{}",
-                source.unwrap_or_default()
-            ))
+            Stop::Unanswered {
+                why: format!("the reply to `{method}` cannot be used: {error}{}", source.unwrap_or_default()),
+                remedy: format!(
+                    "Compare the reply with what the protocol says about `{method}`, or about failures."
+                ),
+            }
         })?;
         if let Reply::Error(error) = &answer {
             self.errors.push((error.clone(), self.last.clone()));
@@ -376,7 +383,7 @@ impl<'o> Bench<'o> {
                 self.last = shown;
                 Ok(())
             }
-            Err(Stop::Fail(why)) => {
+            Err(Stop::Fail(why) | Stop::Unanswered { why, .. }) => {
                 fail(format!("after {after} the instance answers nothing any more: {why}"))
             }
             Err(other) => Err(other),

@@ -60,6 +60,13 @@ pub(super) enum Stop {
     Skip(String),
     /// The promise is not kept: how that showed.
     Fail(String),
+    /// The plugin gave no answer that could be looked at, so nobody knows whether the promise is kept.
+    Unanswered {
+        /// What came instead.
+        why: String,
+        /// What to do about that.
+        remedy: String,
+    },
 }
 
 /// How a check ends.

@@ -2,9 +2,12 @@
 
 use std::sync::PoisonError;
 
+use nexus_plugin_api::LogLevel;
+
 use super::bench::{Bench, listing, quoted};
 use super::check::{Check, Verdict, fail, must, skip};
 use super::messages::WORKS;
+use crate::plugins::process::BETWEEN_CALLS;
 
 pub(super) const CHECKS: &[Check] = &[
     Check::new(
@@ -13,6 +16,13 @@ pub(super) const CHECKS: &[Check] = &[
         "Say what failed and why in one line; a stack trace goes into the log.",
         &[WORKS],
         errors,
+    ),
+    Check::new(
+        "messages.nothing-between-calls",
+        "After its reply a process says nothing and does not end, until the next request or the end of its input.",
+        "Write one line for each request and flush it at once; end when the input ends, and no sooner.",
+        &[WORKS],
+        between_calls,
     ),
     Check::new(
         "settings.secret-not-in-replies",
@@ -61,6 +71,15 @@ fn errors(bench: &mut Bench<'_>) -> Verdict {
         must(good, || format!("an error says {}", quoted(message)))?;
     }
     Ok(())
+}
+
+fn between_calls(bench: &mut Bench<'_>) -> Verdict {
+    bench.last = None;
+    let log = bench.log.lock().unwrap_or_else(PoisonError::into_inner);
+    match log.iter().find(|line| line.level == LogLevel::Warn && line.message.ends_with(BETWEEN_CALLS)) {
+        None => Ok(()),
+        Some(line) => fail(line.message.clone()),
+    }
 }
 
 fn secrets_in_replies(bench: &mut Bench<'_>) -> Verdict {

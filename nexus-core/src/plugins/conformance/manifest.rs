@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::new(
         "manifest.summary",
-        "The summary is one sentence of at most 200 characters on one line.",
+        "The summary, if there is one, is one sentence of at most 200 characters on one line.",
         "Say in one sentence what the plugin does; it is shown by `nexus plugins list`.",
         &[LOADS],
         summary,
@@ -59,8 +59,8 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::new(
         OBJECT,
-        "The settings are described by a JSON Schema of type object.",
-        "Begin with {\"type\": \"object\", \"properties\": {}}, also when there are no settings.",
+        "The settings, if there are any, are described by a JSON Schema of type object.",
+        "Begin with {\"type\": \"object\", \"properties\": {}}, or leave `settings` out if there are none.",
         &[LOADS],
         object,
     ),
@@ -156,6 +156,9 @@ fn protocol(bench: &mut Bench<'_>) -> Verdict {
 
 fn summary(bench: &mut Bench<'_>) -> Verdict {
     let summary = &bench.manifest.summary;
+    if summary.is_empty() {
+        return skip("it gives none");
+    }
     let good = !summary.trim().is_empty()
         && summary.chars().count() <= 200
         && !summary.contains(|c: char| c.is_control());
@@ -169,6 +172,10 @@ fn same(bench: &mut Bench<'_>) -> Verdict {
 
 fn object(bench: &mut Bench<'_>) -> Verdict {
     let schema = &bench.manifest.settings;
+    if schema.is_null() {
+        // Left out: it has no settings.
+        return Ok(());
+    }
     let properties = schema.get("properties");
     let described = |value: &Value| value.as_object().is_some_and(|map| map.values().all(Value::is_object));
     must(schema["type"] == "object" && properties.is_none_or(described), || {

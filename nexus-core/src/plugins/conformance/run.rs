@@ -86,15 +86,17 @@ pub fn refused(why: &str, options: &Options) -> Report {
 
 fn tried(check: &Check, bench: &mut Bench<'_>) -> Status {
     bench.last = None;
-    match (check.run)(bench) {
-        Ok(()) => Status::Passed,
-        Err(Stop::Skip(reason)) => Status::Skipped { reason },
-        Err(Stop::Fail(why)) => Status::Failed(Failure {
-            why: bench.redactor.mask(&why).into_owned(),
-            remedy: check.remedy.to_owned(),
-            exchange: bench.last.take(),
-        }),
-    }
+    let (why, remedy) = match (check.run)(bench) {
+        Ok(()) => return Status::Passed,
+        Err(Stop::Skip(reason)) => return Status::Skipped { reason },
+        Err(Stop::Fail(why)) => (why, check.remedy.to_owned()),
+        Err(Stop::Unanswered { why, remedy }) => (why, remedy),
+    };
+    Status::Failed(Failure {
+        why: bench.redactor.mask(&why).into_owned(),
+        remedy: bench.redactor.mask(&remedy).into_owned(),
+        exchange: bench.last.take(),
+    })
 }
 
 /// The names of the checks that are tried: those asked for, and what they need.

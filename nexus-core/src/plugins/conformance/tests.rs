@@ -16,8 +16,9 @@ mod models;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use nexus_plugin_api::PluginKind;
 use nexus_plugin_api::host::Guarded;
+use nexus_plugin_api::message::Method;
+use nexus_plugin_api::{PluginError, PluginKind};
 use serde_json::json;
 
 use self::fault::{Fault, Gate, How, Tampered};
@@ -74,6 +75,49 @@ fn sound_plugins_pass_every_check() {
             let good = outcome.status == Status::Passed || is_unprovable(outcome.name);
             assert!(good, "{kind}: {outcome:#?}");
         }
+    }
+}
+
+#[test]
+fn what_a_manifest_may_leave_out_is_no_fault() {
+    let (mut options, _folder) = options(PluginKind::Extractor);
+    options.only = vec!["manifest".to_owned(), "settings.accepted".to_owned()];
+    let spoil = How::Manifest(|manifest| {
+        manifest.settings = serde_json::Value::Null;
+        manifest.summary.clear();
+    });
+    let report = run(Arc::new(Tampered::new(sound(PluginKind::Extractor), spoil, Gate::default())), &options);
+    assert!(report.conforms(), "{report:#?}");
+    assert_eq!(report.checks.last().unwrap().status, Status::Passed);
+}
+
+/// Of a plugin that gives no usable answer nobody can say what the check is about.
+#[test]
+fn no_answer_has_a_remedy_of_its_own() {
+    for (how, why, remedy) in [
+        (
+            How::Exchange(|seen| match seen.method {
+                Method::Deliver => Err(PluginError::transient("it ended").with_hint("read on")),
+                _ => seen.pass(),
+            }),
+            "`deliver` was not answered: it ended",
+            "read on",
+        ),
+        (
+            How::Exchange(|seen| match seen.method {
+                Method::Deliver => seen.error(json!({"class": "transient", "message": "no"})),
+                _ => seen.pass(),
+            }),
+            "missing field `effect`",
+            "what the protocol says about `deliver`, or about failures",
+        ),
+    ] {
+        let (options, _folder) = options(PluginKind::Destination);
+        let options = Options { only: vec!["destination.delivers".to_owned()], ..options };
+        let plugin = Tampered::new(sound(PluginKind::Destination), how, Gate::default());
+        let report = run(Arc::new(plugin), &options);
+        let failure = report.failures().next().unwrap().1;
+        assert!(failure.why.contains(why) && failure.remedy.contains(remedy), "{failure:?}");
     }
 }
 
@@ -180,7 +224,7 @@ fn what_is_not_given_is_asked_for() {
 fn a_failure_shows_request_and_reply_cut_and_masked() {
     let (options, _folder) = options(PluginKind::Destination);
     let how = How::Exchange(|seen| match seen.method {
-        nexus_plugin_api::message::Method::Check if seen.text.len() > 100_000 => {
+        Method::Check if seen.text.len() > 100_000 => {
             seen.error(json!({"class": "permanent", "effect": "none", "message": TOKEN}))
         }
         _ => seen.pass(),

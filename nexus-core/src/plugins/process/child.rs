@@ -61,6 +61,18 @@ enum Output {
     Closed,
 }
 
+/// How a process is found that nobody uses.
+pub(super) enum Readiness {
+    /// It waits for a request.
+    Ready,
+    /// It ended, or closed its output.
+    Gone,
+    /// It wrote this line, to nobody's request.
+    Said(Vec<u8>),
+    /// It answered, and has not yet read all of what it answered.
+    Hasty,
+}
+
 impl Process {
     /// Starts a process, in a group of its own.
     pub fn start(launch: &Launch) -> io::Result<Self> {
@@ -264,15 +276,18 @@ impl Process {
     }
 
     /// Whether a request can be put to it: it lives, and has said nothing that nobody asked for.
-    pub fn is_ready(&mut self, log: &dyn Fn(&LogEntry)) -> bool {
-        if !self.in_step || self.has_ended() || !matches!(self.receive(), Ok(Output::Open)) {
-            return false;
+    pub fn readiness(&mut self, log: &dyn Fn(&LogEntry)) -> Readiness {
+        if !self.in_step {
+            return Readiness::Hasty;
+        }
+        if self.has_ended() || !matches!(self.receive(), Ok(Output::Open)) {
+            return Readiness::Gone;
         }
         while let Some(line) = self.next_line() {
-            let Line::Log(entry) = lines::read(&line, None) else { return false };
+            let Line::Log(entry) = lines::read(&line, None) else { return Readiness::Said(line) };
             log(&entry);
         }
-        true
+        Readiness::Ready
     }
 
     fn has_ended(&self) -> bool {

@@ -41,15 +41,8 @@ pub(super) enum Exit {
 }
 
 impl Exit {
-    /// The same of one that nobody had asked anything.
-    pub fn between_calls(self) -> String {
-        match self {
-            Self::Killed => "said something that nobody had asked for, and was killed,".to_owned(),
-            other => other.describe(),
-        }
-    }
-
-    fn describe(self) -> String {
+    /// For a sentence that begins with the plugin's name.
+    pub fn describe(self) -> String {
         match self {
             Self::Code(code) => format!("ended with exit code {code}"),
             Self::Signal(number) => match signal_name(number) {
@@ -101,20 +94,39 @@ impl Broken {
     ) -> PluginError {
         let after_that = last.map(|line| format!("; the last line on its standard error: `{line}`"));
         let mut error = match &self.cause {
-            Cause::Ended => PluginError::transient(format!("{who} {} in `{method}`", exit.describe())),
+            Cause::Ended => {
+                let error = PluginError::transient(format!("{who} {} in `{method}`", exit.describe()));
+                if exit == Exit::Code(0) {
+                    error.with_hint("a plugin reads on after each reply, and ends when its input ends")
+                } else {
+                    error
+                }
+            }
             Cause::Deaf => PluginError::transient(format!(
                 "{who} closed its standard input in `{method}` and did not answer"
             )),
-            Cause::Overdue { after } => PluginError::transient(format!(
-                "{who} did not answer `{method}` within {} and was killed",
-                humantime::format_duration(round(*after))
-            )),
+            Cause::Overdue { after } => {
+                let error = PluginError::transient(format!(
+                    "{who} did not answer `{method}` within {} and was killed",
+                    humantime::format_duration(round(*after))
+                ));
+                // Of a process that has answered before it is not the pipes.
+                if matches!(method, Method::Manifest | Method::Configure) {
+                    error.with_hint(
+                        "does it flush standard output after every line, and read standard input line by line?",
+                    )
+                } else {
+                    error
+                }
+            }
             Cause::Unusable(unusable) => {
                 let error = PluginError::permanent(format!(
                     "{who} answered `{method}` with something unusable: {}",
                     describe(unusable, redactor)
                 ));
                 match unusable {
+                    Unusable::NotAReply { line } if is_object(line) => error
+                        .with_hint("a reply is one line and repeats the `id` of its request, a whole number"),
                     Unusable::NotAReply { .. } | Unusable::NotUtf8 { .. } => error.with_hint(
                         "standard output is for replies only; diagnostics belong on standard error",
                     ),
@@ -139,6 +151,9 @@ fn describe(unusable: &Unusable, redactor: &Redactor) -> String {
     match unusable {
         Unusable::NotUtf8 { at } => format!("it is not UTF-8 (at byte {at})"),
         Unusable::NotAReply { line } if line.trim().is_empty() => "it is an empty line".to_owned(),
+        Unusable::NotAReply { line } if is_object(line) => {
+            format!("it is an object without an `id`, and no log line: `{}`", quoted(&redactor.mask(line)))
+        }
         Unusable::NotAReply { line } => {
             // Masked before it is cut: half a secret is not known as one.
             format!("it is no reply: `{}`", quoted(&redactor.mask(line)))
@@ -152,6 +167,10 @@ fn describe(unusable: &Unusable, redactor: &Redactor) -> String {
             "it has more than the {MAX_MESSAGE} bytes that are read; large data goes into the scratch folder"
         ),
     }
+}
+
+fn is_object(line: &str) -> bool {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok()
 }
 
 /// Milliseconds matter below ten seconds only.

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use nexus_plugin_api::host::Wire;
 use nexus_plugin_api::message::line::{Circumstances, LogEntry};
 use nexus_plugin_api::message::{self, ConfigureParams, Method, Reply};
-use nexus_plugin_api::{Call, Manifest, PathRef, PluginError};
+use nexus_plugin_api::{Call, LogLevel, Manifest, PathRef, PluginError};
 
 use super::Launch;
-use super::child::Process;
+use super::child::{Process, Readiness};
 use super::ending::{Broken, Exit};
+use super::lines::quoted;
 use super::words::shown;
 use crate::causes::with_causes;
 use crate::plugins::groups::Idle;
@@ -25,6 +26,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const TICK: Duration = Duration::from_millis(20);
 /// How long processes that are told to end may take altogether before they are killed.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How a warning ends that tells what an idle process did wrong.
+pub(in crate::plugins) const BETWEEN_CALLS: &str = "between two calls";
 
 /// The processes of one instance.
 pub(super) struct Pool {
@@ -76,13 +80,14 @@ impl Pool {
         loop {
             if let Some(mut process) = state.idle.pop() {
                 drop(state);
-                if process.is_ready(&|entry| self.between(entry)) {
+                let readiness = process.readiness(&|entry| self.between(entry));
+                if let Readiness::Ready = readiness {
                     let mut lease = Lease { pool: self, process: Some(process) };
                     self.configure(&mut lease, call)?;
                     return Ok(lease);
                 }
-                let exit = process.end(Duration::ZERO);
-                tracing::warn!(plugin = %self.launch.name, "{} {} between two calls", self.who, exit.between_calls());
+                let fault = self.fault(&readiness, process.end(Duration::ZERO));
+                call.log(LogLevel::Warn, &format!("{} {fault}", self.who));
                 self.lost();
                 state = self.lock();
                 continue;
@@ -161,6 +166,18 @@ impl Pool {
                 "{} answered `configure` with something unusable: {error}",
                 self.who
             ))),
+        }
+    }
+
+    /// What an idle process did, for a sentence that begins with its name.
+    fn fault(&self, readiness: &Readiness, exit: Exit) -> String {
+        match readiness {
+            Readiness::Ready | Readiness::Gone => format!("{} {BETWEEN_CALLS}", exit.describe()),
+            Readiness::Said(line) => {
+                let line = quoted(&shown(line, &self.launch.redactor));
+                format!("wrote `{line}`, which nobody had asked for, {BETWEEN_CALLS}")
+            }
+            Readiness::Hasty => "answered before it had read the whole request, and was killed".to_owned(),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::plugins::{Limits, Surroundings};
 /// What every plugin here begins with; its own lines may replace any of it.
 const PRELUDE: &str = r#"
 import json, os, signal, subprocess, sys, time
+signal.alarm(120)  # Whoever should have killed it and did not has failed; nobody waits longer to see it.
 SETTINGS = {}
 def say(text):
     sys.stdout.buffer.write(text.encode() + b"\n")
@@ -108,6 +109,15 @@ fn ask(wire: &dyn Wire, method: Method, call: &Call) -> Result<serde_json::Value
     let reply: serde_json::Value = serde_json::from_slice(&reply).unwrap();
     assert_eq!(reply["id"], 7);
     Ok(reply["ok"].clone())
+}
+
+/// Waits until it is so; what takes longer than a minute never comes.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what}: waited in vain");
+        std::thread::yield_now();
+    }
 }
 
 /// Whether a process whose number is in a file has ended.

@@ -34,6 +34,15 @@ macro_rules! template {
 /// Stands in CI for an address that nobody named.
 const SOME_GIT: &str = "https://git.example.org/nexus.git";
 
+/// What an extractor needs in `nexus.toml` beside its own table: files of a suffix that nobody lists belong to no
+/// record, and nobody is asked about them.
+const EXTRACTOR_EXAMPLE: &str = "\
+# no settings of its own
+
+[build]
+# The usual suffixes, and that of the new format: other files belong to no record.
+exclusive_suffixes = [\"dm3\", \"dm4\", \"h5\", \"msa\", \"ser\", \"spc\", \"tif\", \"tiff\", \"kvp\"]";
+
 impl Project<'_> {
     /// One program, standard library only.
     pub(super) fn python(self) -> Vec<File> {
@@ -115,7 +124,7 @@ impl Project<'_> {
                 ("A harvester", "harvesters", "file = \"/srv/diary\"\ninstruments = [\"TITAN\"]")
             }
             PluginKind::Destination => ("A destination", "destinations", "folder = \"/mnt/records\""),
-            PluginKind::Extractor => ("An extractor", "extractors", "# no settings of its own"),
+            PluginKind::Extractor => ("An extractor", "extractors", EXTRACTOR_EXAMPLE),
         };
         let text = template
             .replace("my-plugin", self.name.as_str())

@@ -25,7 +25,7 @@ fn manifest() -> Vec<(&'static str, How)> {
         ("manifest.name", How::Manifest(|m| m.name = "The Model!".to_owned())),
         ("manifest.version", How::Manifest(|m| m.version = "first".to_owned())),
         ("manifest.protocol", How::Manifest(|m| m.protocol = "2.0".to_owned())),
-        ("manifest.summary", How::Manifest(|m| m.summary.clear())),
+        ("manifest.summary", How::Manifest(|m| m.summary.push_str("\nAnd more."))),
         ("manifest.same-at-every-call", How::LaterManifest(|m| m.version = "1.0.1".to_owned())),
         ("manifest.settings-are-an-object", How::Manifest(|m| m.settings = json!({"type": "string"}))),
         (
@@ -267,6 +267,16 @@ fn messages() -> Vec<(&'static str, How)> {
         (
             "messages.large-request",
             How::Exchange(|seen| if seen.text.len() > 100_000 { seen.refuse() } else { seen.pass() }),
+        ),
+        (
+            "messages.nothing-between-calls",
+            How::Exchange(|seen| {
+                if seen.method == Method::Target {
+                    let done = "plugin `model` wrote `done`, which nobody had asked for, between two calls";
+                    seen.call.log(LogLevel::Warn, done);
+                }
+                seen.pass()
+            }),
         ),
         (
             "messages.errors-are-told",

@@ -36,6 +36,12 @@ fn lines_that_are_no_replies() {
         assert!(error.message.contains(told), "{error}");
         assert_eq!(error.class, FailureClass::Permanent);
     }
+    let error = once("say('{\"ok\": 1}')");
+    assert!(
+        error.message.contains("it is an object without an `id`, and no log line: `{\"ok\": 1}`"),
+        "{error}"
+    );
+    assert!(error.hint.unwrap().contains("repeats the `id`"));
     assert!(once("say('x')").hint.unwrap().contains("diagnostics belong on standard error"));
 }
 
@@ -90,6 +96,12 @@ fn ways_to_die() {
 }
 
 #[test]
+fn one_that_ends_too_early_is_told_when_to_end() {
+    assert!(once("sys.exit()").hint.unwrap().contains("ends when its input ends"));
+    assert_eq!(once("sys.exit(3)").hint, None);
+}
+
+#[test]
 fn questions_are_put_once_more_after_a_death() {
     let bench = Bench::new("def answer(r): reply(r, 1) if note('calls') else sys.exit(3)");
     assert_eq!(bench.ask(&*bench.wire(), Method::Find).unwrap(), 1);
@@ -107,22 +119,31 @@ fn questions_are_put_once_more_after_a_death() {
 #[test]
 fn one_that_died_between_two_calls_costs_nothing() {
     // The first process ends as soon as it has answered, or says something more.
-    for more in ["os._exit(0)", "say('bye')"] {
+    for (more, told) in [
+        ("os._exit(0)", "Warn plugin `shaky` (python3 shaky.py) ended with exit code 0 between two calls"),
+        (
+            "say('bye')",
+            "Warn plugin `shaky` (python3 shaky.py) wrote `bye`, which nobody had asked for, between two calls",
+        ),
+    ] {
         let bench = Bench::new(&format!(
             "first = not note('starts')\ndef answer(r):\n    reply(r, os.getpid())\n    if first:\n        \
              open('pid', 'w').write(str(os.getpid()))\n        os.close(2)\n        {more}"
         ));
         let wire = bench.wire();
         bench.ask(&*wire, Method::Deliver).unwrap();
-        while bench.noted("pid") == 0 || (more.starts_with("os") && !has_ended(&bench.path("pid"))) {
-            std::thread::yield_now();
-        }
+        until("it ended", || {
+            bench.noted("pid") > 0 && (more.starts_with("say") || has_ended(&bench.path("pid")))
+        });
+        let mut between = true;
         if more.starts_with("say") {
             // What it says more may be seen in the next call; then that one is lost, and no other.
-            let _ = bench.ask(&*wire, Method::Find);
+            between = bench.ask(&*wire, Method::Find).is_ok();
         }
         bench.ask(&*wire, Method::Deliver).unwrap();
         assert_eq!(bench.noted("starts"), 2);
+        let heard = bench.heard.lock().unwrap().clone();
+        assert!(!between || heard.iter().any(|line| line == told), "{heard:?}");
     }
 }
 
@@ -157,9 +178,7 @@ fn ten_megabytes_of_diagnostics_block_nobody() {
     let wire = bench.wire();
     bench.ask(&*wire, Method::Find).unwrap();
     drop(wire);
-    while bench.heard.lock().unwrap().len() < 10_000 {
-        std::thread::yield_now();
-    }
+    until("every line is heard", || bench.heard.lock().unwrap().len() >= 10_000);
     assert!(bench.heard.lock().unwrap().iter().all(|line| line.starts_with("Info yyy")));
 }
 
@@ -169,6 +188,7 @@ fn an_endless_loop_is_killed_at_the_deadline() {
     let wire = bench.wire();
     let error = ask(&*wire, Method::Find, &bench.call(Duration::from_millis(50))).unwrap_err();
     assert_eq!((error.class, error.effect), (FailureClass::Transient, Effect::None));
+    assert!(error.message.contains("did not answer `find` within"), "{error}");
     assert!(has_ended(&bench.path("pid")));
 }
 

@@ -40,6 +40,14 @@ fn a_manifest_that_cannot_be_used_says_why() {
 }
 
 #[test]
+fn one_that_keeps_its_reply_to_itself_is_told_about_buffers() {
+    let mut bench = Bench::new("def manifest(r): signal.pause()");
+    bench.limits.ask = Duration::from_millis(50);
+    let error = refused(&bench);
+    assert!(error.contains("did not answer `manifest` within") && error.contains("does it flush"), "{error}");
+}
+
+#[test]
 fn newer_fields_are_ignored() {
     let bench = Bench::new(
         "def manifest(r): say(json.dumps({'took_ms': 3, 'id': r['id'], 'ok': {'name': 'shaky', 'version': '1', \
