@@ -7,6 +7,8 @@ mod common;
 use std::fs;
 
 use common::Sandbox;
+use common::facility::{Facility, SHARE};
+use serde_json::Value;
 
 const SETTINGS: &str = "\
 [database]
@@ -56,17 +58,26 @@ fn a_facility_in_order_is_told_so() {
         "id,instrument,user,start,end,consent\n1,SEM-1,ada,2024-03-05 09:00,2024-03-05 10:00,yes\n",
     );
     fs::create_dir_all(sandbox.path("delivered")).unwrap();
+    let idle = sandbox.nexus(["config", "check"]).done();
+    assert!(idle.contains("no instrument is its own"), "{idle}");
+    sandbox.write(
+        "instruments.csv",
+        "instrument_pid,api_url,calendar_url,location,display_name,property_tag,filestore_path,harvester,timezone\n\
+         SEM-1,logbook:SEM-1,,Room 1,SEM,,sem,logbook,Europe/Berlin\n",
+    );
+    sandbox.nexus(["instruments", "import", "instruments.csv"]).done();
+    fs::create_dir_all(sandbox.path("instruments/sem")).unwrap();
+    let names = |folder: &str| -> std::collections::BTreeSet<_> {
+        fs::read_dir(sandbox.path(folder)).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let before = names("data");
     let answer = sandbox.nexus(["config", "check"]).done();
     assert!(answer.ends_with("\neverything is in order\n"), "{answer}");
     for asked in ["harvesters.log: columns", "destinations.archive: folder writable"] {
         assert!(answer.contains(asked), "{asked} is not in\n{answer}");
     }
-    assert!(fs::read_dir(sandbox.path("delivered")).unwrap().next().is_none(), "the probe is gone");
-    assert_eq!(
-        fs::read_dir(sandbox.path("data")).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>().len(),
-        2,
-        "the check leaves nothing behind: records and logs are from init"
-    );
+    assert!(names("delivered").is_empty(), "the probe is gone");
+    assert_eq!(names("data"), before, "the check leaves nothing behind");
 }
 
 #[test]
@@ -74,7 +85,7 @@ fn a_check_that_fails_is_named_and_the_others_go_on() {
     let sandbox = facility();
     fs::remove_dir(sandbox.path("instruments")).unwrap();
     let outcome = sandbox.nexus(["--json", "config", "check"]).code(3);
-    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let report: Value = serde_json::from_str(&outcome.stdout).unwrap();
     let failed: Vec<_> = report["items"]
         .as_array()
         .unwrap()
@@ -92,7 +103,7 @@ fn a_check_that_fails_is_named_and_the_others_go_on() {
         ]
     );
     let plain = sandbox.nexus(["config", "check"]).code(3);
-    assert!(plain.stdout.ends_with("\n3 checks failed\n"), "{}", plain.stdout);
+    assert!(plain.stdout.ends_with("\n3 checks failed, 1 warning\n"), "{}", plain.stdout);
 }
 
 #[test]
@@ -214,4 +225,59 @@ fn show_says_where_everything_comes_from_and_masks_secrets() {
 fn the_schema_is_json() {
     let schema = Sandbox::new().nexus(["config", "schema"]).json();
     assert_eq!(schema["properties"]["build"]["properties"]["threads"]["maximum"], 1024);
+}
+
+/// What the check says of each instrument and of a harvester's table, without what is right.
+fn troubles(answer: &Value) -> Vec<(&str, &str, &str)> {
+    let text = |item: &'_ Value, key: &str| item[key].as_str().unwrap().to_owned().leak() as &str;
+    let items = answer["items"].as_array().unwrap().iter();
+    items
+        .filter(|item| item["result"] != "ok")
+        .map(|item| (text(item, "name"), text(item, "result"), text(item, "detail")))
+        .collect()
+}
+
+fn checked(facility: &Facility, code: i32) -> Value {
+    serde_json::from_str(&facility.nexus(["config", "check", "--json"]).code(code).stdout).unwrap()
+}
+
+#[test]
+fn instruments_without_a_folder_or_with_that_of_another_are_named() {
+    let facility = Facility::new();
+    let answer = checked(&facility, 0);
+    assert_eq!(troubles(&answer), []);
+    let right = answer["items"].as_array().unwrap().iter().find(|item| item["name"] == "instruments");
+    assert_eq!(right.unwrap()["detail"], "2 with a harvester and a folder of its own");
+
+    facility.sql("UPDATE instruments SET filestore_path = 'tem/ada' WHERE instrument_pid = 'SEM'");
+    let answer = checked(&facility, 3);
+    let [("instrument SEM", "failed", detail)] = troubles(&answer)[..] else { panic!("{answer}") };
+    assert!(detail.contains("/instruments/tem/ada`: No such file"), "{detail}");
+
+    facility.folder("instruments/tem/ada");
+    let answer = checked(&facility, 0);
+    let [("instrument TEM", "warning", detail)] = troubles(&answer)[..] else { panic!("{answer}") };
+    assert!(detail.contains("that of SEM too, or lies in it or around it"), "{detail}");
+}
+
+#[test]
+fn an_instrument_of_no_harvester_and_a_harvester_of_no_instrument_are_named_also_by_a_run() {
+    let facility = Facility::new();
+    let second = "[harvesters.second]\nplugin = \"logbook\"\npath = \"usage.csv\"\ninstruments = []\n";
+    facility.settings(&format!("{SHARE}{second}"));
+    facility.sql("UPDATE instruments SET harvester = 'nemo' WHERE instrument_pid = 'SEM'");
+    let run = facility.run(0);
+    let told = "harvester `second` was asked for nothing, since no instrument is its own: `nexus config check` says more";
+    assert_eq!(run["warnings"], serde_json::json!([told]));
+    let answer = checked(&facility, 0);
+    let [("harvesters.second", "warning", detail)] = troubles(&answer)[..] else { panic!("{answer}") };
+    assert!(detail.contains("nexus instruments import --from-harvester second"), "{detail}");
+
+    // Asked for the reservations of another's sessions, it is of use without an instrument.
+    let settings = fs::read_to_string(facility.sandbox.path("nexus.toml")).unwrap();
+    let named = "instruments = [\"TEM\"]\nreservations_from = \"second\"";
+    facility.sandbox.write("nexus.toml", settings.replace("instruments = [\"TEM\", \"SEM\"]", named));
+    let answer = checked(&facility, 0);
+    let [("instrument SEM", "warning", detail)] = troubles(&answer)[..] else { panic!("{answer}") };
+    assert!(detail.starts_with("no single harvester serves it, so no sessions of it come in"), "{detail}");
 }

@@ -33,7 +33,7 @@ fn counts_of_sessions_and_deliveries_and_the_last_run() {
          (in use)                    1\n  of TO_BE_BUILT, 1 wait: no files yet\n\
          deliveries\n  share                1 delivered\n"
     );
-    assert!(times.contains(" (UTC), exit code 0\nlast looked: "), "{times}");
+    assert!(times.contains(" UTC, exit code 0\nlast looked: "), "{times}");
 
     let json = facility.nexus(["status", "--json"]).json();
     assert_eq!(json["sessions"], json!({ "COMPLETED": 1, "NO_CONSENT": 1, "TO_BE_BUILT": 1 }));
@@ -109,6 +109,6 @@ fn a_run_that_was_interrupted_is_told() {
     connection.execute("UPDATE nexus_run SET ended_at = NULL, exit_code = NULL", []).unwrap();
     drop(connection);
     let text = facility.nexus(["status"]).done();
-    assert!(text.contains(" (UTC), interrupted, or still under way\n"), "{text}");
+    assert!(text.contains(" UTC, interrupted, or still under way\n"), "{text}");
     assert_eq!(facility.nexus(["status", "--json"]).json()["last_run"]["ended_at"], Value::Null);
 }

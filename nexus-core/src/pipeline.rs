@@ -223,6 +223,14 @@ impl Run<'_> {
                 Err(none) => report.needs_person.push(none.to_string()),
             }
         }
+        for (idle, _) in harvesters.iter().zip(&served).filter(|(_, instruments)| instruments.is_empty()) {
+            if !harvesters.iter().any(|other| other.reservations_from.as_ref() == Some(&idle.name)) {
+                report.warnings.push(format!(
+                    "harvester `{}` was asked for nothing, since no instrument is its own: `nexus config check` says more",
+                    idle.name
+                ));
+            }
+        }
         let results: Vec<(HarvesterName, Result<HarvestCounts, WriteError>)> = std::thread::scope(|scope| {
             let running: Vec<_> = harvesters
                 .iter()

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::commands::config;
-use crate::commands::run::stopped;
+use crate::commands::run::refused;
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
@@ -36,7 +36,7 @@ pub struct AdoptArgs {
 pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
     let config = config::load(global)?;
     let routes = pipeline::routes(&config);
-    let stop = |error: PipelineError| stopped(error);
+    let stop = |error: PipelineError| refused(error);
     if args.dry_run {
         let database = Database::open(&config.database.path, Access::Read).or_stop(ExitCode::CannotStart)?;
         database.require_head().or_stop(ExitCode::CannotStart)?;

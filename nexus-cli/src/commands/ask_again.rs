@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::commands::config;
-use crate::commands::run::stopped;
+use crate::commands::run::refused;
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
@@ -138,7 +138,7 @@ pub fn decide(
     rehearsal: bool,
     change: impl FnOnce(&Transaction<'_>) -> Result<Vec<Told>, WriteError>,
 ) -> Result<ExitCode, Stop> {
-    let stop = |error: PipelineError| stopped(error);
+    let stop = |error: PipelineError| refused(error);
     let _run_lock = RunLock::try_acquire(&config.storage.data).map_err(|error| stop(error.into()))?;
     let _database_lock =
         DatabaseLock::try_acquire(&config.database.path).map_err(|error| stop(error.into()))?;

@@ -1,6 +1,7 @@
 //! `nexus config`.
 
 mod check;
+mod instruments;
 
 use anyhow::Error;
 use clap::{Args, Subcommand};

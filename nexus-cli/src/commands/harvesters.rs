@@ -4,6 +4,7 @@ mod list;
 mod rebase;
 
 use clap::{Args, Subcommand};
+pub(super) use list::plugin as plugin_of;
 
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};

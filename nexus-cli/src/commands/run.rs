@@ -24,7 +24,7 @@ use crate::{first_party, interrupt, output};
 use progress::Watch;
 
 pub use moment::{since, until};
-pub use print::print;
+pub use print::{minutes, print};
 
 const CODES: &str = "Exit code: 0 done (also when there was nothing to do), 3 the configuration cannot be used, 4 finished but \
 something needs a person, 5 another run holds the lock, 6 could not start, 130 stopped at once by a second Ctrl-C.";
@@ -182,12 +182,27 @@ fn instruments_of(config: &Config) -> Option<Instruments> {
     Instruments::load(database.read()).ok()
 }
 
+/// The same for a command that no run makes up for.
+pub fn refused(error: PipelineError) -> Stop {
+    let held = matches!(&error, PipelineError::Lock(lock) if lock.is_held());
+    let stop = stopped(error);
+    if held {
+        stop.with_hint("nothing was changed; give the command again when the other one is done")
+    } else {
+        stop
+    }
+}
+
 /// The exit code and the advice for a run that could not be made.
 pub fn stopped(error: PipelineError) -> Stop {
     let (code, hint) = match &error {
         PipelineError::Lock(lock) if lock.is_held() => {
             (ExitCode::Locked, Some("nothing was changed; it will be done by the next run"))
         }
+        PipelineError::Lock(_) => (
+            ExitCode::CannotStart,
+            Some("`nexus config check`, called by the same account, looks at every folder that a run writes"),
+        ),
         PipelineError::Plugins(_) => {
             (ExitCode::Configuration, Some("`nexus config check` checks everything that a run needs"))
         }

@@ -136,8 +136,8 @@ fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
                     line.session_identifier.to_string(),
                     line.instrument,
                     line.user.unwrap_or_default(),
-                    line.start,
-                    line.end.unwrap_or_default(),
+                    runs::minutes(&line.start),
+                    line.end.as_deref().map(runs::minutes).unwrap_or_default(),
                     line.status,
                     line.reason.or(line.record_name).unwrap_or_default(),
                 ]

@@ -5,7 +5,7 @@ use nexus_core::db::{Access, Database};
 use nexus_core::overview;
 
 use crate::args::Global;
-use crate::commands::config;
+use crate::commands::{config, run as runs};
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
 
@@ -55,8 +55,8 @@ pub fn run(global: &Global, _args: &StatusArgs) -> Result<ExitCode, Stop> {
     }
     match &seen.last_run {
         Some(run) => output::line(format!(
-            "last run that changed something: {} (UTC), {}",
-            run.started_at,
+            "last run that changed something: {}, {}",
+            runs::minutes(&run.started_at),
             match (run.ended_at.as_deref(), run.exit_code) {
                 (Some(_), Some(code)) => format!("exit code {code}"),
                 (Some(ended), None) => format!("ended {ended}"),
@@ -66,7 +66,7 @@ pub fn run(global: &Global, _args: &StatusArgs) -> Result<ExitCode, Stop> {
         None => output::line("no run has changed anything yet"),
     }
     if let Some(at) = &seen.last_heartbeat {
-        output::line(format!("last looked: {at} (UTC)"));
+        output::line(format!("last looked: {}", runs::minutes(at)));
     }
     Ok(ExitCode::Done)
 }

@@ -123,7 +123,7 @@ fn session_ref(
 
 fn unanswered(harvester: &HarvesterInstance, why: &str) -> Answer {
     Answer::Unanswered {
-        reason: format!("harvester `{}` did not answer", harvester.name),
+        reason: format!("no usable answer from harvester `{}`", harvester.name),
         detail: format!("harvester `{}`: {why}", harvester.name),
     }
 }

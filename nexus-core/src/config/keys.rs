@@ -203,7 +203,8 @@ pub const TABLES: &[TableSpec] = &[
                 name: "logs",
                 kind: Kind::Path,
                 absent: Absent::Means("the folder `logs` in `data`", "\"/var/log/nexus\""),
-                about: "The folder for log files.",
+                about: "A folder for log files, for whoever keeps some. nexus logs to standard error; send it to a file here, \
+                        or leave it to the service that calls nexus.",
             },
         ],
     },

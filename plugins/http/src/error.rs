@@ -38,7 +38,13 @@ pub struct TransportError {
 impl TransportError {
     /// What ureq says, in our words.
     pub(crate) fn of(method: &Method, url: String, error: &ureq::Error) -> Self {
-        let why = error.to_string();
+        let why = match error.to_string() {
+            // How rustls names bytes that are none of TLS, mostly the words of a server that expects http.
+            words if words.contains("InvalidContentType") => {
+                "what answers there does not speak TLS; is it http:// instead of https://?".to_owned()
+            }
+            words => words,
+        };
         let trouble = match error {
             ureq::Error::Timeout(_) => Trouble::Slow,
             ureq::Error::BodyExceedsLimit(_) => Trouble::TooLong,
@@ -148,5 +154,15 @@ mod tests {
         assert_eq!(effect(&Method::POST, &refused), Effect::None);
         assert_eq!(effect(&Method::POST, &ureq::Error::Timeout(Timeout::Connect)), Effect::None);
         assert_eq!(effect(&Method::POST, &ureq::Error::HostNotFound), Effect::None);
+    }
+
+    #[test]
+    fn https_to_a_server_of_http_is_told_in_words() {
+        let error = std::io::Error::other("received corrupt message of type InvalidContentType");
+        let error = TransportError::of(&Method::GET, "https://x/".to_owned(), &ureq::Error::Io(error));
+        assert_eq!(
+            error.to_string(),
+            "no answer from https://x/: what answers there does not speak TLS; is it http:// instead of https://?"
+        );
     }
 }

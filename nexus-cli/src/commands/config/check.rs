@@ -19,27 +19,37 @@ pub(super) fn run(global: &Global) -> Result<ExitCode, Stop> {
     let config = super::load(global)?;
     let mut report = CheckReport::default();
     report.push("configuration", CheckResult::Ok, config.file.display().to_string());
-    database(&config, &mut report);
+    let database = database(&config, &mut report);
     storage(&config, &mut report);
     secrets(&config, &mut report);
+    if let Some(database) = &database {
+        super::instruments::check(&config, database, &mut report);
+    }
     instances(&config, &mut report);
 
     output::checks(global, &report)
 }
 
-fn database(config: &Config, report: &mut CheckReport) {
+fn database(config: &Config, report: &mut CheckReport) -> Option<Database> {
     let path = &config.database.path;
-    match Database::open(path, Access::Read) {
-        Ok(_) => report.push("database.path", CheckResult::Ok, path.display().to_string()),
-        Err(error) => report.push("database.path", CheckResult::Failed, chain(&error)),
-    }
-    let Some(folder) = path.parent().filter(|folder| folder.is_dir()) else { return };
+    let database = match Database::open(path, Access::Read) {
+        Ok(database) => {
+            report.push("database.path", CheckResult::Ok, path.display().to_string());
+            Some(database)
+        }
+        Err(error) => {
+            report.push("database.path", CheckResult::Failed, chain(&error));
+            None
+        }
+    };
+    let Some(folder) = path.parent().filter(|folder| folder.is_dir()) else { return database };
     if let Err(error) = durable::check_writable(folder) {
         let detail = format!("{}; SQLite keeps its journal beside the database", chain(&error));
         report.push("database.path", CheckResult::Failed, detail);
     } else if let Err(error) = lock::check_supported(folder) {
         report.push("database.path", CheckResult::Failed, chain(&error));
     }
+    database
 }
 
 fn storage(config: &Config, report: &mut CheckReport) {

@@ -25,8 +25,7 @@ use crate::exit_code::{ExitCode, Stop};
 pub struct RetryArgs {
     /// The session identifiers, as `nexus sessions list` shows them. Without any, all deliveries that failed or
     /// rest after a failure are meant; of those whose end nobody can tell, only with `--class unknown`.
-    #[arg(value_name = "SESSION",
-          required_unless_present_any = ["destination", "class", "since"])]
+    #[arg(value_name = "SESSION")]
     sessions: Vec<String>,
     /// Only deliveries to this destination.
     #[arg(long, value_name = "NAME")]

@@ -54,6 +54,7 @@ struct Line {
 pub fn run(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
     let routes = pipeline::routes(&config::load(global)?);
     let database = status::open(global)?;
+    let only_open = args.state.is_none() && !args.all;
     let states = match args.state {
         Some(state) => vec![state],
         None if args.all => Vec::new(),
@@ -77,6 +78,8 @@ pub fn run(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
         .collect();
     if global.json {
         output::json(&lines)?;
+    } else if lines.is_empty() && only_open {
+        output::line("no delivery is left to do; `--all` shows those that are done");
     } else if lines.is_empty() {
         output::line("no deliveries");
     } else {

@@ -124,7 +124,7 @@ fn lines<'a>(config: &'a Config, database: &Database) -> Result<Vec<Line<'a>>, S
 }
 
 /// The plugin's own name; those that are not linked are loaded for it.
-fn plugin(config: &Config, table: &HarvesterConfig) -> Result<String, String> {
+pub(in crate::commands) fn plugin(config: &Config, table: &HarvesterConfig) -> Result<String, String> {
     if let Carrier::Linked { plugin } = &table.carrier {
         return Ok(plugin.clone());
     }

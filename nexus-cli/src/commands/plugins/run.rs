@@ -14,7 +14,7 @@ use super::show::offered;
 use super::subject::{Workplace, only, table_called};
 use crate::args::Global;
 use crate::commands::config;
-use crate::commands::run::stopped;
+use crate::commands::run::{refused, stopped};
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::{first_party, output};
 
@@ -77,7 +77,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<ExitCode, Stop> {
         .and_then(|arguments| arguments::check(action, arguments))
         .map_err(|text| Stop::new(ExitCode::Usage, anyhow::anyhow!(text)))?;
 
-    let held = |error: LockError| stopped(error.into());
+    let held = |error: LockError| refused(error.into());
     let locks = || -> Result<(RunLock, DatabaseLock), LockError> {
         let run = RunLock::try_acquire(&config.storage.data)?;
         Ok((run, DatabaseLock::try_acquire(&config.database.path)?))

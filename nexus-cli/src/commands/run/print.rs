@@ -6,9 +6,15 @@ use nexus_core::report::{BuildCounts, HarvestCounts, RunReport, SessionResult};
 
 use crate::output;
 
-/// `2024-10-21T09:00:00-06:00` as `2024-10-21 09:00 -06:00`: a listing needs no seconds.
+/// `2024-10-21T09:00:00-06:00` as `2024-10-21 09:00 -06:00`, `2024-10-21T15:00:00.000000Z` as `2024-10-21 15:00 UTC`: a
+/// listing needs no seconds.
 pub fn minutes(time: &str) -> String {
-    match (time.get(..10), time.get(11..16), time.rfind(['+', '-']).and_then(|at| time.get(at..))) {
+    let offset = match time.get(16..) {
+        Some(rest) if rest.ends_with('Z') => Some("UTC"),
+        Some(rest) => rest.rfind(['+', '-']).and_then(|at| rest.get(at..)),
+        None => None,
+    };
+    match (time.get(..10), time.get(11..16), offset) {
         (Some(day), Some(clock), Some(offset)) => format!("{day} {clock} {offset}"),
         _ => time.to_owned(),
     }
@@ -177,6 +183,8 @@ mod tests {
             ["0 ms", "12 ms", "999 ms", "1.0 s", "59.9 s", "1 min 0 s", "62 min 5 s"]
         );
         assert_eq!(minutes("2024-10-21T09:00:00-06:00"), "2024-10-21 09:00 -06:00");
+        assert_eq!(minutes("2024-10-21T15:00:00.000000Z"), "2024-10-21 15:00 UTC");
+        assert_eq!(minutes("2024-10-21T09:00:00"), "2024-10-21T09:00:00");
         assert_eq!(minutes("2024"), "2024");
     }
 

@@ -150,6 +150,8 @@ impl ClientError {
             None => body.to_string().chars().take(300).collect(),
         };
         match (status, wait) {
+            // NEMO's own refusals are JSON. Its pages send who is not logged in to a page that refuses with 400.
+            (400, _) if body.is_null() => Self::NotFound { url, detail },
             (403, _) if detail.contains("permission") => Self::Right { url, detail },
             (401 | 403, _) => Self::Credentials { url, status, detail },
             (400, _) => Self::Refused { url, body: detail },
@@ -236,5 +238,22 @@ impl From<ClientError> for PluginError {
             Some(hint) => plugin.with_hint(hint),
             None => plugin,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_page_that_refuses_is_no_api_and_a_refused_filter_is() {
+        let told = |body: &Value| ClientError::of_status("https://x/login/".to_owned(), 400, body, None);
+        let page = told(&Value::Null);
+        assert!(matches!(page, ClientError::NotFound { .. }), "{page}");
+        assert!(page.hint().unwrap().contains("root of the API"));
+        let filter = told(&json!({ "start": ["Enter a valid date/time."] }));
+        assert!(matches!(filter, ClientError::Refused { .. }), "{filter}");
     }
 }
