@@ -77,6 +77,8 @@ pub struct Exporter<'a> {
 pub struct Tally {
     /// Counts for the report.
     pub counts: ExportCounts,
+    /// What is worth knowing and asks for nothing.
+    pub warnings: Vec<String>,
     /// What needs a person.
     pub needs_person: Told,
 }
@@ -161,13 +163,19 @@ impl Exporter<'_> {
     /// # Errors
     /// The database cannot be read.
     pub fn leftovers(&self, destination: &DestinationInstance, tally: &mut Tally) -> Result<(), WriteError> {
-        let (due, stuck) = queue::left(self, &destination.name)?;
+        let name = &destination.name;
+        let queue::Left { due, stuck, moved } = queue::left(self, name)?;
         tally.counts.due = due;
         tally.counts.stuck = stuck;
         if stuck > 0 && tally.needs_person.is_empty() {
             tally.needs_person.push(format!(
-                "destination `{}`: {stuck} deliveries wait for somebody; `nexus sessions show` tells why",
-                destination.name
+                "destination `{name}`: {stuck} deliveries wait for somebody; `nexus sessions show` tells why"
+            ));
+        }
+        if moved > 0 {
+            tally.warnings.push(format!(
+                "destination `{name}` is another place than it was: {moved} records stay where they were delivered; \
+                 `nexus export backfill --destination {name}` sends them to the new one as well"
             ));
         }
         Ok(())

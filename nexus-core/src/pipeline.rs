@@ -475,6 +475,7 @@ fn listed(ids: &[SessionId], count: u64) -> String {
 }
 
 fn note(report: &mut RunReport, name: crate::ids::DestinationName, tally: Tally) {
+    report.warnings.extend(tally.warnings);
     report.needs_person.extend(tally.needs_person);
     report.export.insert(name, tally.counts);
 }

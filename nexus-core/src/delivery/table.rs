@@ -320,6 +320,17 @@ pub fn counts(
         .map_err(failed(format!("count the deliveries to {destination}")))
 }
 
+/// How many deliveries of a destination are held since it is another place than it was.
+pub fn moved(connection: &Connection, destination: &DestinationName) -> Result<u64, DeliveryError> {
+    connection
+        .prepare_cached(
+            "SELECT count(*) FROM nexus_delivery WHERE destination = ?1 AND state = 'held' AND held_for = 'moved'",
+        )
+        .and_then(|mut statement| statement.query_row([destination], |row| row.get::<_, i64>(0)))
+        .map(i64::unsigned_abs)
+        .map_err(failed(format!("count the deliveries that {destination} has left behind")))
+}
+
 /// Where a page of the queue ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageEnd {

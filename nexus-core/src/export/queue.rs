@@ -227,15 +227,29 @@ pub(super) fn next_question(
     exporter.writer.run(move |tx| Ok(table::next_question(tx, &name)?))
 }
 
-/// How many deliveries of a destination are due later, and how many wait for a change or a person.
-pub(super) fn left(exporter: &Exporter<'_>, name: &DestinationName) -> Result<(u64, u64), WriteError> {
+/// How many deliveries of a destination are not delivered there.
+pub(super) struct Left {
+    /// Due later.
+    pub due: u64,
+    /// They wait for a change or a person.
+    pub stuck: u64,
+    /// Delivered to where the destination was before.
+    pub moved: u64,
+}
+
+/// Counts what is left of a destination's deliveries.
+pub(super) fn left(exporter: &Exporter<'_>, name: &DestinationName) -> Result<Left, WriteError> {
     let name = name.clone();
     exporter.writer.run(move |tx| {
         let counts = table::counts(tx, &name)?;
         let of = |states: &[State]| {
             counts.iter().filter(|(state, _)| states.contains(state)).map(|(_, count)| count).sum()
         };
-        Ok((of(&[State::Due, State::Held, State::InFlight]), of(&[State::Failed, State::Unknown])))
+        let held: u64 = of(&[State::Held]);
+        let moved = if held == 0 { 0 } else { table::moved(tx, &name)? };
+        let due: u64 = of(&[State::Due, State::InFlight]);
+        let stuck = of(&[State::Failed, State::Unknown]);
+        Ok(Left { due: due + held.saturating_sub(moved), stuck, moved })
     })
 }
 

@@ -140,6 +140,11 @@ impl Server {
         self.state().can_find = can_find;
     }
 
+    /// From now on it is another place.
+    pub fn moves_to(&self, target: &str) {
+        target.clone_into(&mut self.state().target);
+    }
+
     /// It says this instead of its target.
     pub fn down(&self, error: Option<PluginError>) {
         self.state().down = error;

@@ -18,7 +18,8 @@ fn what_a_clock_that_was_ahead_put_off_is_not_put_off_for_years() {
     server.always(Some(Fault::Refuse(FailureClass::RateLimited { until: None })));
     let right = lab.now();
     lab.clock.advance(TimeDelta::days(3650));
-    lab.run_with(|facility| facility.config.export.time_budget = std::time::Duration::from_secs(1));
+    // Enough for a second try after a moment's rest, and too little to wait until a question may be asked.
+    lab.run_with(|facility| facility.config.export.time_budget = std::time::Duration::from_mins(1));
     server.always(None);
     lab.clock.set(right);
     for (number, name) in [(1, "rests"), (1, "asks"), (1, "pauses")] {
@@ -91,4 +92,26 @@ fn a_session_whose_instrument_was_removed_is_told_and_hides_no_other() {
     let told =
         report.needs_person.iter().filter(|line| line.contains("lab-use-1 → a: not delivered")).count();
     assert_eq!(told, 1, "{:?}", report.needs_person);
+}
+
+#[test]
+fn what_a_destination_left_behind_when_it_moved_is_told_and_is_not_due() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 2]);
+    lab.run();
+    let about = |lab: &Lab| -> (Vec<String>, u64) {
+        let report = lab.run();
+        assert_eq!(report.needs_person, Vec::<String>::new(), "it may be meant so");
+        let lines = report.warnings.into_iter().filter(|line| line.contains("another place")).collect();
+        (lines, report.export[&"a".into()].due)
+    };
+    assert_eq!(about(&lab), (Vec::new(), 0));
+    lab.servers.server("a").moves_to("store:elsewhere");
+    for run in 1..=2 {
+        let (lines, due) = about(&lab);
+        assert!(lines.len() == 1 && lines[0].contains("2 records stay"), "{run}: {lines:?}");
+        assert_eq!(due, 0, "{run}");
+    }
+    lab.servers.server("a").moves_to("store:a");
+    assert_eq!(about(&lab), (Vec::new(), 0), "it is back");
 }
