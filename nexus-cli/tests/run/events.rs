@@ -65,7 +65,7 @@ fn a_revision_after_the_build_is_told_once_and_changes_nothing() {
     let report = facility.run(4);
     assert_eq!(report["harvest"]["log"]["revised_late"], 1);
     let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
-    assert!(told.contains("changed after") && told.contains(ID), "{told}");
+    assert!(told.contains("changed or went after") && told.contains(ID), "{told}");
     assert_eq!(facility.run(0)["needs_person"], json!([]));
     // Also when the log is read again, because another row is new.
     let revised = "1,TEM,anna,2024-03-05 09:00,2024-03-05 11:45,Grains,yes,";
@@ -90,8 +90,12 @@ fn a_cancelled_event_settles_unless_its_record_exists() {
 
     let facility = Facility::with_two_sessions();
     facility.run(0);
-    facility.log(&["1,TEM,anna,2024-03-05 09:00,2024-03-05 11:00,Grains,yes,yes"]);
-    facility.run(0);
+    let second = "2,SEM,bea,2024-03-06 10:00,2024-03-06 12:00,Fracture,yes,";
+    facility.log(&["1,TEM,anna,2024-03-05 09:00,2024-03-05 11:00,Grains,yes,yes", second]);
+    let report = facility.run(4);
+    let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
+    assert!(told.contains("went after") && told.contains(ID), "{told}");
+    assert_eq!(facility.run(0)["needs_person"], json!([]), "it is told once");
     assert_eq!(facility.status(ID), "COMPLETED");
     assert_eq!(facility.files("share").len(), 4);
 }
