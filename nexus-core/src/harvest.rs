@@ -193,11 +193,13 @@ fn covers_nothing((from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) ->
     from.zip(to).is_some_and(|(from, to)| from >= to)
 }
 
-/// Adds what a second pass changed: what it saw was counted by the first.
+/// Adds what a second pass changed. What it saw was counted by the first, but for the events that were missing then.
 fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
-    let HarvestCounts { new, revised, revised_late, late, opened, gone, failed, .. } = again;
+    let HarvestCounts { new, revised, revised_late, gone_late, late, opened, gone, failed, .. } = again;
     to.failed = failed;
-    add(to, HarvestCounts { new, revised, revised_late, late, opened, gone, ..HarvestCounts::default() });
+    let events = new + revised + revised_late;
+    let none = HarvestCounts::default();
+    add(to, HarvestCounts { events, new, revised, revised_late, gone_late, late, opened, gone, ..none });
 }
 
 fn add(to: &mut HarvestCounts, page: HarvestCounts) {
@@ -205,6 +207,7 @@ fn add(to: &mut HarvestCounts, page: HarvestCounts) {
     to.new += page.new;
     to.revised += page.revised;
     to.revised_late += page.revised_late;
+    to.gone_late += page.gone_late;
     to.late.extend(page.late);
     to.late.truncate(MOST_LINES);
     to.opened += page.opened;

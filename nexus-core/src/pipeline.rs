@@ -254,11 +254,11 @@ impl Run<'_> {
             if rejected > 0 {
                 report.needs_person.push(format!("harvester `{name}`: {rejected} rows cannot be read"));
             }
-            if counts.revised_late > 0 {
+            let late = counts.revised_late + counts.gone_late;
+            if late > 0 {
                 report.needs_person.push(format!(
-                    "harvester `{name}`: {} usage events changed or went after their session was settled, which stays as it is: {}",
-                    counts.revised_late,
-                    listed(&counts.late, counts.revised_late)
+                    "harvester `{name}`: {late} usage events changed or went after their session was settled, which stays as it is: {}",
+                    listed(&counts.late, late)
                 ));
             }
             report.harvest.insert(name, counts);

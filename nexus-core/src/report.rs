@@ -52,9 +52,11 @@ pub struct HarvestCounts {
     pub new: u64,
     /// Sessions whose times, user or instrument changed before they were built, or whose event came back.
     pub revised: u64,
-    /// Events that changed, went or were called off after their session was settled: reported, nothing else.
+    /// Events that changed after their session was settled: reported, nothing else.
     pub revised_late: u64,
-    /// Their sessions, up to [`MOST_LINES`].
+    /// Sessions whose event went or was called off after their record was built: reported once, nothing else.
+    pub gone_late: u64,
+    /// The sessions of both, up to [`MOST_LINES`].
     pub late: Vec<SessionId>,
     /// Events newly in use.
     pub opened: u64,

@@ -249,7 +249,7 @@ impl Ended<'_> {
             if told.as_deref() != Some(self.code) {
                 session_state::set_pending_revision(tx, id, Some(self.code))?;
                 journal.note(tx, id, now, self.code, self.text)?;
-                counts.revised_late += 1;
+                counts.gone_late += 1;
                 counts.late.push(id.clone());
             }
             return Ok(());
