@@ -17,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
   cargo run --release -p nexus-bench -- --sessions 200 --peer-sessions 20 --previews
   cargo run --release -p nexus-bench -- --nexus-only --sessions 1000,10000 --threads 1,2
   cargo run --release -p nexus-bench -- --killed
-  cargo run --release -p nexus-bench -- --beside --healthy folder --sessions 8000 --files 1 --repeat 13
+  cargo run --release -p nexus-bench -- --beside --healthy folder --sessions 15000 --files 1 --repeat 7
 
 Exit code: 0 the same work was done, 1 the programs differ, 2 it could not be measured."
 )]
