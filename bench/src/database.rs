@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
 use crate::backlog::INSTRUMENTS;
@@ -81,12 +81,14 @@ pub fn rate(path: &Path, destination: &str) -> Result<(usize, f64)> {
 /// Has destinations left alone for the time of a benchmark, as if they had asked for it.
 pub fn pause(path: &Path, names: &[&str]) -> Result<()> {
     let connection = open(path)?;
+    // No destination may ask for more than a week: nexus would not believe it.
+    let until = (Utc::now() + TimeDelta::days(6)).format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
     for name in names {
         let sql = "INSERT INTO nexus_destination (name, paused_until, pause_class) \
-                   VALUES (?1, '2999-01-01T00:00:00.000000Z', 'rate_limited') \
+                   VALUES (?1, ?2, 'rate_limited') \
                    ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until";
         connection
-            .execute(sql, [name])
+            .execute(sql, [*name, until.as_str()])
             .with_context(|| format!("failed to pause {name} in {}", path.display()))?;
     }
     Ok(())

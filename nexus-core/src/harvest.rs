@@ -57,29 +57,27 @@ impl Harvest<'_> {
     ) -> Result<HarvestCounts, WriteError> {
         let mut counts = HarvestCounts::default();
         let mut request = self.request(harvester, instruments)?;
-        let mut read = self.read(harvester, instruments, &mut request, &mut counts)?;
+        let read = self.read(harvester, instruments, &mut request, &mut counts)?;
         if counts.failed.is_some() || read.is_stopped {
             return Ok(counts);
         }
-        let Some(check) = self.complete(harvester, &read) else { return Ok(counts) };
-        let (doubtful, check) = self.writer.run(move |tx| Ok((store::doubtful(tx, &check)?, check)))?;
+        let Some(check) = self.complete(harvester, read) else { return Ok(counts) };
+        let (doubtful, mut check) = self.writer.run(move |tx| Ok((store::doubtful(tx, &check)?, check)))?;
         let Some(doubtful) = doubtful else { return Ok(counts) };
-        let mut vanished = check;
         if !doubtful.is_empty() {
             // Only what was asked for by name and is not there either is gone.
             request.open.extend(doubtful);
             let mut again = HarvestCounts::default();
-            let second = self.read(harvester, instruments, &mut request, &mut again)?;
+            let mut second = self.read(harvester, instruments, &mut request, &mut again)?;
             add_again(&mut counts, again);
             if counts.failed.is_some() || second.is_stopped {
                 return Ok(counts);
             }
-            read.seen.extend(second.seen);
-            read.progress = second.progress;
-            let Some(check) = self.complete(harvester, &read) else { return Ok(counts) };
-            vanished = check;
+            second.seen.append(&mut check.seen);
+            let Some(both) = self.complete(harvester, second) else { return Ok(counts) };
+            check = both;
         }
-        add(&mut counts, self.writer.run(move |tx| store::vanished(tx, &vanished))?);
+        add(&mut counts, self.writer.run(move |tx| store::vanished(tx, &check))?);
         Ok(counts)
     }
 
@@ -161,7 +159,7 @@ impl Harvest<'_> {
     }
 
     /// What a harvest proves of the events that are not in it; `None`: nothing.
-    fn complete(&self, harvester: &HarvesterInstance, read: &Read) -> Option<store::Vanished> {
+    fn complete(&self, harvester: &HarvesterInstance, read: Read) -> Option<store::Vanished> {
         let complete = read.progress.iter().filter(|(_, step)| step.complete);
         let covered: BTreeMap<_, _> = complete
             .map(|(instrument, step)| (instrument.clone(), (step.covered_from, step.covered_to)))
@@ -169,7 +167,7 @@ impl Harvest<'_> {
             .collect();
         (!covered.is_empty()).then(|| store::Vanished {
             harvester: harvester.name.clone(),
-            seen: read.seen.clone(),
+            seen: read.seen,
             covered,
             instruments: self.instruments.clone(),
             now: self.clock.now(),

@@ -441,21 +441,22 @@ pub fn touched_by_change(
     .map_err(failed(format!("read what a change of {destination} touches")))
 }
 
-/// Deliveries to a destination that are due and put off beyond a moment, by that moment: at most `limit`. Give each of
-/// them [`Event::Recover`] if the moment is further away than anything is ever put off.
+/// Deliveries to a destination that are due and put off beyond a moment, by session: at most `limit`, after a session. Give
+/// each of them [`Event::Recover`]: it takes back what nothing is ever put off to.
 pub fn put_off_beyond(
     connection: &Connection,
     destination: &DestinationName,
     moment: DateTime<Utc>,
+    after: &SessionId,
     limit: usize,
 ) -> Result<Vec<Delivery>, DeliveryError> {
     rows(
         connection,
         select!(
-            "WHERE destination = ?1 AND state = 'due' AND not_before > ?2
-             ORDER BY not_before, session_identifier LIMIT ?3"
+            "WHERE destination = ?1 AND state = 'due' AND not_before > ?2 AND session_identifier > ?3
+             ORDER BY session_identifier LIMIT ?4"
         ),
-        params![destination, UtcTime::new(moment), i64::try_from(limit).unwrap_or(i64::MAX)],
+        params![destination, UtcTime::new(moment), after, i64::try_from(limit).unwrap_or(i64::MAX)],
     )
     .map_err(failed(format!("read what is put off at {destination}")))
 }

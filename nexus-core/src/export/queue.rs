@@ -165,13 +165,12 @@ pub(super) fn wake(
 ) -> Result<(), WriteError> {
     let (name, now) = (destination.name.clone(), exporter.clock.now());
     let beyond = now.checked_add_signed(LONGEST_WAIT).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    each_page(exporter, move |tx, _| {
-        let page = table::put_off_beyond(tx, &name, beyond, PAGE)?;
+    each_page(exporter, move |tx, after| {
+        let page = table::put_off_beyond(tx, &name, beyond, after, PAGE)?;
         for row in &page {
             let (next, _) = delivery::step(row, Event::Recover, now);
             table::save(tx, row, &next)?;
         }
-        // None of these is met again.
         Ok(page.last().map(|row| row.session.clone()))
     })?;
     let (name, target, digest) =

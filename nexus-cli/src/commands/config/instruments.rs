@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use nexus_core::config::{Config, HarvesterConfig};
 use nexus_core::db::Database;
+use nexus_core::folders::Folders;
 use nexus_core::instrument::{Instrument, Instruments};
+use nexus_core::pipeline;
 use nexus_core::plugins::harvester_table_of;
 use nexus_plugin_api::{CheckReport, CheckResult};
 
@@ -55,23 +57,23 @@ fn folders(config: &Config, served: &[(&HarvesterConfig, &Instrument)], report: 
     if !root.is_dir() {
         return; // Told already, once instead of for each instrument.
     }
-    let folders: Vec<(&Instrument, PathBuf)> =
-        served.iter().map(|(_, one)| (*one, root.join(one.filestore_path.trim_start_matches('/')))).collect();
+    let place = pipeline::folders(config);
+    let folders: Vec<Folder<'_>> = served.iter().map(|(_, one)| Folder::of(one, &place)).collect();
     let mut sound = 0_usize;
-    for (at, (instrument, folder)) in folders.iter().enumerate() {
+    for (at, Folder { instrument, path, real }) in folders.iter().enumerate() {
         let name = format!("instrument {}", instrument.pid);
-        if let Err(error) = fs::read_dir(folder) {
+        if let Err(error) = fs::read_dir(path) {
             let detail = format!(
                 "cannot read its folder `{}`: {error}; is the share mounted, and its filestore_path right?",
-                folder.display()
+                path.display()
             );
             report.push(name, CheckResult::Failed, detail);
             continue;
         }
         let earlier = folders.iter().take(at);
         let shared: Vec<&str> = earlier
-            .filter(|(_, other)| one_holds_the_other(folder, other))
-            .map(|(other, _)| other.pid.as_str())
+            .filter(|other| one_holds_the_other(real.as_deref(), other.real.as_deref()))
+            .map(|other| other.instrument.pid.as_str())
             .collect();
         if shared.is_empty() {
             sound += 1;
@@ -79,7 +81,7 @@ fn folders(config: &Config, served: &[(&HarvesterConfig, &Instrument)], report: 
             let detail = format!(
                 "its folder `{}` is that of {} too, or lies in it or around it: when they are used at the same time, \
                  a file is in the records of both",
-                folder.display(),
+                path.display(),
                 shared.join(", ")
             );
             report.push(name, CheckResult::Warning, detail);
@@ -91,9 +93,24 @@ fn folders(config: &Config, served: &[(&HarvesterConfig, &Instrument)], report: 
     }
 }
 
-fn one_holds_the_other(one: &Path, other: &Path) -> bool {
-    let (one, other) = (fs::canonicalize(one), fs::canonicalize(other));
-    matches!((one, other), (Ok(one), Ok(other)) if one.starts_with(&other) || other.starts_with(&one))
+/// The folder of an instrument.
+struct Folder<'i> {
+    instrument: &'i Instrument,
+    path: PathBuf,
+    /// Where it is, whatever links lead there; `None` if it is not there.
+    real: Option<PathBuf>,
+}
+
+impl<'i> Folder<'i> {
+    fn of(instrument: &'i Instrument, place: &Folders) -> Self {
+        let path = place.instrument(&instrument.filestore_path);
+        let real = fs::canonicalize(&path).ok();
+        Self { instrument, path, real }
+    }
+}
+
+fn one_holds_the_other(one: Option<&Path>, other: Option<&Path>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.starts_with(other) || other.starts_with(one))
 }
 
 /// A harvester that is asked neither for sessions nor for reservations.

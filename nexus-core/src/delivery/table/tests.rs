@@ -261,3 +261,20 @@ fn a_strange_value_is_named_not_swallowed() {
     tx.execute("UPDATE nexus_delivery SET settle_seconds = 9223372036854775807", []).unwrap();
     assert!(load(&tx, &"s".into(), &"archive".into()).is_err());
 }
+
+/// Whatever becomes of a row, it is met once: who goes through the pages comes to an end.
+#[test]
+fn what_is_put_off_is_paged_by_session() {
+    let later = |days| Some(start() + TimeDelta::days(days));
+    let database =
+        database_with(&[due("c", later(9)), due("a", later(20)), due("b", later(7)), due("d", None)]);
+    let page = |after: &str, limit| -> Vec<String> {
+        let beyond = start() + TimeDelta::days(8);
+        let page = put_off_beyond(database.read(), &"archive".into(), beyond, &after.into(), limit);
+        page.unwrap().iter().map(|row| row.session.to_string()).collect()
+    };
+    assert_eq!(page("", 9), ["a", "c"]);
+    assert_eq!(page("", 1), ["a"]);
+    assert_eq!(page("a", 1), ["c"]);
+    assert_eq!(page("c", 1), Vec::<String>::new());
+}
