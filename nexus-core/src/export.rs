@@ -139,7 +139,10 @@ impl Exporter<'_> {
         };
         let workers = workers(desk.target.can_find, destination.at_once, destination.concurrency);
         let ended = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..workers).map(|_| scope.spawn(|| desk.serve())).collect();
+            let thread = || std::thread::Builder::new().name(format!("export {}", destination.name));
+            // Where the system has no more threads to give, it is done with fewer.
+            let others: Vec<_> =
+                (1..workers).map_while(|_| thread().spawn_scoped(scope, || desk.serve()).ok()).collect();
             let mut ended = desk.serve();
             for other in others {
                 let joined = other.join().unwrap_or_else(|_| Err(WriteError::Closed));

@@ -311,7 +311,10 @@ impl Run<'_> {
                 .destinations
                 .iter()
                 .filter(|_| steps.export)
-                .map(|destination| (destination, scope.spawn(move || exporter.work(destination))))
+                .map(|destination| {
+                    let thread = std::thread::Builder::new().name(format!("export {}", destination.name));
+                    (destination, thread.spawn_scoped(scope, move || exporter.work(destination)))
+                })
                 .collect();
             let built = if steps.build { self.build(&bell, &progress, report) } else { Ok(()) };
             bell.close();
@@ -319,7 +322,11 @@ impl Run<'_> {
             let ended: Vec<_> = exports
                 .into_iter()
                 .map(|(destination, export)| {
-                    (destination, export.join().unwrap_or_else(|_| Err(WriteError::Closed)))
+                    let ended = match export {
+                        Ok(export) => export.join().unwrap_or_else(|_| Err(WriteError::Closed)),
+                        Err(no_thread) => Err(WriteError::job(no_thread)),
+                    };
+                    (destination, ended)
                 })
                 .collect();
             for (destination, worked) in ended {

@@ -93,7 +93,11 @@ pub(super) fn built(tx: &Transaction<'_>, built: &Built) -> Result<Saved, WriteE
         built.journal.note(tx, id, built.now, "warning", warning)?;
     }
     let known = table::of_session(tx, id)?;
-    for route in built.routes.destinations.iter() {
+    let mut routes: Vec<_> = built.routes.destinations.iter().collect();
+    // In the order of the key: whoever reads all deliveries of a session goes from each row to the next, without
+    // a search.
+    routes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    for route in routes {
         let known = known.iter().find(|delivery| delivery.destination == route.name);
         let row = known.cloned().unwrap_or_else(|| Delivery::new(id.clone(), route.name.clone(), built.now));
         let hold = (!route.after.is_empty()).then_some(Hold::After);

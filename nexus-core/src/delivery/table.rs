@@ -71,6 +71,13 @@ macro_rules! select {
     };
 }
 
+/// The same with the row's number behind the columns.
+macro_rules! numbered {
+    ($rest:literal) => {
+        concat!("SELECT ", columns!(), ", rowid FROM nexus_delivery ", $rest)
+    };
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Delivery> {
     let time = |index: usize| row.get::<_, Option<UtcTime>>(index).map(|time| time.map(|time| time.0));
     let checkpoint: Option<String> = row.get(11)?;
@@ -163,6 +170,16 @@ fn write(
 }
 
 fn rows(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<Delivery>> {
+    connection.prepare_cached(sql)?.query_map(params, read)?.collect()
+}
+
+/// The same, each with the row's number: [`numbered!`].
+fn numbered(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<(i64, Delivery)>> {
+    let read = |row: &Row<'_>| Ok((row.get(24)?, read(row)?));
     connection.prepare_cached(sql)?.query_map(params, read)?.collect()
 }
 
@@ -335,17 +352,27 @@ pub fn moved(connection: &Connection, destination: &DestinationName) -> Result<u
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageEnd {
     not_before: Option<DateTime<Utc>>,
-    session: SessionId,
+    row: i64,
 }
 
 /// A page of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuePage {
-    /// Deliveries that may be tried now: first those never tried, then by `not_before`.
+    /// Deliveries that may be tried now: first those never tried, as their records were built, then by `not_before`.
     pub rows: Vec<Delivery>,
     /// Where to go on; `None`: this was the last page.
     pub next: Option<PageEnd>,
 }
+
+/// In the order of the rows, which is that of the builds: what is taken together then lies together, here as in
+/// the tables of sessions.
+const DUE: &str = numbered!(
+    "WHERE destination = ?1 AND state = 'due' AND not_before IS NULL AND rowid > ?2 ORDER BY rowid LIMIT ?3"
+);
+const DUE_AGAIN: &str = numbered!(
+    "WHERE destination = ?1 AND state = 'due' AND not_before <= ?2 AND (not_before, rowid) > (?3, ?4)
+     ORDER BY not_before, rowid LIMIT ?5"
+);
 
 /// What may be tried now at a destination, at most `limit` rows, after an earlier page.
 ///
@@ -363,37 +390,19 @@ pub fn due_page(
     let mut found = Vec::new();
     // Two queries, since no comparison goes past a null; each follows the index and sorts nothing.
     if after.is_none_or(|end| end.not_before.is_none()) {
-        let session = after.map_or("", |end| end.session.as_str());
-        found = rows(
-            connection,
-            select!(
-                "WHERE destination = ?1 AND state = 'due' AND not_before IS NULL AND session_identifier > ?2
-                 ORDER BY session_identifier LIMIT ?3"
-            ),
-            params![destination, session, wanted],
-        )
-        .map_err(told(""))?;
+        let row = after.map_or(i64::MIN, |end| end.row);
+        found = numbered(connection, DUE, params![destination, row, wanted]).map_err(told(""))?;
     }
     if found.len() < limit {
-        let end =
-            after.and_then(|end| end.not_before.map(|time| (UtcTime::new(time).to_string(), &end.session)));
-        let (time, session) = end.as_ref().map_or(("", ""), |(time, session)| (time, session.as_str()));
+        let end = after.and_then(|end| end.not_before.map(|time| (UtcTime::new(time).to_string(), end.row)));
+        let (time, row) = end.as_ref().map_or(("", i64::MIN), |(time, row)| (time.as_str(), *row));
         let left = wanted.saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
-        found.extend(
-            rows(
-                connection,
-                select!(
-                    "WHERE destination = ?1 AND state = 'due' AND not_before <= ?2
-                       AND (not_before, session_identifier) > (?3, ?4)
-                     ORDER BY not_before, session_identifier LIMIT ?5"
-                ),
-                params![destination, UtcTime::new(now), time, session, left],
-            )
-            .map_err(told(" again"))?,
-        );
+        let values = params![destination, UtcTime::new(now), time, row, left];
+        found.extend(numbered(connection, DUE_AGAIN, values).map_err(told(" again"))?);
     }
     let next = if found.len() < limit { None } else { found.last() }
-        .map(|last| PageEnd { not_before: last.not_before, session: last.session.clone() });
+        .map(|(row, last)| PageEnd { not_before: last.not_before, row: *row });
+    let found = found.into_iter().map(|(_, delivery)| delivery).collect();
     Ok(DuePage { rows: found, next })
 }
 
@@ -413,11 +422,34 @@ pub fn next_question(
         .map_err(failed(format!("read when {destination} may be asked again")))
 }
 
+/// One query for each index: with all conditions in one, every row that is due would be read as well.
+const TOUCHED: &str = concat!(
+    select!(
+        "WHERE destination = ?1 AND session_identifier > ?4
+           AND state = 'delivered' AND target IS NOT ?2
+         UNION ALL "
+    ),
+    select!(
+        "WHERE destination = ?1 AND session_identifier > ?4
+           AND state = 'held' AND held_for = 'moved' AND target = ?2
+         UNION ALL "
+    ),
+    select!(
+        "WHERE destination = ?1 AND session_identifier > ?4
+           AND state = 'unknown' AND can_find = 0 AND target = ?2
+         UNION ALL "
+    ),
+    select!(
+        "WHERE destination = ?1 AND session_identifier > ?4
+           AND failure_class IS NOT NULL AND +state IN ('failed', 'due') AND config_digest IS NOT ?3
+         ORDER BY session_identifier LIMIT ?5"
+    ),
+);
+
 /// Deliveries for which a change of the destination's target or configuration means something; give each
 /// of them [`Event::TargetChanged`] and [`Event::ConfigChanged`]. By session: at most `limit`, after a session.
 ///
-/// Reads every delivered row of the destination: ask only if its target differs from the one stored in
-/// `nexus_destination`, or something failed.
+/// Reads every delivered row of the destination, and of the others only those that a change can mean something for.
 pub fn touched_by_change(
     connection: &Connection,
     destination: &DestinationName,
@@ -428,14 +460,7 @@ pub fn touched_by_change(
 ) -> Result<Vec<Delivery>, DeliveryError> {
     rows(
         connection,
-        select!(
-            "WHERE destination = ?1 AND session_identifier > ?4 AND (
-                (state = 'delivered' AND target IS NOT ?2)
-                OR (state = 'held' AND held_for = 'moved' AND target = ?2)
-                OR (state = 'unknown' AND can_find = 0 AND target = ?2)
-                OR (state IN ('failed', 'due') AND failure_class IS NOT NULL AND config_digest IS NOT ?3))
-             ORDER BY session_identifier LIMIT ?5"
-        ),
+        TOUCHED,
         params![destination, target, config_digest, after, i64::try_from(limit).unwrap_or(i64::MAX)],
     )
     .map_err(failed(format!("read what a change of {destination} touches")))

@@ -25,7 +25,7 @@ impl Desk<'_> {
         let mut saved = row.clone();
         let mut pending = effects;
         let mut handed = match context::context(&facts, &row, self.exporter.folders) {
-            Ok(handed) => handed,
+            Ok(handed) => Arc::new(handed),
             Err(gone) => {
                 let error = PluginError::transient(gone.to_string());
                 return self.commit(&row, &saved, &facts, Event::DeliverFailed(error), true).map(drop);
@@ -43,8 +43,10 @@ impl Desk<'_> {
                 ),
                 Wish::Find => self.find(&handed),
                 Wish::Deliver { previous, checkpoint } => {
-                    handed.previous = previous;
-                    handed.checkpoint = checkpoint;
+                    // Copied only where an overdue call still holds it.
+                    let next = Arc::make_mut(&mut handed);
+                    next.previous = previous;
+                    next.checkpoint = checkpoint;
                     self.deliver(&handed)
                 }
             };
@@ -68,7 +70,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn find(&self, handed: &api::Delivery) -> Event {
+    fn find(&self, handed: &Arc<api::Delivery>) -> Event {
         match self.destination.find(handed) {
             Ok(Found::None) => Event::FoundNone,
             Ok(Found::One(remote)) => Event::FoundOne(remote),
@@ -79,7 +81,7 @@ impl Desk<'_> {
         }
     }
 
-    fn deliver(&self, handed: &api::Delivery) -> Event {
+    fn deliver(&self, handed: &Arc<api::Delivery>) -> Event {
         let content_sha256 = handed.record.content_sha256.clone();
         match self.destination.deliver(handed) {
             Ok(Step::Done(remote)) => Event::StepDone { remote, content_sha256 },

@@ -51,8 +51,8 @@ impl DestinationInstance {
     ///
     /// # Errors
     /// What the plugin says, or that it did not answer in time.
-    pub fn find(&self, delivery: &Delivery) -> Result<Found, CallError> {
-        let (destination, delivery) = (Arc::clone(&self.destination), delivery.clone());
+    pub fn find(&self, delivery: &Arc<Delivery>) -> Result<Found, CallError> {
+        let (destination, delivery) = (Arc::clone(&self.destination), Arc::clone(delivery));
         self.caller.within("find", self.caller.limits.ask, move |call| destination.find(call, &delivery))
     }
 
@@ -60,8 +60,8 @@ impl DestinationInstance {
     ///
     /// # Errors
     /// What the plugin says, or that it did not answer in time.
-    pub fn deliver(&self, delivery: &Delivery) -> Result<Step, CallError> {
-        let (destination, delivery) = (Arc::clone(&self.destination), delivery.clone());
+    pub fn deliver(&self, delivery: &Arc<Delivery>) -> Result<Step, CallError> {
+        let (destination, delivery) = (Arc::clone(&self.destination), Arc::clone(delivery));
         self.caller
             .within("deliver", self.caller.limits.deliver, move |call| destination.deliver(call, &delivery))
     }

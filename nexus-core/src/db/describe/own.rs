@@ -210,11 +210,9 @@ const DELIVERY: Table = Table {
     ],
     unique: &[],
     indexes: &[
-        Index {
-            name: "nexus_delivery_queue",
-            columns: &["destination", "state", "not_before", "session_identifier"],
-        },
+        Index { name: "nexus_delivery_due", columns: &["destination", "state", "not_before"] },
         Index { name: "nexus_delivery_unsettled", columns: &["session_identifier", "destination"] },
+        Index { name: "nexus_delivery_failed", columns: &["destination", "session_identifier"] },
     ],
     references: &[
         Reference {

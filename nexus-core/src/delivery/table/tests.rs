@@ -115,7 +115,7 @@ fn a_row_that_somebody_changed_is_not_overwritten() {
 
 #[test]
 fn the_queue_is_read_in_pages_without_loss() {
-    let mut rows: Vec<Delivery> = (0..10).map(|n| due(&format!("new-{n}"), None)).collect();
+    let mut rows: Vec<Delivery> = (0..10).rev().map(|n| due(&format!("new-{n}"), None)).collect();
     rows.extend((0..10).map(|n| due(&format!("again-{n}"), Some(after(n / 3)))));
     rows.push(due("later", Some(after(11))));
     rows.push(Delivery { destination: "other".into(), ..due("elsewhere", None) });
@@ -136,34 +136,34 @@ fn the_queue_is_read_in_pages_without_loss() {
         }
         let names: Vec<_> = seen.iter().map(|row| row.session.as_str().to_owned()).collect();
         assert_eq!(names.len(), 20, "limit {limit}: {names:?}");
-        assert!(names[..10].iter().all(|name| name.starts_with("new-")));
-        assert!(seen[10..].is_sorted_by_key(|row| (row.not_before, row.session.clone())));
+        assert_eq!(seen[..10], rows[..10], "as they were built");
+        assert_eq!(seen[10..], rows[10..20]);
     }
+}
+
+fn plan(database: &Database, sql: &str) -> Vec<String> {
+    let mut statement = database.read().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let mut rows = statement.raw_query();
+    let mut plan = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        plan.push(row.get(3).unwrap());
+    }
+    plan
 }
 
 #[test]
 fn what_a_run_asks_follows_an_index() {
     let database = Database::in_memory().unwrap();
     for sql in [
-        "SELECT * FROM nexus_delivery WHERE destination = 'a' AND state = 'due' AND not_before IS NULL
-            AND session_identifier > '' ORDER BY session_identifier LIMIT 5",
-        "SELECT * FROM nexus_delivery WHERE destination = 'a' AND state = 'due' AND not_before <= 'b'
-            AND (not_before, session_identifier) > ('', '') ORDER BY not_before, session_identifier LIMIT 5",
+        DUE,
+        DUE_AGAIN,
         "SELECT * FROM nexus_delivery WHERE state IN ('in_flight', 'unknown') AND (state = 'in_flight'
             OR (can_find = 1 AND absent_after IS NOT NULL)) ORDER BY session_identifier, destination",
         "SELECT * FROM nexus_session WHERE attempts > 0 ORDER BY session_identifier",
         "SELECT * FROM nexus_session WHERE rebuild_requested <> 0 ORDER BY session_identifier",
         "SELECT * FROM nexus_session WHERE harvester = 'n' AND open_since IS NOT NULL ORDER BY open_since",
     ] {
-        let plan: String = database
-            .read()
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .unwrap()
-            .query_map([], |row| row.get::<_, String>(3))
-            .unwrap()
-            .collect::<Result<Vec<_>, _>>()
-            .unwrap()
-            .join("; ");
+        let plan = plan(&database, sql).join("; ");
         assert!(plan.contains(" USING INDEX nexus_") && !plan.contains("TEMP B-TREE"), "{plan}");
     }
 }
@@ -224,23 +224,46 @@ fn a_change_touches_only_what_it_can_change() {
         ..due(session, None)
     };
     let moved = Delivery { state: State::Held, held_for: Some(Hold::Moved), ..delivered("moved", "B") };
+    let unclear = |session: &str, can_find| Delivery {
+        state: State::Unknown,
+        can_find,
+        failure_class: Some(Class::Unknown),
+        ..delivered(session, "B")
+    };
     let database = database_with(&[
         delivered("here", "B"),
         delivered("there", "A"),
         failed("old config", "c1"),
         failed("same config", "c2"),
         moved,
+        unclear("unclear", false),
+        unclear("unclear, can be asked", true),
+        Delivery { state: State::Due, ..failed("tried", "c1") },
+        Delivery { state: State::Due, ..failed("tried with these settings", "c2") },
         due("fresh", None),
     ]);
     let touched = |after: &str, limit| -> Vec<String> {
         let page = touched_by_change(database.read(), &"archive".into(), "B", "c2", &after.into(), limit);
         page.unwrap().iter().map(|row| row.session.to_string()).collect()
     };
-    assert_eq!(touched("", 9), ["moved", "old config", "there"]);
+    assert_eq!(touched("", 9), ["moved", "old config", "there", "tried", "unclear"]);
     assert_eq!(touched("", 2), ["moved", "old config"]);
-    assert_eq!(touched("old config", 2), ["there"]);
+    assert_eq!(touched("old config", 2), ["there", "tried"]);
     let held = |hold| held_for(database.read(), &"archive".into(), hold, &"".into(), 9).unwrap().len();
     assert_eq!((held(Hold::Moved), held(Hold::After)), (1, 0));
+}
+
+/// A backlog is due at every destination, and each of them looks for what a change touches when a run begins.
+#[test]
+fn what_is_due_and_never_failed_is_not_read_for_a_change() {
+    let database = database_with(&[]);
+    let plan = plan(&database, TOUCHED);
+    let reads: Vec<&String> = plan.iter().filter(|line| line.contains("nexus_delivery")).collect();
+    assert_eq!(reads.len(), 4, "{plan:#?}");
+    for line in reads {
+        let by_state = line.contains("nexus_delivery_due (destination=? AND state=?)");
+        assert!(by_state || line.contains("nexus_delivery_failed (destination=?"), "{line}");
+    }
 }
 
 #[test]
