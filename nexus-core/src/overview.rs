@@ -13,6 +13,7 @@ use crate::ids::SessionId;
 use crate::meta;
 use crate::own_table::OwnTableError;
 use crate::run::Run;
+use crate::session_state::{record_name, seen_user};
 use crate::timestamp::{Timestamp, UtcTime};
 use crate::upload_log::{UploadLog, UploadLogError};
 
@@ -188,6 +189,11 @@ const LINE: &str = "
       FROM session_log s LEFT JOIN nexus_session n ON n.session_identifier = s.session_identifier
      WHERE s.event_type = 'START'";
 
+/// Events in use: no other table has them yet.
+const OPEN: &str = "
+    SELECT session_identifier, instrument_pid, seen_digest, open_since, NULL, 'OPEN', record_name, NULL
+      FROM nexus_session WHERE open_since IS NOT NULL";
+
 /// Counts over the whole database.
 ///
 /// # Errors
@@ -255,12 +261,10 @@ pub fn sessions(conn: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Sess
     let rows = statement.query_map(params![filter.status, filter.instrument, filter.user], line)?;
     let mut lines = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     if filter.status.as_deref().is_none_or(|status| status == "OPEN") {
-        let mut statement = conn.prepare(
-            "SELECT session_identifier, instrument_pid, NULL, open_since, NULL, 'OPEN', record_name, NULL
-               FROM nexus_session WHERE open_since IS NOT NULL AND (?1 IS NULL OR instrument_pid = ?1) AND ?2 IS NULL",
-        )?;
-        let rows = statement.query_map(params![filter.instrument, filter.user], line)?;
-        lines.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+        let mut statement = conn.prepare(&format!("{OPEN} AND (?1 IS NULL OR instrument_pid = ?1)"))?;
+        let rows = statement.query_map([&filter.instrument], open_line)?;
+        let open = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        lines.extend(open.into_iter().filter(|line| filter.user.is_none() || line.user == filter.user));
     }
     // Text order is right within one offset only, and a time without offset belongs to its instrument's zone.
     let zones = zones(conn)?;
@@ -309,6 +313,47 @@ fn line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {
     })
 }
 
+fn open_line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {
+    let mut line = line(row)?;
+    let seen = line.user.take();
+    line.user = seen.and_then(|seen| seen_user(&seen, &line.instrument.as_str().into()));
+    Ok(line)
+}
+
+/// The session of a record, by the record's name or the name of its file.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn session_of_record(conn: &Connection, name: &str) -> rusqlite::Result<Option<SessionId>> {
+    let stem = name.rsplit('/').next().unwrap_or(name);
+    let stem = stem.strip_suffix(".xml").unwrap_or(stem);
+    let named = conn
+        .query_row("SELECT session_identifier FROM nexus_session WHERE record_name = ?1", [stem], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    if named.is_some() {
+        return Ok(named);
+    }
+    // Nobody has noted the names of the records that NexusLIMS delivered; they follow from the session.
+    let Some((date, day)) = stem.get(..10).and_then(|date| Some((date.parse().ok()?, date))) else {
+        return Ok(None);
+    };
+    let mut statement = conn.prepare(
+        "SELECT s.session_identifier, s.instrument FROM session_log s
+           LEFT JOIN nexus_session n ON n.session_identifier = s.session_identifier
+          WHERE s.event_type = 'START' AND substr(s.timestamp, 1, 10) = ?1 AND n.record_name IS NULL",
+    )?;
+    let of_that_day = statement.query_map([day], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    for row in of_that_day {
+        let (id, pid) = row?;
+        if record_name(date, &pid.as_str().into(), &id) == stem {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
 type Facts = (Option<i64>, Option<String>, Option<String>, bool);
 
 /// One session's story; `None` if there is no such session.
@@ -323,11 +368,11 @@ pub fn story(conn: &Connection, id: &SessionId) -> Result<Option<SessionStory>, 
             line,
         )
         .optional()?;
-    let open = "SELECT session_identifier, instrument_pid, NULL, open_since, NULL, 'OPEN', record_name, NULL
-                  FROM nexus_session WHERE open_since IS NOT NULL AND session_identifier = ?1";
     let found = match stored {
         Some(found) => Some(found),
-        None => conn.query_row(open, [id], line).optional()?,
+        None => {
+            conn.query_row(&format!("{OPEN} AND session_identifier = ?1"), [id], open_line).optional()?
+        }
     };
     let Some(line) = found else { return Ok(None) };
     let facts: Option<Facts> = conn
