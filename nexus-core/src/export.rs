@@ -169,7 +169,8 @@ impl Exporter<'_> {
         tally.counts.stuck = stuck;
         if stuck > 0 && tally.needs_person.is_empty() {
             tally.needs_person.push(format!(
-                "destination `{name}`: {stuck} deliveries wait for somebody; `nexus sessions show` tells why"
+                "destination `{name}`: {stuck} deliveries wait for somebody; `nexus export list --destination {name}` \
+                 tells why and what to do"
             ));
         }
         if moved > 0 {
@@ -309,11 +310,14 @@ impl Desk<'_> {
         self.seat.worked();
     }
 
-    fn count_against(&self, class: Class) {
+    fn count_against(&self, class: Class, failure: Option<&str>) {
         self.seat.failed(self.exporter.clock.now());
         let failures = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         if failures >= FAILURES_BEFORE_PAUSE {
-            self.pause(format!("{failures} failures in a row ({class}); it is tried again by the next run"));
+            let last = attempt::quoted(", the last", failure);
+            self.pause(format!(
+                "{failures} failures in a row ({class}){last}; it is tried again by the next run"
+            ));
         }
     }
 
