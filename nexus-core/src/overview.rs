@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use crate::delivery::{Class, Delivery, Hold, Origin, State, table};
 use crate::event::{self, Event};
-use crate::ids::SessionId;
+use crate::failing::{self, Failing};
+use crate::ids::{HarvesterName, SessionId};
 use crate::meta;
 use crate::own_table::OwnTableError;
 use crate::run::Run;
@@ -49,6 +50,60 @@ pub struct Overview {
     pub last_run: Option<LastRun>,
     /// When a run last looked, also if it changed nothing (UTC).
     pub last_heartbeat: Option<String>,
+    /// Sessions whose record was built, and which have a delivery to no destination.
+    pub undelivered: i64,
+    /// Harvesters that failed when they were asked last.
+    pub failing: BTreeMap<HarvesterName, Failing>,
+}
+
+/// After so long without a run somebody is told: nexus does not know how often its timer calls it, but none calls it
+/// less often than once a day.
+const QUIET_AT_MOST: TimeDelta = TimeDelta::hours(24);
+
+impl Overview {
+    /// How long no run has come to its end; `None`: none ever did, or the clock is behind.
+    #[must_use]
+    pub fn quiet_for(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        let last: UtcTime = self.last_heartbeat.as_ref()?.parse().ok()?;
+        Some(now.signed_duration_since(last.0)).filter(|quiet| *quiet >= TimeDelta::zero())
+    }
+
+    /// What somebody should look at, and what to do; `at_work`: a run is under way.
+    #[must_use]
+    pub fn needs_person(&self, now: DateTime<Utc>, at_work: bool) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Some(quiet) = self.quiet_for(now).filter(|quiet| !at_work && *quiet > QUIET_AT_MOST) {
+            told.push(format!(
+                "no run has come to its end for {}: how often one should, nexus does not know; if a timer calls `nexus run`, \
+                 see whether it is on (`systemctl list-timers`, `crontab -l`) and what its log says",
+                in_words(quiet)
+            ));
+        }
+        told.extend(self.failing.iter().map(|(name, Failing { since, runs, error })| {
+            let how_often = match runs {
+                1 => "the last run".to_owned(),
+                _ => {
+                    let since = since.get(..16).map_or_else(|| since.clone(), |since| since.replace('T', " "));
+                    format!("each of the last {runs} runs, since {since} UTC")
+                }
+            };
+            format!(
+                "harvester `{name}` failed in {how_often}: {error}; `nexus config check` shows whether it works by now"
+            )
+        }));
+        told
+    }
+}
+
+/// A length of time as people say it, rounded down.
+#[must_use]
+pub fn in_words(length: TimeDelta) -> String {
+    let (number, unit) = match (length.num_days(), length.num_hours(), length.num_minutes()) {
+        (2.., ..) => (length.num_days(), "day"),
+        (_, 2.., _) => (length.num_hours(), "hour"),
+        (_, _, minutes) => (minutes, "minute"),
+    };
+    if number == 1 { format!("1 {unit}") } else { format!("{number} {unit}s") }
 }
 
 /// A run, in short.
@@ -231,6 +286,14 @@ pub fn overview(conn: &Connection) -> Result<Overview, OverviewError> {
         exit_code: run.exit_code.map(i64::from),
     });
     out.last_heartbeat = meta::last_heartbeat(conn)?.map(|at| at.to_string());
+    out.undelivered = conn.query_row(
+        "SELECT count(DISTINCT session_identifier) FROM session_log
+          WHERE record_status = 'BUILT_NOT_EXPORTED' AND session_identifier NOT IN (
+                SELECT session_identifier FROM nexus_delivery)",
+        [],
+        |row| row.get(0),
+    )?;
+    out.failing = failing::load(conn)?;
     Ok(out)
 }
 
@@ -370,9 +433,7 @@ pub fn story(conn: &Connection, id: &SessionId) -> Result<Option<SessionStory>, 
         .optional()?;
     let found = match stored {
         Some(found) => Some(found),
-        None => {
-            conn.query_row(&format!("{OPEN} AND session_identifier = ?1"), [id], open_line).optional()?
-        }
+        None => conn.query_row(&format!("{OPEN} AND session_identifier = ?1"), [id], open_line).optional()?,
     };
     let Some(line) = found else { return Ok(None) };
     let facts: Option<Facts> = conn
@@ -455,5 +516,61 @@ impl From<UploadLog> for UploadLine {
 impl From<Event> for EventLine {
     fn from(event: Event) -> Self {
         Self { at: event.at.to_string(), kind: event.note.kind, detail: event.note.detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(heartbeat: Option<&str>) -> Overview {
+        Overview { last_heartbeat: heartbeat.map(str::to_owned), ..Overview::default() }
+    }
+
+    #[test]
+    fn a_day_without_a_run_is_told_unless_one_is_under_way() {
+        let seen_at = seen(Some("2024-03-05T00:00:00.000000Z"));
+        let told = |now: &str, at_work| seen_at.needs_person(now.parse().unwrap(), at_work);
+        assert_eq!(told("2024-03-06T00:00:00Z", false), [""; 0]);
+        let late = told("2024-03-06T00:00:01Z", false);
+        assert!(late[0].starts_with("no run has come to its end for 24 hours: "), "{late:?}");
+        assert!(late[0].contains("`systemctl list-timers`"), "{late:?}");
+        assert_eq!(told("2024-03-09T00:00:00Z", true), [""; 0]);
+        assert!(told("2024-03-09T00:00:00Z", false)[0].contains(" for 4 days: "));
+        // The clock was set back, or nothing has run yet.
+        assert_eq!(told("2024-03-01T00:00:00Z", false), [""; 0]);
+        assert_eq!(seen(None).needs_person("2024-03-09T00:00:00Z".parse().unwrap(), false), [""; 0]);
+    }
+
+    #[test]
+    fn a_harvester_that_fails_again_and_again_is_told_with_how_often() {
+        let mut seen = seen(Some("2024-03-05T00:00:00.000000Z"));
+        let mut failing = Failing {
+            since: "2024-03-04T00:00:00.000000Z".to_owned(),
+            runs: 1,
+            error: "no route".to_owned(),
+        };
+        let now = "2024-03-05T00:00:01Z".parse().unwrap();
+        seen.failing.insert("north".into(), failing.clone());
+        let told = seen.needs_person(now, false);
+        assert!(
+            told[0].starts_with("harvester `north` failed in the last run: no route; `nexus config check`")
+        );
+        failing.runs = 7;
+        seen.failing.insert("north".into(), failing);
+        let told = seen.needs_person(now, true);
+        assert!(
+            told[0].starts_with(
+                "harvester `north` failed in each of the last 7 runs, since 2024-03-04 00:00 UTC: no route; "
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn lengths_are_said_in_units_of_which_there_are_some() {
+        let said = |minutes| in_words(TimeDelta::minutes(minutes));
+        assert_eq!([said(0), said(1), said(119)], ["0 minutes", "1 minute", "119 minutes"]);
+        assert_eq!([said(120), said(47 * 60 + 59), said(48 * 60)], ["2 hours", "47 hours", "2 days"]);
     }
 }

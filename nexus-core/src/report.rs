@@ -8,6 +8,7 @@ use nexus_plugin_api::{OutsideEvents, RejectedRow};
 use serde::Serialize;
 
 use crate::ids::{DestinationName, HarvesterName, SessionId};
+use crate::plugins::Unserved;
 use crate::session::RecordStatus;
 
 pub use told::Told;
@@ -30,11 +31,19 @@ pub struct RunReport {
     pub warnings: Vec<String>,
     /// What somebody should look at: each names the thing, says why, and what to do.
     pub needs_person: Vec<String>,
+    /// Instruments that no harvester serves, until all steps have said which: then they are in `needs_person`.
+    #[serde(skip)]
+    pub unserved: Unserved,
     /// Whether the run was asked to stop before it was through.
     pub interrupted: bool,
 }
 
 impl RunReport {
+    /// Harvest and build meet the same instruments, and a person hears of them once.
+    pub(crate) fn tell_unserved(&mut self) {
+        self.needs_person.extend(std::mem::take(&mut self.unserved).sentences());
+    }
+
     /// Whether the run changed anything beside its heartbeat.
     pub fn changed_something(&self) -> bool {
         self.harvest.values().any(|counts| counts.new + counts.revised + counts.opened + counts.gone > 0)

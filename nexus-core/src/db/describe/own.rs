@@ -8,8 +8,8 @@ const META: Table = Table {
     name: "nexus_meta",
     group: Group::Own,
     about: "Single facts about the whole database: the last run's heartbeat, how far the upload log has been \
-            seen, when the history of NexusLIMS was adopted, which storage each instrument's folder lies on, and \
-            since when files were written that are not yet surely on the disk.",
+            seen, when the history of NexusLIMS was adopted, which storage each instrument's folder lies on, which \
+            harvesters failed in the last run, and since when files were written that are not yet surely on the disk.",
     columns: &[
         Column::new("key", "TEXT", "Name of the fact.").key(),
         Column::new("value", "TEXT", "The fact, as text or JSON."),
