@@ -76,6 +76,39 @@ fn a_status_that_there_is_not_is_refused_with_those_there_are() {
 }
 
 #[test]
+fn an_instrument_that_there_is_not_is_no_empty_list() {
+    let facility = facility();
+    let unknown =
+        "error: there is no instrument `TEN`\n  hint: `nexus instruments list` shows the identifiers";
+    facility.nexus(["sessions", "list", "--instrument", "TEN"]).refused(2, unknown);
+    for verb in ["retry", "rebuild"] {
+        facility.nexus(["sessions", verb, "--instrument", "TEN"]).refused(2, unknown);
+    }
+    facility.nexus(["sessions", "skip", "--instrument", "TEN", "--reason", "x"]).refused(2, unknown);
+}
+
+#[test]
+fn a_session_with_two_starts_is_listed_and_counted_once() {
+    let facility = facility();
+    let counted = facility.nexus(["status", "--json"]).json()["sessions"].clone();
+    facility.sql(
+        "INSERT INTO session_log (session_identifier, instrument, timestamp, event_type, record_status, user)
+         SELECT session_identifier, instrument, '2024-03-05T08:59:00', event_type, record_status, user
+           FROM session_log WHERE session_identifier = 'logbook:lab/1' AND event_type = 'START'",
+    );
+    // A build that NexusLIMS began and did not end.
+    facility.sql(
+        "INSERT INTO session_log (session_identifier, instrument, timestamp, event_type, record_status, user)
+         SELECT session_identifier, instrument, timestamp, 'RECORD_GENERATION', 'WAITING_FOR_END', user
+           FROM session_log WHERE session_identifier = 'logbook:lab/2' AND event_type = 'START'",
+    );
+    assert_eq!(listed(&facility, &[]), ["2", "3", "1", "4"]);
+    let rows = facility.nexus(["sessions", "list", "--user", "anna", "--json"]).json();
+    assert_eq!(rows[0]["start"], "2024-03-05T08:59:00", "the last one counts: {rows:#}");
+    assert_eq!(facility.nexus(["status", "--json"]).json()["sessions"], counted);
+}
+
+#[test]
 fn the_story_of_a_session_with_its_delivery() {
     let facility = facility();
     let text = facility.nexus(["sessions", "show", "logbook:lab/1"]).done();

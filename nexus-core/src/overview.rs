@@ -1,6 +1,6 @@
 //! What a person asks: how many sessions stand where, and the story of one. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -14,6 +14,7 @@ use crate::ids::{HarvesterName, SessionId};
 use crate::meta;
 use crate::own_table::OwnTableError;
 use crate::run::Run;
+use crate::session;
 use crate::session_state::{record_name, seen_user};
 use crate::timestamp::{Timestamp, UtcTime};
 use crate::upload_log::{UploadLog, UploadLogError};
@@ -27,6 +28,9 @@ pub enum OverviewError {
     /// Of runs, events and the heartbeat.
     #[error(transparent)]
     Own(#[from] OwnTableError),
+    /// Of sessions.
+    #[error(transparent)]
+    Session(#[from] session::SessionError),
     /// Of deliveries.
     #[error(transparent)]
     Delivery(#[from] table::DeliveryError),
@@ -39,7 +43,7 @@ pub enum OverviewError {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Overview {
     /// Sessions by record status.
-    pub sessions: BTreeMap<String, i64>,
+    pub sessions: BTreeMap<String, u64>,
     /// Usage events still in use: not in the session log yet.
     pub open: i64,
     /// Sessions to be built that wait, by reason.
@@ -255,12 +259,7 @@ const OPEN: &str = "
 /// The database cannot be read.
 pub fn overview(conn: &Connection) -> Result<Overview, OverviewError> {
     let mut out = Overview::default();
-    grouped(
-        conn,
-        "SELECT record_status, count(DISTINCT session_identifier) FROM session_log GROUP BY record_status",
-        |row| Ok((row.get(0)?, row.get(1)?)),
-        &mut out.sessions,
-    )?;
+    out.sessions = session::counts(conn)?;
     grouped(
         conn,
         "SELECT n.waiting_reason, count(*) FROM nexus_session n
@@ -323,6 +322,11 @@ pub fn sessions(conn: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Sess
     let mut statement = conn.prepare(&sql)?;
     let rows = statement.query_map(params![filter.status, filter.instrument, filter.user], line)?;
     let mut lines = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    // NexusLIMS may have written several STARTs of a session; the last one counts, once.
+    let mut later = BTreeSet::new();
+    lines.reverse();
+    lines.retain(|line| later.insert(line.session_identifier.clone()));
+    lines.reverse();
     if filter.status.as_deref().is_none_or(|status| status == "OPEN") {
         let mut statement = conn.prepare(&format!("{OPEN} AND (?1 IS NULL OR instrument_pid = ?1)"))?;
         let rows = statement.query_map([&filter.instrument], open_line)?;
@@ -381,6 +385,32 @@ fn open_line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {
     let seen = line.user.take();
     line.user = seen.and_then(|seen| seen_user(&seen, &line.instrument.as_str().into()));
     Ok(line)
+}
+
+/// Whether there is such a session, in use or not.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn knows_session(conn: &Connection, id: &SessionId) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM session_log WHERE session_identifier = ?1)
+             OR EXISTS (SELECT 1 FROM nexus_session WHERE session_identifier = ?1)",
+        [id],
+        |row| row.get(0),
+    )
+}
+
+/// Whether there is such an instrument, or was: its sessions may be all that is left of it.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn knows_instrument(conn: &Connection, pid: &str) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM instruments WHERE instrument_pid = ?1)
+             OR EXISTS (SELECT 1 FROM session_log WHERE instrument = ?1)",
+        [pid],
+        |row| row.get(0),
+    )
 }
 
 /// The session of a record, by the record's name or the name of its file.

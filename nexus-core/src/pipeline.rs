@@ -36,7 +36,7 @@ use crate::lock::{DatabaseLock, RunLock};
 use crate::meta;
 use crate::plugins::{Groups, HarvesterInstance, Reaped, harvester_of};
 use crate::reconcile;
-use crate::report::{HarvestCounts, Progress, RunReport};
+use crate::report::{HarvestCounts, Progress, RunReport, harvest_failed};
 use crate::session::{self, RecordStatus};
 use crate::timestamp::UtcTime;
 use crate::unsynced;
@@ -126,6 +126,7 @@ pub fn rehearse(
         report.needs_person.extend(built.needs_person);
         report.unserved.extend(built.unserved);
     }
+    report.merge_failures();
     report.tell_unserved();
     report.interrupted = facility.stop.is_set();
     Ok(report)
@@ -167,6 +168,7 @@ impl Run<'_> {
         if steps.build || steps.export {
             self.build_and_export(steps, &mut report)?;
         }
+        report.merge_failures();
         report.tell_unserved();
         if steps.export {
             self.stranded(&mut report)?;
@@ -252,7 +254,7 @@ impl Run<'_> {
         for (name, counts) in results {
             let counts = counts?;
             if let Some(why) = &counts.failed {
-                report.needs_person.push(format!("harvester `{name}` did not finish: {why}"));
+                report.needs_person.push(harvest_failed(&name, why));
             }
             let rejected = counts.rejected.len() as u64 + counts.rejected_left_out;
             if rejected > 0 {

@@ -124,6 +124,7 @@ pub fn run(global: &Global, args: SessionsArgs) -> Result<ExitCode, Stop> {
 fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
     let database = status::open(global)?;
     let ListArgs { status, instrument, user, since, until, limit } = args;
+    which::known_instrument(database.read(), instrument.as_deref())?;
     let filter = Filter { status, instrument, user, since, until, limit };
     let lines = overview::sessions(database.read(), &filter).or_stop(ExitCode::Failed)?;
     if global.json {

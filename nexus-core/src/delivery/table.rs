@@ -168,7 +168,7 @@ fn rows(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Re
 
 mod which;
 
-pub use which::{Which, which};
+pub use which::{Which, knows_destination, which};
 
 /// One delivery.
 pub fn load(

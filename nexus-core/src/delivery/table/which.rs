@@ -97,3 +97,15 @@ mod tests {
         assert!(found(Which { since: Some(at(30)), session: Some("a".into()), ..any() }).is_empty());
     }
 }
+
+/// Whether there is any delivery to it.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn knows_destination(connection: &Connection, name: &DestinationName) -> Result<bool, DeliveryError> {
+    connection
+        .query_row("SELECT EXISTS (SELECT 1 FROM nexus_delivery WHERE destination = ?1)", [name], |row| {
+            row.get(0)
+        })
+        .map_err(failed(format!("look for deliveries to {name}")))
+}
