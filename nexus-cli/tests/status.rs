@@ -187,3 +187,36 @@ fn a_harvester_that_fails_run_after_run_is_told_until_it_is_well() {
     facility.run(0);
     assert_eq!(told(&facility), json!([]));
 }
+
+#[test]
+fn deliveries_that_nobody_goes_on_with_are_told_as_the_run_tells_them() {
+    let facility = Facility::with_two_sessions();
+    facility.sandbox.write("share/2024", "in the way");
+    facility.run(4);
+    let second = facility.run(4);
+    let told = "destination `share`: 2 deliveries wait for somebody; `nexus export list --destination share` tells why and \
+                what to do";
+    assert_eq!(second["needs_person"], json!([told]));
+    assert_eq!(facility.nexus(["status", "--json"]).json()["needs_person"], json!([told]));
+    facility.nexus(["export", "forget", "--destination", "share", "--all-open"]).done();
+    assert_eq!(facility.nexus(["status", "--json"]).json()["needs_person"], json!([]));
+}
+
+#[test]
+fn records_that_are_to_be_built_again_are_told_apart_from_first_ones() {
+    let facility = Facility::with_two_sessions();
+    facility.run(0);
+    facility.nexus(["sessions", "rebuild", "--instrument", "TEM"]).done();
+    let text = facility.nexus(["status"]).done();
+    assert!(text.contains("  1 have a record and are to be built again\ndeliveries\n"), "{text}");
+    fs::rename(facility.sandbox.path("usage.csv"), facility.sandbox.path("moved.csv")).unwrap();
+    facility.run(4);
+    let text = facility.nexus(["status"]).done();
+    let waiting = "  1 have a record and are to be built again\n  of these, 1 wait: no usable answer from harvester `log`\n";
+    assert!(text.contains(waiting) && !text.contains("of TO_BE_BUILT"), "{text}");
+    let json = facility.nexus(["status", "--json"]).json();
+    assert_eq!((&json["waiting"], &json["to_rebuild"]), (&json!({}), &json!(1)));
+    fs::rename(facility.sandbox.path("moved.csv"), facility.sandbox.path("usage.csv")).unwrap();
+    facility.run(0);
+    assert_eq!(facility.nexus(["status", "--json"]).json()["to_rebuild"], 0);
+}

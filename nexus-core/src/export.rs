@@ -29,7 +29,7 @@ use self::board::Seat;
 use self::pace::Pace;
 use self::queue::Claimed;
 use crate::clock::Clock;
-use crate::delivery::{Class, TargetFacts};
+use crate::delivery::{Class, TargetFacts, wait_for_somebody};
 use crate::folders::Folders;
 use crate::ids::DestinationName;
 use crate::instrument::Instruments;
@@ -168,10 +168,7 @@ impl Exporter<'_> {
         tally.counts.due = due;
         tally.counts.stuck = stuck;
         if stuck > 0 && tally.needs_person.is_empty() {
-            tally.needs_person.push(format!(
-                "destination `{name}`: {stuck} deliveries wait for somebody; `nexus export list --destination {name}` \
-                 tells why and what to do"
-            ));
+            tally.needs_person.push(wait_for_somebody(name.as_str(), stuck));
         }
         if moved > 0 {
             tally.warnings.push(format!(

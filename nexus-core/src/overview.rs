@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
-use crate::delivery::{Class, Delivery, Hold, Origin, State, table};
+use crate::delivery::{Class, Delivery, Hold, Origin, State, table, wait_for_somebody};
 use crate::event::{self, Event};
 use crate::failing::{self, Failing};
 use crate::ids::{HarvesterName, SessionId};
@@ -48,6 +48,10 @@ pub struct Overview {
     pub open: i64,
     /// Sessions to be built that wait, by reason.
     pub waiting: BTreeMap<String, i64>,
+    /// Sessions that have a record and are to be built again.
+    pub to_rebuild: i64,
+    /// Those of them that wait, by reason.
+    pub rebuilds_waiting: BTreeMap<String, i64>,
     /// Deliveries by destination, then by state.
     pub deliveries: BTreeMap<String, BTreeMap<String, i64>>,
     /// The last run that changed something.
@@ -94,6 +98,11 @@ impl Overview {
             format!(
                 "harvester `{name}` failed in {how_often}: {error}; `nexus config check` shows whether it works by now"
             )
+        }));
+        told.extend(self.deliveries.iter().filter_map(|(destination, states)| {
+            let stuck: i64 =
+                [State::Failed, State::Unknown].iter().filter_map(|state| states.get(state.as_str())).sum();
+            (stuck > 0).then(|| wait_for_somebody(destination, stuck.unsigned_abs()))
         }));
         told
     }
@@ -260,13 +269,19 @@ const OPEN: &str = "
 pub fn overview(conn: &Connection) -> Result<Overview, OverviewError> {
     let mut out = Overview::default();
     out.sessions = session::counts(conn)?;
-    grouped(
-        conn,
-        "SELECT n.waiting_reason, count(*) FROM nexus_session n
-          WHERE n.waiting_reason IS NOT NULL AND n.open_since IS NULL GROUP BY n.waiting_reason",
-        |row| Ok((row.get(0)?, row.get(1)?)),
-        &mut out.waiting,
-    )?;
+    for (rebuilds, waiting) in [(false, &mut out.waiting), (true, &mut out.rebuilds_waiting)] {
+        let mut statement = conn.prepare_cached(
+            "SELECT waiting_reason, count(*) FROM nexus_session
+              WHERE waiting_reason IS NOT NULL AND open_since IS NULL AND (rebuild_requested <> 0) = ?1
+              GROUP BY waiting_reason",
+        )?;
+        let rows = statement.query_map([rebuilds], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        *waiting = rows.collect::<rusqlite::Result<_>>()?;
+    }
+    out.to_rebuild =
+        conn.query_row("SELECT count(*) FROM nexus_session WHERE rebuild_requested <> 0", [], |row| {
+            row.get(0)
+        })?;
     out.open =
         conn.query_row("SELECT count(*) FROM nexus_session WHERE open_since IS NOT NULL", [], |row| {
             row.get(0)
@@ -294,20 +309,6 @@ pub fn overview(conn: &Connection) -> Result<Overview, OverviewError> {
     )?;
     out.failing = failing::load(conn)?;
     Ok(out)
-}
-
-fn grouped(
-    conn: &Connection,
-    sql: &str,
-    read: impl Fn(&Row<'_>) -> rusqlite::Result<(String, i64)>,
-    into: &mut BTreeMap<String, i64>,
-) -> rusqlite::Result<()> {
-    let mut statement = conn.prepare(sql)?;
-    for row in statement.query_map([], |row| read(row))? {
-        let (key, count) = row?;
-        into.insert(key, count);
-    }
-    Ok(())
 }
 
 /// Sessions, newest start first.

@@ -74,6 +74,12 @@ fn print(Shown { seen, under_way, needs_person }: &Shown, now: DateTime<Utc>) {
     for (reason, count) in &seen.waiting {
         output::line(format!("  of TO_BE_BUILT, {count} wait: {reason}"));
     }
+    if seen.to_rebuild > 0 {
+        output::line(format!("  {} have a record and are to be built again", seen.to_rebuild));
+    }
+    for (reason, count) in &seen.rebuilds_waiting {
+        output::line(format!("  of these, {count} wait: {reason}"));
+    }
     if seen.undelivered > 0 {
         output::line(format!(
             "  of BUILT_NOT_EXPORTED, {} have no delivery to any destination: `nexus adopt --deliver-missing` delivers records that \
