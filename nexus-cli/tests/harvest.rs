@@ -69,6 +69,7 @@ fn instruments_that_nobody_asks_about_are_one_line_with_the_sessions_that_wait()
     }
     let report = facility.nexus(["run", "--dry-run", "--json"]).code(4).stdout;
     assert_eq!(report.matches("no harvester serves instruments").count(), 1, "{report}");
+    assert_eq!(report.matches("; 1 session waits)").count(), 2, "{report}");
     assert_eq!(
         facility.column("SELECT DISTINCT waiting_reason FROM nexus_session"),
         ["no harvester for its instrument"]
