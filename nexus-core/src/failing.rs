@@ -72,11 +72,11 @@ mod tests {
     use crate::db::Database;
 
     fn harvest(of: &[(&str, Option<&str>)]) -> BTreeMap<HarvesterName, HarvestCounts> {
-        let counts = |failed: &Option<&str>| HarvestCounts {
+        let counts = |failed: Option<&str>| HarvestCounts {
             failed: failed.map(str::to_owned),
             ..HarvestCounts::default()
         };
-        of.iter().map(|(name, failed)| ((*name).into(), counts(failed))).collect()
+        of.iter().map(|(name, failed)| ((*name).into(), counts(*failed))).collect()
     }
 
     #[test]

@@ -88,12 +88,11 @@ impl Overview {
             ));
         }
         told.extend(self.failing.iter().map(|(name, Failing { since, runs, error })| {
-            let how_often = match runs {
-                1 => "the last run".to_owned(),
-                _ => {
-                    let since = since.get(..16).map_or_else(|| since.clone(), |since| since.replace('T', " "));
-                    format!("each of the last {runs} runs, since {since} UTC")
-                }
+            let how_often = if *runs == 1 {
+                "the last run".to_owned()
+            } else {
+                let since = since.get(..16).map_or_else(|| since.clone(), |since| since.replace('T', " "));
+                format!("each of the last {runs} runs, since {since} UTC")
             };
             format!(
                 "harvester `{name}` failed in {how_often}: {error}; `nexus config check` shows whether it works by now"
@@ -267,8 +266,7 @@ const OPEN: &str = "
 /// # Errors
 /// The database cannot be read.
 pub fn overview(conn: &Connection) -> Result<Overview, OverviewError> {
-    let mut out = Overview::default();
-    out.sessions = session::counts(conn)?;
+    let mut out = Overview { sessions: session::counts(conn)?, ..Overview::default() };
     for (rebuilds, waiting) in [(false, &mut out.waiting), (true, &mut out.rebuilds_waiting)] {
         let mut statement = conn.prepare_cached(
             "SELECT waiting_reason, count(*) FROM nexus_session

@@ -114,6 +114,8 @@ fn print(Shown { seen, under_way, needs_person }: &Shown, now: DateTime<Utc>) {
     }
     if !needs_person.is_empty() {
         output::line("\nneeds a person:");
-        needs_person.iter().for_each(|text| output::line(format!("  - {text}")));
+        for text in needs_person {
+            output::line(format!("  - {text}"));
+        }
     }
 }

@@ -55,7 +55,7 @@ const SESSION: Table = Table {
             "When the scheduler first no longer listed the usage event (UTC). Null while it is listed.",
         )
         .nullable(),
-        Column::new("seen_digest", "TEXT", "Digest of the usage event as last seen; another one is a revision.")
+        Column::new("seen_digest", "TEXT", "The usage event as last seen, in a line; another one is a revision. Of an event in use it tells the user.")
             .nullable(),
         Column::new(
             "pending_revision",

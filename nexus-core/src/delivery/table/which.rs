@@ -52,6 +52,18 @@ pub fn which(connection: &Connection, which: &Which) -> Result<Vec<Delivery>, De
     Ok(found)
 }
 
+/// Whether there is any delivery to it.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn knows_destination(connection: &Connection, name: &DestinationName) -> Result<bool, DeliveryError> {
+    connection
+        .query_row("SELECT EXISTS (SELECT 1 FROM nexus_delivery WHERE destination = ?1)", [name], |row| {
+            row.get(0)
+        })
+        .map_err(failed(format!("look for deliveries to {name}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::insert;
@@ -96,16 +108,4 @@ mod tests {
         assert_eq!(found(Which { states: vec![State::Failed, State::Due], ..any() }), ["a/cdcs", "b/cdcs"]);
         assert!(found(Which { since: Some(at(30)), session: Some("a".into()), ..any() }).is_empty());
     }
-}
-
-/// Whether there is any delivery to it.
-///
-/// # Errors
-/// The database cannot be read.
-pub fn knows_destination(connection: &Connection, name: &DestinationName) -> Result<bool, DeliveryError> {
-    connection
-        .query_row("SELECT EXISTS (SELECT 1 FROM nexus_delivery WHERE destination = ?1)", [name], |row| {
-            row.get(0)
-        })
-        .map_err(failed(format!("look for deliveries to {name}")))
 }
