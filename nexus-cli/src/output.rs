@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::Global;
 use crate::exit_code::{ExitCode, Stop};
 
-/// Width of a table that is not written to a terminal.
+/// Width of a table that is not written to a terminal, unless it lists sessions.
 const PIPE_WIDTH: u16 = 120;
 
 /// Log lines that tell of sessions that are done; what a bar shows a terminal, they tell a log.
@@ -127,15 +127,22 @@ pub fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints rows under headings, fitted to the terminal.
+/// Prints rows under headings, fitted to the terminal. Where there is none, a session is one line.
 pub fn table<I>(headings: &[&str], rows: I)
 where
     I: IntoIterator<Item = Vec<String>>,
 {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !io::stdout().is_terminal() {
-        table.set_width(PIPE_WIDTH);
+    match (io::stdout().is_terminal(), headings.first()) {
+        (true, _) => {}
+        // One line for each, so that `grep` and `wc` are right, and an identifier can be taken from it.
+        (false, Some(&"session")) => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+        (false, _) => {
+            table.set_width(PIPE_WIDTH);
+        }
     }
     table.set_header(headings.iter().copied());
     for row in rows {

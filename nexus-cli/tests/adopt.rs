@@ -46,7 +46,7 @@ fn a_run_refuses_a_database_with_history_and_changes_nothing() {
     for step in ["run", "harvest", "build", "export"] {
         facility.nexus([step]).refused(
             4,
-            "error: the database holds 23 sessions of another program, and was not adopted: nothing was changed\n  \
+            "error: the database holds 22 sessions of another program, and was not adopted: nothing was changed\n  \
              hint: look at `nexus adopt --dry-run`, then run `nexus adopt`",
         );
         assert!(fs::read(&path).unwrap() == before, "{step} changed the database");
@@ -67,7 +67,7 @@ fn a_dry_run_shows_what_is_there_and_changes_nothing() {
         (2, "sessions NO_FILES_FOUND"),
         (1, "sessions NO_RESERVATION"),
         (11, "sessions TO_BE_BUILT"),
-        (2, "sessions WAITING_FOR_END"),
+        (1, "sessions WAITING_FOR_END"),
         (2, "records already at `cdcs`"),
         (
             1,
@@ -81,8 +81,23 @@ fn a_dry_run_shows_what_is_there_and_changes_nothing() {
         ),
     ];
     let lines = lines.map(|(count, what)| format!("  {count:>8} {what}\n")).concat();
-    assert_eq!(facility.nexus(["adopt", "--dry-run"]).done(), format!("not adopted yet\n{lines}"));
+    let would = "would adopt: 21 sessions, 3 deliveries of NexusLIMS, 0 records to deliver\n  \
+                 1 more have no START in the session log, and are left alone\n";
+    let undelivered =
+        "  1 were built by NexusLIMS and never delivered: `nexus adopt --deliver-missing` delivers them\n";
+    let plain = facility.nexus(["adopt", "--dry-run"]).done();
+    assert_eq!(plain, format!("not adopted yet\n{lines}{would}{undelivered}"));
+    let missing = facility.nexus(["adopt", "--dry-run", "--deliver-missing"]).code(4).stdout;
+    let lost = format!("  no record file for session {NEMO}107: it cannot be delivered\n");
+    assert!(missing.starts_with(&format!("not adopted yet\n{lines}{would}{lost}")), "{missing}");
+    let record = facility.sandbox.write(&format!("data/records/{UNEXPORTED}"), "<Experiment/>");
+    let found = facility.nexus(["adopt", "--dry-run", "--deliver-missing"]).done();
+    assert!(found.contains(" of NexusLIMS, 1 records to deliver\n"), "{found}");
+    fs::remove_file(record).unwrap();
     let json = facility.nexus(["adopt", "--dry-run", "--json"]).json();
+    let counts = json["sessions"].as_object().unwrap().values().map(|count| count.as_u64().unwrap());
+    let would = |key: &str| json["would"][key].as_u64().unwrap();
+    assert_eq!(counts.sum::<u64>(), would("sessions") + would("without_start"), "each counts once: {json:#}");
     assert_eq!(json["adopted_at"], Value::Null);
     assert_eq!(json["sessions"]["TO_BE_BUILT"], 11);
     assert_eq!(json["uploads"], json!({ "cdcs": 2, "labarchives": 1 }));
@@ -98,7 +113,8 @@ fn after_adoption_the_backlog_goes_on_and_nothing_is_delivered_twice() {
     assert_eq!(
         facility.nexus(["adopt"]).done(),
         "adopted: 21 sessions, 3 deliveries of NexusLIMS, 0 records to deliver\n  \
-         1 more were built by NexusLIMS and never delivered: `nexus adopt --deliver-missing` delivers them\n"
+         1 more have no START in the session log, and are left alone\n  \
+         1 were built by NexusLIMS and never delivered: `nexus adopt --deliver-missing` delivers them\n"
     );
     assert_eq!(facility.rows("SELECT * FROM upload_log"), uploads, "the peer's own rows stay as they are");
     let adopted = facility
@@ -159,8 +175,16 @@ fn records_that_nexuslims_could_not_export_are_delivered_if_asked_for() {
         outcome.stdout,
         format!(
             "adopted: 21 sessions, 3 deliveries of NexusLIMS, 0 records to deliver\n  \
-             no record file for session {NEMO}107: it cannot be delivered\n"
+             1 more have no START in the session log, and are left alone\n  \
+             no record file for session {NEMO}107: it cannot be delivered\n  \
+             put the files into the records folder and say it again, or let nexus make new ones: `nexus sessions \
+             rebuild ID`, or all 1 with `nexus sessions rebuild --status BUILT_NOT_EXPORTED`\n"
         )
+    );
+    let status = facility.nexus(["status"]).done();
+    assert!(
+        status.contains("  of BUILT_NOT_EXPORTED, 1 have no delivery to any destination: `nexus adopt "),
+        "{status}"
     );
     facility.run(4);
     assert_eq!(facility.status(&format!("{NEMO}107")), "BUILT_NOT_EXPORTED");
@@ -170,6 +194,7 @@ fn records_that_nexuslims_could_not_export_are_delivered_if_asked_for() {
     let json = facility.nexus(["adopt", "--deliver-missing", "--json"]).json();
     assert_eq!(json["to_deliver"], 1);
     assert_eq!(json["records_missing"], json!([]));
+    assert_eq!(facility.nexus(["status", "--json"]).json()["undelivered"], 0);
     let report = facility.run(4);
     assert_eq!(report["export"]["cdcs"]["delivered"], 1);
     assert_eq!(facility.status(&format!("{NEMO}107")), "COMPLETED");

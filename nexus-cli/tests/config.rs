@@ -144,6 +144,29 @@ fn secrets_that_everybody_may_read_are_a_warning() {
     assert!(!answer.contains("s3cret"), "{answer}");
 }
 
+#[test]
+fn nobody_is_told_that_nexus_writes_log_files() {
+    let facility = Facility::new();
+    let logs = |answer: &Value| {
+        let items = answer["items"].as_array().unwrap().iter();
+        let item = items.filter(|item| item["name"] == "storage.logs").map(|item| {
+            (item["result"].as_str().unwrap().to_owned(), item["detail"].as_str().unwrap().to_owned())
+        });
+        item.collect::<Vec<_>>()
+    };
+    let whose = "nexus logs to standard error and writes no file there; it is for logs that you keep";
+    let told = logs(&checked(&facility, 0));
+    assert_eq!(told, [("ok".to_owned(), format!("[DIR]/data/logs: {whose}"))]);
+    facility.settings(SHARE);
+    let settings = fs::read_to_string(facility.sandbox.path("nexus.toml")).unwrap();
+    let named = settings.replace("data = \"data\"", "data = \"data\"\nlogs = \"kept\"");
+    facility.sandbox.write("nexus.toml", named);
+    let told = logs(&checked(&facility, 0));
+    assert_eq!(told, [("warning".to_owned(), format!("there is no folder `[DIR]/kept`: {whose}"))]);
+    facility.folder("kept");
+    assert_eq!(logs(&checked(&facility, 0))[0].0, "ok");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_into_the_instruments_folder_is_seen_through() {

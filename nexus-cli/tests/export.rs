@@ -140,7 +140,6 @@ fn what_is_not_delivered_is_listed_with_the_reason() {
     assert_eq!(count(&["--class", "auth"]), 0);
     assert_eq!(count(&["--state", "due"]), 0);
     assert_eq!(count(&["--since", "2100-01-01"]), 0);
-    assert_eq!(count(&["--destination", "elsewhere"]), 0);
     let nonsense = facility.nexus(["export", "list", "--class", "bad luck"]).code(2);
     assert!(nonsense.stderr.contains("rate_limited"), "{}", nonsense.stderr);
 }
@@ -271,4 +270,57 @@ fn under_all_a_session_is_completed_when_what_is_missing_is_given_up() {
     facility.nexus(["export", "forget", "logbook:lab/1", "--destination", "archive"]).done();
     assert_eq!(facility.status("logbook:lab/1"), "COMPLETED");
     assert_eq!(facility.status("logbook:lab/2"), "BUILT_NOT_EXPORTED");
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_no_empty_list() {
+    let facility = Facility::with_two_sessions();
+    facility.run(0);
+    let unknown = "error: there is no [destinations.shar] in the configuration, and no delivery to one of that name\n  \
+                   hint: `nexus status` names those that have deliveries";
+    facility.nexus(["export", "list", "--destination", "shar"]).refused(2, unknown);
+    facility.nexus(["export", "retry", "--destination", "shar"]).refused(2, unknown);
+    facility.nexus(["export", "forget", "--destination", "shar", "--all-open"]).refused(2, unknown);
+    facility.nexus(["export", "list", "logbook:lab/9"]).refused(
+        2,
+        "error: there is no session `logbook:lab/9`\n  hint: `nexus sessions list` shows the identifiers",
+    );
+    // What is done for one session says nothing of the others.
+    let one = facility.nexus(["export", "list", "logbook:lab/1"]).done();
+    assert_eq!(one, "no such delivery is left to do; `--all` shows those that are done\n");
+    assert_eq!(facility.nexus(["export", "list"]).done(), NONE_LEFT);
+    // One that was taken out of the configuration is known by what was delivered to it.
+    facility.settings("[destinations.other]\nplugin = \"folder\"\npath = \"share\"\n");
+    assert_eq!(facility.nexus(["export", "retry", "--destination", "share"]).done(), "no deliveries\n");
+}
+
+#[test]
+fn a_long_list_ends_with_its_sum_and_has_a_line_for_each() {
+    let facility = Facility::with_sessions(25, 60);
+    facility.sandbox.write("share/2024", "in the way");
+    facility.run(4);
+    let lines = |args: &[&str]| {
+        let said = facility.nexus(args).done();
+        said.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // No terminal is there to be wide enough.
+    let listed = lines(&["sessions", "list"]);
+    assert_eq!(listed.len(), 1 + 25, "{listed:#?}");
+    assert!(listed[25].contains("logbook:lab/1 ") && listed[25].contains(&"u".repeat(60)), "{listed:#?}");
+    assert_eq!(lines(&["export", "list"]).len(), 1 + 25);
+
+    let rehearsed = lines(&["export", "retry", "--dry-run"]);
+    assert_eq!((rehearsed.len(), rehearsed[25].as_str()), (26, "25 deliveries: 25 done, 0 refused"));
+    assert_eq!(lines(&["export", "retry"]), rehearsed);
+    let forgotten = lines(&["export", "forget", "--destination", "share", "--all-open"]);
+    assert_eq!(forgotten.last().unwrap(), "25 deliveries: 25 done, 0 refused");
+    let rebuilt = lines(&["sessions", "rebuild", "--instrument", "TEM"]);
+    assert_eq!((rebuilt.len(), rebuilt[25].as_str()), (26, "25 sessions: 25 done, 0 refused"));
+    let ids: Vec<String> = (1..=21).map(|number| format!("logbook:lab/{number}")).collect();
+    let args: Vec<&str> =
+        ["sessions", "retry", "nobody"].into_iter().chain(ids.iter().map(String::as_str)).collect();
+    let refused = facility.nexus(args).code(4).stdout;
+    assert!(refused.ends_with("\n22 sessions: 0 done, 22 refused\n"), "{refused}");
+    let few = lines(&["sessions", "rebuild", "logbook:lab/1", "logbook:lab/2"]);
+    assert_eq!(few.len(), 2, "{few:?}");
 }

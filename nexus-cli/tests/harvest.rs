@@ -41,7 +41,39 @@ fn an_instrument_that_nobody_asks_about_is_told() {
     assert_eq!(report["harvest"]["log"]["new"], 1);
     assert_eq!(report["harvest"]["log"]["outside"], json!([{ "tool": "SEM", "count": 1 }]));
     let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
-    assert!(told.starts_with("no harvester serves instrument `SEM` (harvester `logbook`"), "{told}");
+    assert!(
+        told.starts_with(
+            "no harvester serves instrument `SEM` (harvester `logbook`, api_url `logbook:SEM`): no sessions come in"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn instruments_that_nobody_asks_about_are_one_line_with_the_sessions_that_wait() {
+    let facility = Facility::with_two_sessions();
+    facility.step("harvest", 0);
+    let settings = common::facility::SETTINGS.replace("\"TEM\", \"SEM\"", "\"FIB\"");
+    facility.sandbox.write("nexus.toml", format!("{settings}{}", common::facility::SHARE));
+    for (step, waiting) in [("harvest", ""), ("build", "; 1 session waits"), ("run", "; 1 session waits")] {
+        let report = facility.step(step, 4);
+        let [told] = needs_person(&report)[..] else { panic!("{step}: {report:#}") };
+        let instrument =
+            |pid: &str| format!("`{pid}` (harvester `logbook`, api_url `logbook:{pid}`{waiting})");
+        let start = format!(
+            "no harvester serves instruments {}, {}: no sessions come in",
+            instrument("SEM"),
+            instrument("TEM")
+        );
+        assert!(told.starts_with(&start) && told.contains("`nexus instruments edit`"), "{step}: {told}");
+    }
+    let report = facility.nexus(["run", "--dry-run", "--json"]).code(4).stdout;
+    assert_eq!(report.matches("no harvester serves instruments").count(), 1, "{report}");
+    assert_eq!(report.matches("; 1 session waits)").count(), 2, "{report}");
+    assert_eq!(
+        facility.column("SELECT DISTINCT waiting_reason FROM nexus_session"),
+        ["no harvester for its instrument"]
+    );
 }
 
 #[test]

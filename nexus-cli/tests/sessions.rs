@@ -38,6 +38,7 @@ fn the_list_is_newest_first_and_can_be_narrowed() {
     assert_eq!(listed(&facility, &["--limit", "2"]), ["2", "3"]);
     assert_eq!(listed(&facility, &["--instrument", "TEM"]), ["3", "1"]);
     assert_eq!(listed(&facility, &["--user", "bea"]), ["2", "3"]);
+    assert_eq!(listed(&facility, &["--user", "anna"]), ["1", "4"], "one in use has a user as well");
     assert_eq!(listed(&facility, &["--status", "COMPLETED"]), ["1"]);
     assert_eq!(listed(&facility, &["--status", "no-consent"]), ["2"]);
     assert_eq!(listed(&facility, &["--status", "open"]), ["4"]);
@@ -61,6 +62,7 @@ fn a_line_says_where_a_session_stands_and_why() {
     assert_eq!(rows[0]["reason"], "the answer to consent is `no` (usage.csv line 3)");
     assert_eq!(rows[3]["status"], "OPEN");
     assert_eq!(rows[3]["end"], Value::Null);
+    assert_eq!(rows[3]["user"], "anna");
     let table = facility.nexus(["sessions", "list", "--status", "COMPLETED"]).done();
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines[0].split_whitespace().next(), Some("session"));
@@ -71,6 +73,39 @@ fn a_line_says_where_a_session_stands_and_why() {
 fn a_status_that_there_is_not_is_refused_with_those_there_are() {
     let outcome = facility().nexus(["sessions", "list", "--status", "DONE"]).code(2);
     assert!(outcome.stderr.contains("DONE") && outcome.stderr.contains("COMPLETED"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_instrument_that_there_is_not_is_no_empty_list() {
+    let facility = facility();
+    let unknown =
+        "error: there is no instrument `TEN`\n  hint: `nexus instruments list` shows the identifiers";
+    facility.nexus(["sessions", "list", "--instrument", "TEN"]).refused(2, unknown);
+    for verb in ["retry", "rebuild"] {
+        facility.nexus(["sessions", verb, "--instrument", "TEN"]).refused(2, unknown);
+    }
+    facility.nexus(["sessions", "skip", "--instrument", "TEN", "--reason", "x"]).refused(2, unknown);
+}
+
+#[test]
+fn a_session_with_two_starts_is_listed_and_counted_once() {
+    let facility = facility();
+    let counted = facility.nexus(["status", "--json"]).json()["sessions"].clone();
+    facility.sql(
+        "INSERT INTO session_log (session_identifier, instrument, timestamp, event_type, record_status, user)
+         SELECT session_identifier, instrument, '2024-03-05T08:59:00', event_type, record_status, user
+           FROM session_log WHERE session_identifier = 'logbook:lab/1' AND event_type = 'START'",
+    );
+    // A build that NexusLIMS began and did not end.
+    facility.sql(
+        "INSERT INTO session_log (session_identifier, instrument, timestamp, event_type, record_status, user)
+         SELECT session_identifier, instrument, timestamp, 'RECORD_GENERATION', 'WAITING_FOR_END', user
+           FROM session_log WHERE session_identifier = 'logbook:lab/2' AND event_type = 'START'",
+    );
+    assert_eq!(listed(&facility, &[]), ["2", "3", "1", "4"]);
+    let rows = facility.nexus(["sessions", "list", "--user", "anna", "--json"]).json();
+    assert_eq!(rows[0]["start"], "2024-03-05T08:59:00", "the last one counts: {rows:#}");
+    assert_eq!(facility.nexus(["status", "--json"]).json()["sessions"], counted);
 }
 
 #[test]
@@ -105,7 +140,36 @@ fn the_story_of_a_session_without_a_record() {
     assert!(text.contains("reason       the answer to consent is `no` (usage.csv line 3)\n"), "{text}");
     assert!(!text.contains("share"), "{text}");
     let text = facility.nexus(["sessions", "show", "logbook:lab/4"]).done();
-    assert!(text.contains("status       OPEN\n"), "{text}");
+    assert!(text.contains("status       OPEN\n") && text.contains("user         anna\n"), "{text}");
+}
+
+#[test]
+fn who_uses_an_instrument_now_may_change() {
+    let facility = facility();
+    facility.log(&["4,SEM,carl,2024-03-01 13:00,,In use,yes,"]);
+    let report = facility.run(0);
+    assert_eq!((&report["harvest"]["log"]["opened"], &report["run_id"]), (&json!(0), &Value::Null));
+    assert_eq!(listed(&facility, &["--user", "carl"]), ["4"]);
+    assert_eq!(listed(&facility, &["--user", "anna"]), ["1"]);
+    let before = facility.dump_without_heartbeat();
+    facility.run(0);
+    assert_eq!(facility.dump_without_heartbeat(), before);
+}
+
+#[test]
+fn a_session_is_found_by_the_name_of_its_record() {
+    let facility = facility();
+    let story = facility.nexus(["sessions", "show", "logbook:lab/1", "--json"]).json();
+    let name = "2024-03-05_TEM_logbook~3alab~2f1";
+    for given in [name.to_owned(), format!("{name}.xml"), format!("data/records/uploaded/{name}.xml")] {
+        assert_eq!(facility.nexus(["sessions", "show", &given, "--json"]).json(), story, "{given}");
+    }
+    // As long as nobody has noted a name, it is the one that the record would get.
+    facility.sql("UPDATE nexus_session SET record_name = NULL");
+    let found = facility.nexus(["sessions", "show", &format!("{name}.xml"), "--json"]).json();
+    assert_eq!(found["session_identifier"], "logbook:lab/1");
+    facility.nexus(["sessions", "show", "2024-03-05_TEM_logbook~3alab~2f9.xml"]).code(2);
+    facility.nexus(["sessions", "show", "2024-03-06_TEM_logbook~3alab~2f1.xml"]).code(2);
 }
 
 #[test]
@@ -132,7 +196,8 @@ fn a_delivery_that_failed_says_why() {
 fn a_session_that_there_is_not() {
     facility().nexus(["sessions", "show", "logbook:lab/99"]).refused(
         2,
-        "error: there is no session `logbook:lab/99`\n  hint: `nexus sessions list` shows the identifiers",
+        "error: there is no session and no record `logbook:lab/99`\n  \
+         hint: `nexus sessions list` shows the identifiers, and the names of the records",
     );
 }
 

@@ -55,6 +55,8 @@ impl Inheritance {
 pub struct Adopted {
     /// Sessions remembered.
     pub sessions: u64,
+    /// Sessions without a START in the session log: nobody can build them, and they are left alone.
+    pub without_start: u64,
     /// Sessions that a harvester of the configuration knows, under its present or a former address.
     pub claimed: u64,
     /// Sessions of an event that is another session already: the server had another address meanwhile.
@@ -78,12 +80,7 @@ pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteE
     if has_own_tables(conn)? {
         found.adopted_at = meta::adopted_at(conn)?.map(|at| at.to_string());
     }
-    let mut statement =
-        conn.prepare("SELECT record_status, count(DISTINCT session_identifier) FROM session_log GROUP BY 1")?;
-    for row in statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
-        let (status, count): (String, i64) = row?;
-        found.sessions.insert(status, count.unsigned_abs());
-    }
+    found.sessions = session::counts(conn)?;
     let mut statement = conn.prepare(
         "SELECT destination_name, count(DISTINCT session_identifier) FROM upload_log WHERE success <> 0 GROUP BY 1",
     )?;
@@ -162,6 +159,7 @@ pub fn adopt(
         }
         adopted.sessions += 1;
     }
+    adopted.without_start = without_start(tx)?;
     let claimed = sources::claim(tx, sources)?;
     (adopted.claimed, adopted.twice) = (claimed.sessions, claimed.twice);
     let mut last = 0;
@@ -190,6 +188,16 @@ pub fn adopt(
         mark(tx, now)?;
     }
     Ok(adopted)
+}
+
+fn without_start(conn: &Connection) -> rusqlite::Result<u64> {
+    let count: i64 = conn.query_row(
+        "SELECT count(DISTINCT session_identifier) FROM session_log WHERE session_identifier NOT IN (
+            SELECT session_identifier FROM session_log WHERE event_type = 'START')",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(count.unsigned_abs())
 }
 
 fn unknown_sessions(conn: &Connection) -> rusqlite::Result<Vec<(SessionId, String, String)>> {

@@ -46,7 +46,7 @@ use crate::folders::Folders;
 use crate::ids::SessionId;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
-use crate::plugins::HarvesterInstance;
+use crate::plugins::{HarvesterInstance, Unserved};
 use crate::report::{self, BuildCounts, Lines, Progress, SessionResult};
 use crate::session::Session;
 use crate::session_state;
@@ -136,6 +136,8 @@ pub struct BuildReport {
     pub needs_person: report::Told,
     /// What is worth knowing.
     pub warnings: Vec<String>,
+    /// Instruments whose sessions wait because no harvester serves them.
+    pub unserved: Unserved,
     /// By reason: how many sessions wait, and what is known of the first.
     troubles: BTreeMap<String, (u64, String)>,
 }
@@ -191,7 +193,7 @@ impl Builder<'_> {
             self.build_others(tranche.others, &mut files, left, &report, notices)
         });
         let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
-        notices.tell(&mut report.needs_person, &mut report.warnings);
+        report.unserved = notices.tell(&mut report.needs_person, &mut report.warnings);
         report.tell_troubles();
         done.map(|()| report)
     }

@@ -45,6 +45,15 @@ mod step;
 mod strategy;
 pub mod table;
 
+/// What a person is told of a destination whose deliveries nobody goes on with.
+#[must_use]
+pub fn wait_for_somebody(destination: &str, stuck: u64) -> String {
+    format!(
+        "destination `{destination}`: {stuck} deliveries wait for somebody; `nexus export list --destination \
+         {destination}` tells why and what to do"
+    )
+}
+
 #[cfg(test)]
 mod simulation;
 

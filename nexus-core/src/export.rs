@@ -29,7 +29,7 @@ use self::board::Seat;
 use self::pace::Pace;
 use self::queue::Claimed;
 use crate::clock::Clock;
-use crate::delivery::{Class, TargetFacts};
+use crate::delivery::{Class, TargetFacts, wait_for_somebody};
 use crate::folders::Folders;
 use crate::ids::DestinationName;
 use crate::instrument::Instruments;
@@ -171,9 +171,7 @@ impl Exporter<'_> {
         tally.counts.due = due;
         tally.counts.stuck = stuck;
         if stuck > 0 && tally.needs_person.is_empty() {
-            tally.needs_person.push(format!(
-                "destination `{name}`: {stuck} deliveries wait for somebody; `nexus sessions show` tells why"
-            ));
+            tally.needs_person.push(wait_for_somebody(name.as_str(), stuck));
         }
         if moved > 0 {
             tally.warnings.push(format!(
@@ -312,11 +310,14 @@ impl Desk<'_> {
         self.seat.worked();
     }
 
-    fn count_against(&self, class: Class) {
+    fn count_against(&self, class: Class, failure: Option<&str>) {
         self.seat.failed(self.exporter.clock.now());
         let failures = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
         if failures >= FAILURES_BEFORE_PAUSE {
-            self.pause(format!("{failures} failures in a row ({class}); it is tried again by the next run"));
+            let last = attempt::quoted(", the last", failure);
+            self.pause(format!(
+                "{failures} failures in a row ({class}){last}; it is tried again by the next run"
+            ));
         }
     }
 

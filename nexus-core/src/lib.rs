@@ -26,6 +26,7 @@ pub mod event;
 pub mod export;
 pub mod external_user;
 pub mod extract;
+pub mod failing;
 pub mod folders;
 pub mod guide;
 pub mod harvest;

@@ -189,6 +189,15 @@ impl DatabaseLock {
     }
 }
 
+/// Which nexus is at work on a data folder; `None`: none that could be seen. Nothing is written.
+pub fn at_work(data_dir: &Path) -> Option<Holder> {
+    let path = data_dir.join(RUN_LOCK_NAME);
+    let holder = read_holder(&path)?;
+    // Details that a killed run left behind may name a number that is another process's by now.
+    let file = File::open(&path).ok()?;
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then_some(holder)
+}
+
 /// Proves that locks work in a folder, on a file of its own: no run is kept from starting meanwhile.
 pub fn check_supported(folder: &Path) -> Result<(), LockError> {
     let path = folder.join(format!("{}lock-{}", crate::durable::TEMPORARY_PREFIX, std::process::id()));

@@ -1,18 +1,21 @@
 //! What a person asks: how many sessions stand where, and the story of one. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
-use crate::delivery::{Class, Delivery, Hold, Origin, State, table};
+use crate::delivery::{Class, Delivery, Hold, Origin, State, table, wait_for_somebody};
 use crate::event::{self, Event};
-use crate::ids::SessionId;
+use crate::failing::{self, Failing};
+use crate::ids::{HarvesterName, SessionId};
 use crate::meta;
 use crate::own_table::OwnTableError;
 use crate::run::Run;
+use crate::session;
+use crate::session_state::{record_name, seen_user};
 use crate::timestamp::{Timestamp, UtcTime};
 use crate::upload_log::{UploadLog, UploadLogError};
 
@@ -25,6 +28,9 @@ pub enum OverviewError {
     /// Of runs, events and the heartbeat.
     #[error(transparent)]
     Own(#[from] OwnTableError),
+    /// Of sessions.
+    #[error(transparent)]
+    Session(#[from] session::SessionError),
     /// Of deliveries.
     #[error(transparent)]
     Delivery(#[from] table::DeliveryError),
@@ -37,17 +43,79 @@ pub enum OverviewError {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Overview {
     /// Sessions by record status.
-    pub sessions: BTreeMap<String, i64>,
+    pub sessions: BTreeMap<String, u64>,
     /// Usage events still in use: not in the session log yet.
     pub open: i64,
     /// Sessions to be built that wait, by reason.
     pub waiting: BTreeMap<String, i64>,
+    /// Sessions that have a record and are to be built again.
+    pub to_rebuild: i64,
+    /// Those of them that wait, by reason.
+    pub rebuilds_waiting: BTreeMap<String, i64>,
     /// Deliveries by destination, then by state.
     pub deliveries: BTreeMap<String, BTreeMap<String, i64>>,
     /// The last run that changed something.
     pub last_run: Option<LastRun>,
     /// When a run last looked, also if it changed nothing (UTC).
     pub last_heartbeat: Option<String>,
+    /// Sessions whose record was built, and which have a delivery to no destination.
+    pub undelivered: i64,
+    /// Harvesters that failed when they were asked last.
+    pub failing: BTreeMap<HarvesterName, Failing>,
+}
+
+/// After so long without a run somebody is told: nexus does not know how often its timer calls it, but none calls it
+/// less often than once a day.
+const QUIET_AT_MOST: TimeDelta = TimeDelta::hours(24);
+
+impl Overview {
+    /// How long no run has come to its end; `None`: none ever did, or the clock is behind.
+    #[must_use]
+    pub fn quiet_for(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        let last: UtcTime = self.last_heartbeat.as_ref()?.parse().ok()?;
+        Some(now.signed_duration_since(last.0)).filter(|quiet| *quiet >= TimeDelta::zero())
+    }
+
+    /// What somebody should look at, and what to do; `at_work`: a run is under way.
+    #[must_use]
+    pub fn needs_person(&self, now: DateTime<Utc>, at_work: bool) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Some(quiet) = self.quiet_for(now).filter(|quiet| !at_work && *quiet > QUIET_AT_MOST) {
+            told.push(format!(
+                "no run has come to its end for {}: how often one should, nexus does not know; if a timer calls `nexus run`, \
+                 see whether it is on (`systemctl list-timers`, `crontab -l`) and what its log says",
+                in_words(quiet)
+            ));
+        }
+        told.extend(self.failing.iter().map(|(name, Failing { since, runs, error })| {
+            let how_often = if *runs == 1 {
+                "the last run".to_owned()
+            } else {
+                let since = since.get(..16).map_or_else(|| since.clone(), |since| since.replace('T', " "));
+                format!("each of the last {runs} runs, since {since} UTC")
+            };
+            format!(
+                "harvester `{name}` failed in {how_often}: {error}; `nexus config check` shows whether it works by now"
+            )
+        }));
+        told.extend(self.deliveries.iter().filter_map(|(destination, states)| {
+            let stuck: i64 =
+                [State::Failed, State::Unknown].iter().filter_map(|state| states.get(state.as_str())).sum();
+            (stuck > 0).then(|| wait_for_somebody(destination, stuck.unsigned_abs()))
+        }));
+        told
+    }
+}
+
+/// A length of time as people say it, rounded down.
+#[must_use]
+pub fn in_words(length: TimeDelta) -> String {
+    let (number, unit) = match (length.num_days(), length.num_hours(), length.num_minutes()) {
+        (2.., ..) => (length.num_days(), "day"),
+        (_, 2.., _) => (length.num_hours(), "hour"),
+        (_, _, minutes) => (minutes, "minute"),
+    };
+    if number == 1 { format!("1 {unit}") } else { format!("{number} {unit}s") }
 }
 
 /// A run, in short.
@@ -188,25 +256,30 @@ const LINE: &str = "
       FROM session_log s LEFT JOIN nexus_session n ON n.session_identifier = s.session_identifier
      WHERE s.event_type = 'START'";
 
+/// Events in use: no other table has them yet.
+const OPEN: &str = "
+    SELECT session_identifier, instrument_pid, seen_digest, open_since, NULL, 'OPEN', record_name, NULL
+      FROM nexus_session WHERE open_since IS NOT NULL";
+
 /// Counts over the whole database.
 ///
 /// # Errors
 /// The database cannot be read.
 pub fn overview(conn: &Connection) -> Result<Overview, OverviewError> {
-    let mut out = Overview::default();
-    grouped(
-        conn,
-        "SELECT record_status, count(DISTINCT session_identifier) FROM session_log GROUP BY record_status",
-        |row| Ok((row.get(0)?, row.get(1)?)),
-        &mut out.sessions,
-    )?;
-    grouped(
-        conn,
-        "SELECT n.waiting_reason, count(*) FROM nexus_session n
-          WHERE n.waiting_reason IS NOT NULL AND n.open_since IS NULL GROUP BY n.waiting_reason",
-        |row| Ok((row.get(0)?, row.get(1)?)),
-        &mut out.waiting,
-    )?;
+    let mut out = Overview { sessions: session::counts(conn)?, ..Overview::default() };
+    for (rebuilds, waiting) in [(false, &mut out.waiting), (true, &mut out.rebuilds_waiting)] {
+        let mut statement = conn.prepare_cached(
+            "SELECT waiting_reason, count(*) FROM nexus_session
+              WHERE waiting_reason IS NOT NULL AND open_since IS NULL AND (rebuild_requested <> 0) = ?1
+              GROUP BY waiting_reason",
+        )?;
+        let rows = statement.query_map([rebuilds], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        *waiting = rows.collect::<rusqlite::Result<_>>()?;
+    }
+    out.to_rebuild =
+        conn.query_row("SELECT count(*) FROM nexus_session WHERE rebuild_requested <> 0", [], |row| {
+            row.get(0)
+        })?;
     out.open =
         conn.query_row("SELECT count(*) FROM nexus_session WHERE open_since IS NOT NULL", [], |row| {
             row.get(0)
@@ -225,21 +298,15 @@ pub fn overview(conn: &Connection) -> Result<Overview, OverviewError> {
         exit_code: run.exit_code.map(i64::from),
     });
     out.last_heartbeat = meta::last_heartbeat(conn)?.map(|at| at.to_string());
+    out.undelivered = conn.query_row(
+        "SELECT count(DISTINCT session_identifier) FROM session_log
+          WHERE record_status = 'BUILT_NOT_EXPORTED' AND session_identifier NOT IN (
+                SELECT session_identifier FROM nexus_delivery)",
+        [],
+        |row| row.get(0),
+    )?;
+    out.failing = failing::load(conn)?;
     Ok(out)
-}
-
-fn grouped(
-    conn: &Connection,
-    sql: &str,
-    read: impl Fn(&Row<'_>) -> rusqlite::Result<(String, i64)>,
-    into: &mut BTreeMap<String, i64>,
-) -> rusqlite::Result<()> {
-    let mut statement = conn.prepare(sql)?;
-    for row in statement.query_map([], |row| read(row))? {
-        let (key, count) = row?;
-        into.insert(key, count);
-    }
-    Ok(())
 }
 
 /// Sessions, newest start first.
@@ -254,13 +321,16 @@ pub fn sessions(conn: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Sess
     let mut statement = conn.prepare(&sql)?;
     let rows = statement.query_map(params![filter.status, filter.instrument, filter.user], line)?;
     let mut lines = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    // NexusLIMS may have written several STARTs of a session; the last one counts, once.
+    let mut later = BTreeSet::new();
+    lines.reverse();
+    lines.retain(|line| later.insert(line.session_identifier.clone()));
+    lines.reverse();
     if filter.status.as_deref().is_none_or(|status| status == "OPEN") {
-        let mut statement = conn.prepare(
-            "SELECT session_identifier, instrument_pid, NULL, open_since, NULL, 'OPEN', record_name, NULL
-               FROM nexus_session WHERE open_since IS NOT NULL AND (?1 IS NULL OR instrument_pid = ?1) AND ?2 IS NULL",
-        )?;
-        let rows = statement.query_map(params![filter.instrument, filter.user], line)?;
-        lines.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+        let mut statement = conn.prepare(&format!("{OPEN} AND (?1 IS NULL OR instrument_pid = ?1)"))?;
+        let rows = statement.query_map([&filter.instrument], open_line)?;
+        let open = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        lines.extend(open.into_iter().filter(|line| filter.user.is_none() || line.user == filter.user));
     }
     // Text order is right within one offset only, and a time without offset belongs to its instrument's zone.
     let zones = zones(conn)?;
@@ -309,6 +379,73 @@ fn line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {
     })
 }
 
+fn open_line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {
+    let mut line = line(row)?;
+    let seen = line.user.take();
+    line.user = seen.and_then(|seen| seen_user(&seen, &line.instrument.as_str().into()));
+    Ok(line)
+}
+
+/// Whether there is such a session, in use or not.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn knows_session(conn: &Connection, id: &SessionId) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM session_log WHERE session_identifier = ?1)
+             OR EXISTS (SELECT 1 FROM nexus_session WHERE session_identifier = ?1)",
+        [id],
+        |row| row.get(0),
+    )
+}
+
+/// Whether there is such an instrument, or was: its sessions may be all that is left of it.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn knows_instrument(conn: &Connection, pid: &str) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM instruments WHERE instrument_pid = ?1)
+             OR EXISTS (SELECT 1 FROM session_log WHERE instrument = ?1)",
+        [pid],
+        |row| row.get(0),
+    )
+}
+
+/// The session of a record, by the record's name or the name of its file.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn session_of_record(conn: &Connection, name: &str) -> rusqlite::Result<Option<SessionId>> {
+    let stem = name.rsplit('/').next().unwrap_or(name);
+    let stem = stem.strip_suffix(".xml").unwrap_or(stem);
+    let named = conn
+        .query_row("SELECT session_identifier FROM nexus_session WHERE record_name = ?1", [stem], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    if named.is_some() {
+        return Ok(named);
+    }
+    // Nobody has noted the names of the records that NexusLIMS delivered; they follow from the session.
+    let Some((date, day)) = stem.get(..10).and_then(|date| Some((date.parse().ok()?, date))) else {
+        return Ok(None);
+    };
+    let mut statement = conn.prepare(
+        "SELECT s.session_identifier, s.instrument FROM session_log s
+           LEFT JOIN nexus_session n ON n.session_identifier = s.session_identifier
+          WHERE s.event_type = 'START' AND substr(s.timestamp, 1, 10) = ?1 AND n.record_name IS NULL",
+    )?;
+    let of_that_day = statement.query_map([day], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    for row in of_that_day {
+        let (id, pid) = row?;
+        if record_name(date, &pid.as_str().into(), &id) == stem {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
 type Facts = (Option<i64>, Option<String>, Option<String>, bool);
 
 /// One session's story; `None` if there is no such session.
@@ -323,11 +460,9 @@ pub fn story(conn: &Connection, id: &SessionId) -> Result<Option<SessionStory>, 
             line,
         )
         .optional()?;
-    let open = "SELECT session_identifier, instrument_pid, NULL, open_since, NULL, 'OPEN', record_name, NULL
-                  FROM nexus_session WHERE open_since IS NOT NULL AND session_identifier = ?1";
     let found = match stored {
         Some(found) => Some(found),
-        None => conn.query_row(open, [id], line).optional()?,
+        None => conn.query_row(&format!("{OPEN} AND session_identifier = ?1"), [id], open_line).optional()?,
     };
     let Some(line) = found else { return Ok(None) };
     let facts: Option<Facts> = conn
@@ -410,5 +545,61 @@ impl From<UploadLog> for UploadLine {
 impl From<Event> for EventLine {
     fn from(event: Event) -> Self {
         Self { at: event.at.to_string(), kind: event.note.kind, detail: event.note.detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(heartbeat: Option<&str>) -> Overview {
+        Overview { last_heartbeat: heartbeat.map(str::to_owned), ..Overview::default() }
+    }
+
+    #[test]
+    fn a_day_without_a_run_is_told_unless_one_is_under_way() {
+        let seen_at = seen(Some("2024-03-05T00:00:00.000000Z"));
+        let told = |now: &str, at_work| seen_at.needs_person(now.parse().unwrap(), at_work);
+        assert_eq!(told("2024-03-06T00:00:00Z", false), [""; 0]);
+        let late = told("2024-03-06T00:00:01Z", false);
+        assert!(late[0].starts_with("no run has come to its end for 24 hours: "), "{late:?}");
+        assert!(late[0].contains("`systemctl list-timers`"), "{late:?}");
+        assert_eq!(told("2024-03-09T00:00:00Z", true), [""; 0]);
+        assert!(told("2024-03-09T00:00:00Z", false)[0].contains(" for 4 days: "));
+        // The clock was set back, or nothing has run yet.
+        assert_eq!(told("2024-03-01T00:00:00Z", false), [""; 0]);
+        assert_eq!(seen(None).needs_person("2024-03-09T00:00:00Z".parse().unwrap(), false), [""; 0]);
+    }
+
+    #[test]
+    fn a_harvester_that_fails_again_and_again_is_told_with_how_often() {
+        let mut seen = seen(Some("2024-03-05T00:00:00.000000Z"));
+        let mut failing = Failing {
+            since: "2024-03-04T00:00:00.000000Z".to_owned(),
+            runs: 1,
+            error: "no route".to_owned(),
+        };
+        let now = "2024-03-05T00:00:01Z".parse().unwrap();
+        seen.failing.insert("north".into(), failing.clone());
+        let told = seen.needs_person(now, false);
+        assert!(
+            told[0].starts_with("harvester `north` failed in the last run: no route; `nexus config check`")
+        );
+        failing.runs = 7;
+        seen.failing.insert("north".into(), failing);
+        let told = seen.needs_person(now, true);
+        assert!(
+            told[0].starts_with(
+                "harvester `north` failed in each of the last 7 runs, since 2024-03-04 00:00 UTC: no route; "
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn lengths_are_said_in_units_of_which_there_are_some() {
+        let said = |minutes| in_words(TimeDelta::minutes(minutes));
+        assert_eq!([said(0), said(1), said(119)], ["0 minutes", "1 minute", "119 minutes"]);
+        assert_eq!([said(120), said(47 * 60 + 59), said(48 * 60)], ["2 hours", "47 hours", "2 days"]);
     }
 }

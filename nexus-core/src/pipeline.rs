@@ -27,6 +27,7 @@ use crate::delivery::table;
 use crate::durable;
 use crate::export::{Bell, Board, Exporter, Moment, Tally};
 use crate::external_user::ExternalSystem;
+use crate::failing;
 use crate::harvest::Harvest;
 use crate::ids::{HarvesterName, SessionId};
 use crate::instrument::{Instruments, instrument_ref};
@@ -35,7 +36,7 @@ use crate::lock::{DatabaseLock, RunLock};
 use crate::meta;
 use crate::plugins::{Groups, HarvesterInstance, Reaped, harvester_of};
 use crate::reconcile;
-use crate::report::{HarvestCounts, Progress, RunReport};
+use crate::report::{HarvestCounts, Progress, RunReport, harvest_failed};
 use crate::session::{self, RecordStatus};
 use crate::timestamp::UtcTime;
 use crate::unsynced;
@@ -123,7 +124,10 @@ pub fn rehearse(
         report.build = built.counts;
         report.warnings.extend(built.warnings);
         report.needs_person.extend(built.needs_person);
+        report.unserved.extend(built.unserved);
     }
+    report.merge_failures();
+    report.tell_unserved();
     report.interrupted = facility.stop.is_set();
     Ok(report)
 }
@@ -164,6 +168,8 @@ impl Run<'_> {
         if steps.build || steps.export {
             self.build_and_export(steps, &mut report)?;
         }
+        report.merge_failures();
+        report.tell_unserved();
         if steps.export {
             self.stranded(&mut report)?;
         }
@@ -171,7 +177,7 @@ impl Run<'_> {
         self.final_status(&mut report)?;
         tidy::put_away(self.facility, self.writer, &mut report)?;
         self.sync(&mut report)?;
-        self.finish(&mut report)?;
+        self.finish(steps, &mut report)?;
         Ok(report)
     }
 
@@ -220,7 +226,7 @@ impl Run<'_> {
                         list.push(instrument_ref(instrument));
                     }
                 }
-                Err(none) => report.needs_person.push(none.to_string()),
+                Err(none) => report.unserved.note(none, 0),
             }
         }
         for (idle, _) in harvesters.iter().zip(&served).filter(|(_, instruments)| instruments.is_empty()) {
@@ -248,7 +254,7 @@ impl Run<'_> {
         for (name, counts) in results {
             let counts = counts?;
             if let Some(why) = &counts.failed {
-                report.needs_person.push(format!("harvester `{name}` did not finish: {why}"));
+                report.needs_person.push(harvest_failed(&name, why));
             }
             let rejected = counts.rejected.len() as u64 + counts.rejected_left_out;
             if rejected > 0 {
@@ -375,6 +381,7 @@ impl Run<'_> {
         (report.sessions, report.build.lines_left_out) = built.lines.into_sorted();
         report.warnings.extend(built.warnings);
         report.needs_person.extend(built.needs_person);
+        report.unserved.extend(built.unserved);
         report.warnings.extend(self.facility.readers.failures());
         report.needs_person.extend(self.facility.readers.off());
         Ok(())
@@ -444,7 +451,7 @@ impl Run<'_> {
     }
 
     /// The heartbeat, and the row of a run that changed something.
-    fn finish(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+    fn finish(&self, steps: Steps, report: &mut RunReport) -> Result<(), PipelineError> {
         let now = self.facility.clock.now();
         let changed = report.changed_something();
         let exit_code = if report.needs_person.is_empty() { 0 } else { 4 };
@@ -453,7 +460,11 @@ impl Run<'_> {
         });
         let (journal, keep) = (Arc::clone(&self.journal), self.facility.config.history.keep);
         let routes = self.facility.routes.clone();
+        let harvest = steps.harvest.then(|| report.harvest.clone());
         let noted = self.writer.run(move |tx| {
+            if let Some(harvest) = &harvest {
+                failing::note(tx, harvest, UtcTime::new(now))?;
+            }
             // What another program did was noted, or what an earlier run left: that is a run as well.
             let noted = changed || journal.is_begun(tx)?;
             if noted {

@@ -23,6 +23,7 @@ mod names;
 mod process;
 mod threads;
 mod turns;
+mod unserved;
 
 pub use any::AnyInstance;
 pub use call::{CallError, Limits};
@@ -36,3 +37,4 @@ pub use harvester::HarvesterInstance;
 pub use instances::Plugins;
 pub use matching::{NoHarvester, harvester_of, harvester_table_of};
 pub use process::{Launch, ProcessPlugin, StartError};
+pub use unserved::Unserved;

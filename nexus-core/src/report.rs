@@ -8,6 +8,7 @@ use nexus_plugin_api::{OutsideEvents, RejectedRow};
 use serde::Serialize;
 
 use crate::ids::{DestinationName, HarvesterName, SessionId};
+use crate::plugins::Unserved;
 use crate::session::RecordStatus;
 
 pub use told::Told;
@@ -30,17 +31,47 @@ pub struct RunReport {
     pub warnings: Vec<String>,
     /// What somebody should look at: each names the thing, says why, and what to do.
     pub needs_person: Vec<String>,
+    /// Instruments that no harvester serves, until all steps have said which: then they are in `needs_person`.
+    #[serde(skip)]
+    pub unserved: Unserved,
     /// Whether the run was asked to stop before it was through.
     pub interrupted: bool,
 }
 
 impl RunReport {
+    /// Harvest and build meet the same instruments, and a person hears of them once.
+    pub(crate) fn tell_unserved(&mut self) {
+        self.needs_person.extend(std::mem::take(&mut self.unserved).sentences());
+    }
+
+    /// A harvester that could be asked neither for events nor for reservations is said once, with the sessions that wait.
+    pub(crate) fn merge_failures(&mut self) {
+        for (name, why) in self.harvest.iter().filter_map(|(name, one)| Some((name, one.failed.as_ref()?))) {
+            let of_build = format!("harvester `{name}`: {why} (");
+            let Some(at) = self.needs_person.iter().position(|text| text.starts_with(&of_build)) else {
+                continue;
+            };
+            let of_harvest = harvest_failed(name, why);
+            if let Some(said) = self.needs_person.iter().position(|text| *text == of_harvest) {
+                let waiting = self.needs_person.remove(at).split_off(of_build.len() - 2);
+                if let Some(text) = self.needs_person.get_mut(said - usize::from(at < said)) {
+                    text.push_str(&waiting);
+                }
+            }
+        }
+    }
+
     /// Whether the run changed anything beside its heartbeat.
     pub fn changed_something(&self) -> bool {
         self.harvest.values().any(|counts| counts.new + counts.revised + counts.opened + counts.gone > 0)
             || self.build.settled() > 0
             || self.export.values().any(|counts| counts.attempts() > 0)
     }
+}
+
+/// What a person is told of a harvester that did not finish.
+pub(crate) fn harvest_failed(name: &HarvesterName, why: &str) -> String {
+    format!("harvester `{name}` did not finish: {why}")
 }
 
 /// What one harvester brought.

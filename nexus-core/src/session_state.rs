@@ -28,6 +28,7 @@
 mod built;
 mod change;
 mod name;
+mod seen;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub use change::{
     set_last_status, set_pending_revision, set_reservation, settle, unfinished, wait,
 };
 pub use name::{LONGEST_NAME, record_name, reserve_record_name};
+pub use seen::{seen_digest, seen_user};
 
 /// Namespace of the keys that go into remote objects. Changing it would make every object a stranger.
 pub const RECORD_KEY_NAMESPACE: Uuid = Uuid::from_u128(0xad00_4875_1ec4_440c_b09a_9f17_b7d0_1f11);

@@ -342,7 +342,8 @@ fn a_rate_limit_is_kept_to_the_second() {
     let until = lab.now() + TimeDelta::hours(3);
     server.on_deliver("lab-use-1", [Fault::Refuse(FailureClass::RateLimited { until: Some(until) })]);
     let report = lab.run();
-    assert!(report.export[&"a".into()].paused.is_some(), "{report:?}");
+    let paused = report.export[&"a".into()].paused.as_deref().unwrap();
+    assert!(paused.starts_with("until ") && paused.ends_with(" (rate_limited), since: refused"), "{paused}");
     assert_eq!(lab.delivery(1, "a").unwrap().not_before, Some(until));
     assert_eq!(lab.servers.server("b").counts().creates, 3);
     lab.clock.set(until - TimeDelta::seconds(1));
@@ -384,7 +385,10 @@ fn three_failures_in_a_row_pause_a_destination_until_the_next_run() {
             server.always(Some(Fault::Refuse(class)));
             let report = lab.run();
             let counts = &report.export[&"a".into()];
-            assert!(counts.paused.is_some(), "{report:?}");
+            let paused = counts.paused.as_deref().unwrap();
+            let told = [" failures in a row (", "), the last: refused; it is tried again by the next run"];
+            assert!(told.iter().all(|part| paused.contains(part)), "{paused}");
+            assert!(report.needs_person.iter().any(|text| text.contains(paused)), "{report:?}");
             // What other workers had in their hands when the third one failed may still end.
             let workers = if can_find { 4 } else { 1 };
             assert!((3..3 + workers).contains(&counts.failed), "{counts:?}");

@@ -108,6 +108,18 @@ impl Told {
     }
 }
 
+/// Lines after which one more says how many there were: nobody counts more than a screen holds.
+const COUNTED_BY_EYE: usize = 20;
+
+/// Ends a long list with its sum; `what` it is a list of.
+pub fn sum_up(told: &mut Vec<Told>, what: &str) {
+    if told.len() > COUNTED_BY_EYE {
+        let refused = told.iter().filter(|one| one.refused).count();
+        let done = told.len() - refused;
+        told.push(Told::done(format!("{} {what}: {done} done, {refused} refused", told.len())));
+    }
+}
+
 fn unknown(id: &SessionId) -> Told {
     Told::refused(format!("there is no session `{id}`"))
 }
@@ -126,6 +138,7 @@ fn change(
         if told.is_empty() {
             told.push(Told::done("no sessions".to_owned()));
         }
+        sum_up(&mut told, "sessions");
         Ok(told)
     })
 }

@@ -1,6 +1,7 @@
 //! `nexus export`: the step by itself, what is on its way, and what a person decides about deliveries.
 
 mod decide;
+mod known;
 mod list;
 
 use chrono::{DateTime, Utc};

@@ -23,6 +23,7 @@ pub use which::Which;
   nexus sessions list --status NO_FILES_FOUND
   nexus sessions list --instrument FEI-Titan-TEM --limit 20
   nexus sessions show 'logbook:logbook/17'
+  nexus sessions show 2024-03-05_FEI-Titan-TEM_17.xml   the session of a record
   nexus sessions retry 'logbook:logbook/17'     after its files came late
   nexus sessions rebuild 'logbook:logbook/17'   its metadata can be read better by now
   nexus sessions rebuild --instrument FEI-Titan-TEM --since 2024-03-01 --until 2024-03-31
@@ -43,7 +44,8 @@ enum Verb {
     List(ListArgs),
     /// Tell one session's story: its record, its deliveries, what happened.
     Show {
-        /// The session identifier, as the list shows it.
+        /// The session identifier, as the list shows it, or the name of its record.
+        #[arg(value_name = "ID|RECORD")]
         session: String,
     },
     /// Build sessions once more that were settled without a record (ERROR, NO_FILES_FOUND, …, or skipped).
@@ -122,6 +124,7 @@ pub fn run(global: &Global, args: SessionsArgs) -> Result<ExitCode, Stop> {
 fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
     let database = status::open(global)?;
     let ListArgs { status, instrument, user, since, until, limit } = args;
+    which::known_instrument(database.read(), instrument.as_deref())?;
     let filter = Filter { status, instrument, user, since, until, limit };
     let lines = overview::sessions(database.read(), &filter).or_stop(ExitCode::Failed)?;
     if global.json {
@@ -150,10 +153,18 @@ fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
 fn show(global: &Global, session: &str) -> Result<ExitCode, Stop> {
     let routes = pipeline::routes(&config::load(global)?);
     let database = status::open(global)?;
-    let found = overview::story(database.read(), &SessionId::from(session)).or_stop(ExitCode::Failed)?;
+    let by_id = |id| overview::story(database.read(), &id).or_stop(ExitCode::Failed);
+    let found = match by_id(SessionId::from(session))? {
+        Some(story) => Some(story),
+        None => match overview::session_of_record(database.read(), session).or_stop(ExitCode::Failed)? {
+            Some(id) => by_id(id)?,
+            None => None,
+        },
+    };
     let Some(story) = found else {
-        return Err(Stop::new(ExitCode::Usage, anyhow::anyhow!("there is no session `{session}`"))
-            .with_hint("`nexus sessions list` shows the identifiers"));
+        let error = anyhow::anyhow!("there is no session and no record `{session}`");
+        return Err(Stop::new(ExitCode::Usage, error)
+            .with_hint("`nexus sessions list` shows the identifiers, and the names of the records"));
     };
     if global.json {
         output::json(&story)?;

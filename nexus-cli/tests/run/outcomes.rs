@@ -127,6 +127,7 @@ fn a_log_that_cannot_be_read_settles_nothing() {
     let told = needs_person(&report).join("\n");
     assert!(told.contains("harvester `log` did not finish: ") && told.contains("/usage.csv`"), "{told}");
     assert!(told.ends_with("(1 session waits)"), "{told}");
+    assert_eq!(needs_person(&report).len(), 1, "it is said once: {told}");
     assert_eq!(line(&report, ID)["result"], "WAITING");
     assert_eq!(facility.statuses(), before);
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::mem::discriminant;
 
+use crate::plugins::{NoHarvester, Unserved};
 use crate::report::{MOST_LINES, Told};
 use crate::walk::{Problem, ProblemKind};
 
@@ -18,6 +19,7 @@ const OTHER_REASONS: &str = "other reasons, which the log names";
 pub(super) struct Notices {
     said: Told,
     waiting: BTreeMap<String, u64>,
+    unserved: Unserved,
     /// Hashes of the places in the storage that were told: eight bytes each, of which a walk holds the whole path.
     problems: HashSet<u64>,
     known: Vec<String>,
@@ -33,6 +35,11 @@ impl Notices {
     pub fn waits(&mut self, detail: &str) {
         let known = self.waiting.len() < MOST_LINES || self.waiting.contains_key(detail);
         *self.waiting.entry(if known { detail } else { OTHER_REASONS }.to_owned()).or_default() += 1;
+    }
+
+    /// A session waits, since no harvester can be asked about its instrument.
+    pub fn unserved(&mut self, none: NoHarvester) {
+        self.unserved.note(none, 1);
     }
 
     /// A place in the storage; said once, however many walks come to it.
@@ -53,8 +60,9 @@ impl Notices {
         }
     }
 
-    /// Adds everything to what somebody should look at, and to what is worth knowing.
-    pub fn tell(self, needs_person: &mut Told, warnings: &mut Vec<String>) {
+    /// Adds everything to what somebody should look at, and to what is worth knowing. Instruments that are not
+    /// served are the answer: the harvest may know of more of them.
+    pub fn tell(self, needs_person: &mut Told, warnings: &mut Vec<String>) -> Unserved {
         needs_person.extend(self.said);
         needs_person.extend(
             self.waiting.into_iter().map(|(detail, count)| format!("{detail} ({})", super::waiting(count))),
@@ -64,6 +72,7 @@ impl Notices {
             let more = self.problems.len() - PROBLEMS_NAMED;
             warnings.push(format!("{more} more places in the storage: the log names them"));
         }
+        self.unserved
     }
 }
 
@@ -85,7 +94,7 @@ mod tests {
         let (path, reason) = ("/tem/1".into(), "closed".to_owned());
         notices.problem(&Problem { path, reason, kind: ProblemKind::Unreadable });
         let (mut told, mut warnings) = (Told::default(), Vec::new());
-        notices.tell(&mut told, &mut warnings);
+        assert_eq!(notices.tell(&mut told, &mut warnings), Unserved::default());
         assert_eq!(told.into_iter().collect::<Vec<_>>(), ["`/tem/0`: scripted"]);
         assert_eq!(warnings.len(), PROBLEMS_NAMED, "{warnings:?}");
         assert_eq!(warnings.last().unwrap(), "6 more places in the storage: the log names them");

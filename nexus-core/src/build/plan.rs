@@ -185,6 +185,11 @@ fn judge(
                      `nexus sessions skip`"
                     .to_owned(),
         }),
+        Some(Answer::NoHarvester(none)) => {
+            let detail = none.to_string();
+            notices.unserved(none);
+            Err(Verdict::Wait { reason: "no harvester for its instrument".to_owned(), detail })
+        }
         Some(Answer::Unanswered { reason, detail }) => {
             notices.waits(&detail);
             Err(Verdict::Wait { reason, detail })

@@ -91,7 +91,7 @@ impl Builder<'_> {
             Ok(())
         })?;
         let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        notices.tell(&mut report.needs_person, &mut report.warnings);
+        report.unserved = notices.tell(&mut report.needs_person, &mut report.warnings);
         Ok(report)
     }
 

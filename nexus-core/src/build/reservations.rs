@@ -6,7 +6,7 @@ use nexus_plugin_api::{Reservation, ReservationAnswer, SessionRef};
 
 use crate::ids::{HarvesterName, SessionId};
 use crate::instrument::instrument_ref;
-use crate::plugins::{CallError, HarvesterInstance, harvester_of};
+use crate::plugins::{CallError, HarvesterInstance, NoHarvester, harvester_of};
 use crate::session::Session;
 
 /// Sessions in one question.
@@ -23,6 +23,8 @@ pub enum Answer {
     NoReservation(String),
     /// The usage event is no longer at its source.
     Gone,
+    /// Nobody can be asked: settles nothing.
+    NoHarvester(NoHarvester),
     /// It could not be found out: settles nothing.
     Unanswered {
         /// A few words for the listing, the same for all sessions with the same trouble.
@@ -89,12 +91,8 @@ fn set(answers: &mut [Option<Answer>], at: usize, answer: Answer) {
 /// Who knows the reservation of a session: its instrument's harvester, or the one that is named by it.
 fn source(session: &Session, harvesters: &[HarvesterInstance]) -> Result<usize, Answer> {
     let instrument = &session.instrument;
-    let own = harvester_of(&instrument.pid, &instrument.harvester, &instrument.api_url, harvesters).map_err(
-        |none| Answer::Unanswered {
-            reason: format!("no harvester for instrument {}", instrument.pid),
-            detail: none.to_string(),
-        },
-    )?;
+    let own = harvester_of(&instrument.pid, &instrument.harvester, &instrument.api_url, harvesters)
+        .map_err(Answer::NoHarvester)?;
     let wanted = own.reservations_from.as_ref().unwrap_or(&own.name);
     harvesters.iter().position(|harvester| harvester.name == *wanted).ok_or_else(|| Answer::Unanswered {
         reason: format!("no harvester `{wanted}`"),

@@ -190,8 +190,8 @@ pub const TABLES: &[TableSpec] = &[
                 name: "data",
                 kind: Kind::Path,
                 absent: Absent::Required("\"data\""),
-                about: "The folder for all that nexus makes: previews, records, logs, and the lock that keeps two \
-                        runs apart. NexusLIMS may use the same one. It must not be inside `instrument_data`.",
+                about: "The folder for all that nexus makes: previews, records, and the lock that keeps two runs \
+                        apart. NexusLIMS may use the same one. It must not be inside `instrument_data`.",
             },
             Key {
                 name: "records",

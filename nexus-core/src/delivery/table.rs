@@ -185,7 +185,7 @@ fn numbered(
 
 mod which;
 
-pub use which::{Which, which};
+pub use which::{Which, knows_destination, which};
 
 /// One delivery.
 pub fn load(

@@ -163,9 +163,12 @@ impl Desk<'_> {
                         tracing::info!(session = %row.session, destination = %row.destination, "delivered");
                     }
                 }
-                Effect::PauseCandidate { class } => self.count_against(*class),
+                Effect::PauseCandidate { class } => self.count_against(*class, row.failure_text.as_deref()),
                 Effect::DestinationWorked => self.worked(),
-                Effect::PauseDestination { until, class } => self.pause(format!("until {until} ({class})")),
+                Effect::PauseDestination { until, class } => {
+                    let last = quoted(", since", row.failure_text.as_deref());
+                    self.pause(format!("until {until} ({class}){last}"));
+                }
                 Effect::Refused { why } => {
                     tracing::debug!(session = %row.session, destination = %row.destination, "{why}");
                 }
@@ -173,6 +176,11 @@ impl Desk<'_> {
             }
         }
     }
+}
+
+/// What went wrong last, as a part of a sentence; nothing if nobody knows.
+pub(super) fn quoted(how: &str, failure: Option<&str>) -> String {
+    failure.map(|failure| format!("{how}: {failure}")).unwrap_or_default()
 }
 
 fn wish(effects: &[Effect]) -> Option<Wish> {

@@ -147,11 +147,14 @@ fn one(
     }
     let Some(end) = event.end else {
         counts.open += 1;
-        if state.open_since.is_none() && session::status_of(tx, id)?.is_none() {
-            counts.opened += 1;
+        let seen = digest(event);
+        let is_known = state.open_since.is_some();
+        let is_as_seen = is_known && state.seen_digest.as_deref() == Some(&seen);
+        if !is_as_seen && session::status_of(tx, id)?.is_none() {
+            counts.opened += u64::from(!is_known);
             let zone = page.known.get(&state.instrument).copied().unwrap_or(Tz::UTC);
             let start = UtcTime::new(Timestamp::from(event.start).instant(zone));
-            session_state::revise(tx, id, Some(&digest(event)), Some(start))?;
+            session_state::revise(tx, id, Some(&seen), Some(start))?;
         }
         return Ok(());
     };
@@ -222,8 +225,7 @@ fn known_or_new(tx: &Transaction<'_>, page: &Page, event: &UsageEvent) -> Result
 
 /// What was seen of an event; a difference is a revision.
 fn digest(event: &UsageEvent) -> String {
-    let end = event.end.map(|end| end.to_string()).unwrap_or_default();
-    format!("{} {} {} {end}", event.instrument_pid, event.user.as_deref().unwrap_or("-"), event.start)
+    session_state::seen_digest(&event.instrument_pid, event.user.as_deref(), event.start, event.end)
 }
 
 /// A session whose event did not take place, or is there no more.

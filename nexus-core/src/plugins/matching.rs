@@ -31,6 +31,16 @@ pub enum NoHarvester {
     },
 }
 
+impl NoHarvester {
+    /// The instrument.
+    #[must_use]
+    pub fn pid(&self) -> &InstrumentPid {
+        match self {
+            Self::None { pid, .. } | Self::Several { pid, .. } => pid,
+        }
+    }
+}
+
 /// The harvester of an instrument.
 ///
 /// In this order: the one that lists it under `instruments`; among those of the plugin named in the

@@ -1,5 +1,7 @@
 //! One session, by its identifier.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -18,6 +20,24 @@ pub fn status_of(connection: &Connection, session: &SessionId) -> Result<Option<
         )
         .and_then(|mut statement| statement.query_row([session], |row| row.get(0)).optional())
         .map_err(SessionError::database(format!("read the status of session `{session}`")))
+}
+
+/// How many sessions have which status, as [`status_of`] tells it: each counts once, though its rows may differ. A status
+/// that nobody knows is one of its own.
+pub fn counts(connection: &Connection) -> Result<BTreeMap<String, u64>, SessionError> {
+    connection
+        .prepare_cached(
+            "SELECT record_status, count(*) FROM session_log WHERE id_session_log IN (
+                 SELECT coalesce(max(iif(event_type = 'START', id_session_log, NULL)), max(id_session_log))
+                   FROM session_log GROUP BY session_identifier)
+              GROUP BY record_status",
+        )
+        .and_then(|mut statement| {
+            let rows =
+                statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            rows.collect()
+        })
+        .map_err(SessionError::database("count the sessions"))
 }
 
 /// All sessions of a status, by identifier.

@@ -68,16 +68,28 @@ fn storage(config: &Config, report: &mut CheckReport) {
     if data && let Err(error) = lock::check_supported(&storage.data) {
         report.push("storage.data", CheckResult::Failed, chain(&error));
     }
-    for (name, folder) in [("storage.records", &storage.records), ("storage.logs", &storage.logs)] {
-        if folder.exists() {
-            written_folder(name, folder, config, report);
-        } else if folder.parent() == Some(storage.data.as_path()) {
-            let detail = format!("{} is made when it is needed", folder.display());
-            report.push(name, CheckResult::Ok, detail);
-        } else {
-            let detail = format!("there is no folder `{}`", folder.display());
-            report.push(name, CheckResult::Failed, detail);
-        }
+    let (name, folder) = ("storage.records", storage.records.as_path());
+    if folder.exists() {
+        written_folder(name, folder, config, report);
+    } else if folder.parent() == Some(storage.data.as_path()) {
+        let detail = format!("{} is made when it is needed", folder.display());
+        report.push(name, CheckResult::Ok, detail);
+    } else {
+        let detail = format!("there is no folder `{}`", folder.display());
+        report.push(name, CheckResult::Failed, detail);
+    }
+    logs(config, report);
+}
+
+/// nexus writes nothing there: what can be wrong is that somebody named a folder for a service's log, and forgot it.
+fn logs(config: &Config, report: &mut CheckReport) {
+    let (name, folder) = ("storage.logs", config.storage.logs.as_path());
+    let whose = "nexus logs to standard error and writes no file there; it is for logs that you keep";
+    let shown = folder.display();
+    if folder.is_dir() || folder.parent() == Some(config.storage.data.as_path()) {
+        report.push(name, CheckResult::Ok, format!("{shown}: {whose}"));
+    } else {
+        report.push(name, CheckResult::Warning, format!("there is no folder `{shown}`: {whose}"));
     }
 }
 

@@ -13,11 +13,11 @@ use nexus_core::session::RecordStatus;
 use nexus_core::writer::WriteError;
 use rusqlite::Transaction;
 
-use super::Conditions;
+use super::{Conditions, known};
 use crate::args::Global;
-use crate::commands::ask_again::{Told, decide};
-use crate::commands::config;
+use crate::commands::ask_again::{Told, decide, sum_up};
 use crate::commands::sessions::Which as WhichSessions;
+use crate::commands::{config, status};
 use crate::exit_code::{ExitCode, Stop};
 
 /// Arguments of `nexus export retry`.
@@ -72,6 +72,7 @@ pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
     let RetryArgs { sessions, destination, conditions, dry_run } = args;
     let config = config::load(global)?;
     let routes = pipeline::routes(&config);
+    known::destination(status::open(global)?.read(), destination.as_deref(), &routes)?;
     let which = Which {
         destination: destination.map(DestinationName::from),
         class: conditions.class,
@@ -83,7 +84,9 @@ pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
             // What is done is not meant, unless the destination was named.
             let open = vec![State::Held, State::Due, State::InFlight, State::Failed, State::Unknown];
             let states = if which.destination.is_none() { open } else { Vec::new() };
-            return named(tx, &sessions, &Which { states, ..which }, &Event::Retry, &routes);
+            let mut told = named(tx, &sessions, &Which { states, ..which }, &Event::Retry, &routes)?;
+            sum_up(&mut told, "deliveries");
+            return Ok(told);
         }
         let found = table::which(tx, &which)?;
         let (unknown, known): (Vec<_>, Vec<_>) =
@@ -98,6 +101,7 @@ pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
         for row in known.iter().filter(|row| meant(row)).chain(unknown.iter().filter(|_| asked_for)) {
             told.push(give(tx, row, &Event::Retry, &routes)?);
         }
+        sum_up(&mut told, "deliveries");
         if told.is_empty() {
             told.push(Told::done("no deliveries".to_owned()));
         }
@@ -116,6 +120,7 @@ pub fn retry(global: &Global, args: RetryArgs) -> Result<ExitCode, Stop> {
 pub fn forget(global: &Global, args: &ForgetArgs) -> Result<ExitCode, Stop> {
     let config = config::load(global)?;
     let routes = pipeline::routes(&config);
+    known::destination(status::open(global)?.read(), Some(&args.destination), &routes)?;
     let which = Which { destination: Some(args.destination.as_str().into()), ..Which::default() };
     decide(global, &config, args.dry_run, |tx| {
         if !args.all_open {
@@ -126,7 +131,10 @@ pub fn forget(global: &Global, args: &ForgetArgs) -> Result<ExitCode, Stop> {
         if found.is_empty() {
             return Ok(vec![Told::done("no deliveries".to_owned())]);
         }
-        found.iter().map(|row| give(tx, row, &Event::Forget, &routes)).collect()
+        let mut told: Vec<Told> =
+            found.iter().map(|row| give(tx, row, &Event::Forget, &routes)).collect::<Result<_, _>>()?;
+        sum_up(&mut told, "deliveries");
+        Ok(told)
     })
 }
 

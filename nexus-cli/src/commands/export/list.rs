@@ -7,7 +7,7 @@ use nexus_core::overview::DeliveryLine;
 use nexus_core::pipeline;
 use serde::Serialize;
 
-use super::Conditions;
+use super::{Conditions, known};
 use crate::args::Global;
 use crate::commands::{config, status};
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
@@ -54,12 +54,19 @@ struct Line {
 pub fn run(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
     let routes = pipeline::routes(&config::load(global)?);
     let database = status::open(global)?;
+    known::destination(database.read(), args.destination.as_deref(), &routes)?;
+    if let Some(session) = &args.session {
+        known::session(database.read(), session)?;
+    }
     let only_open = args.state.is_none() && !args.all;
     let states = match args.state {
         Some(state) => vec![state],
         None if args.all => Vec::new(),
         None => OPEN.to_vec(),
     };
+    let Conditions { class, since } = &args.conditions;
+    let is_narrowed =
+        args.session.is_some() || args.destination.is_some() || class.is_some() || since.is_some();
     let which = Which {
         session: args.session.map(Into::into),
         destination: args.destination.map(Into::into),
@@ -78,6 +85,8 @@ pub fn run(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
         .collect();
     if global.json {
         output::json(&lines)?;
+    } else if lines.is_empty() && only_open && is_narrowed {
+        output::line("no such delivery is left to do; `--all` shows those that are done");
     } else if lines.is_empty() && only_open {
         output::line("no delivery is left to do; `--all` shows those that are done");
     } else if lines.is_empty() {

@@ -7,11 +7,22 @@ use clap::Args;
 use nexus_core::ids::SessionId;
 use nexus_core::overview::{self, Filter};
 use nexus_core::session::RecordStatus;
+use rusqlite::Connection;
 
 use super::known_status;
 use crate::args::Global;
 use crate::commands::{run, status};
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
+
+/// Refuses an instrument that there is not: a typing error is no empty list.
+pub fn known_instrument(conn: &Connection, pid: Option<&str>) -> Result<(), Stop> {
+    let Some(pid) = pid else { return Ok(()) };
+    if overview::knows_instrument(conn, pid).or_stop(ExitCode::Failed)? {
+        return Ok(());
+    }
+    Err(Stop::new(ExitCode::Usage, anyhow::anyhow!("there is no instrument `{pid}`"))
+        .with_hint("`nexus instruments list` shows the identifiers"))
+}
 
 /// Sessions by name, or by conditions that all must hold.
 #[derive(Debug, Args)]
@@ -44,6 +55,7 @@ impl Which {
             return Ok(ids.filter(|id| seen.insert(id.clone())).collect());
         }
         let database = status::open(global)?;
+        known_instrument(database.read(), self.instrument.as_deref())?;
         let filter = Filter {
             status: self.status,
             instrument: self.instrument,

@@ -8,8 +8,8 @@ const META: Table = Table {
     name: "nexus_meta",
     group: Group::Own,
     about: "Single facts about the whole database: the last run's heartbeat, how far the upload log has been \
-            seen, when the history of NexusLIMS was adopted, which storage each instrument's folder lies on, and \
-            since when files were written that are not yet surely on the disk.",
+            seen, when the history of NexusLIMS was adopted, which storage each instrument's folder lies on, which \
+            harvesters failed in the last run, and since when files were written that are not yet surely on the disk.",
     columns: &[
         Column::new("key", "TEXT", "Name of the fact.").key(),
         Column::new("value", "TEXT", "The fact, as text or JSON."),
@@ -55,7 +55,7 @@ const SESSION: Table = Table {
             "When the scheduler first no longer listed the usage event (UTC). Null while it is listed.",
         )
         .nullable(),
-        Column::new("seen_digest", "TEXT", "Digest of the usage event as last seen; another one is a revision.")
+        Column::new("seen_digest", "TEXT", "The usage event as last seen, in a line; another one is a revision. Of an event in use it tells the user.")
             .nullable(),
         Column::new(
             "pending_revision",

@@ -52,6 +52,18 @@ pub fn which(connection: &Connection, which: &Which) -> Result<Vec<Delivery>, De
     Ok(found)
 }
 
+/// Whether there is any delivery to it.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn knows_destination(connection: &Connection, name: &DestinationName) -> Result<bool, DeliveryError> {
+    connection
+        .query_row("SELECT EXISTS (SELECT 1 FROM nexus_delivery WHERE destination = ?1)", [name], |row| {
+            row.get(0)
+        })
+        .map_err(failed(format!("look for deliveries to {name}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::insert;
