@@ -14,9 +14,9 @@ mod outcome;
 mod pace;
 mod queue;
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -41,7 +41,8 @@ use crate::writer::{WriteError, Writer};
 
 /// Workers of a destination that can tell what it holds, unless it has processes of its own: then one for each.
 const WORKERS: usize = 4;
-/// Deliveries claimed at once for such a destination while it is well; what is not begun when it pauses is put back.
+/// Deliveries claimed at once for each worker of such a destination while it is well; what is not begun when it pauses
+/// is put back.
 const PAGE: usize = 8;
 /// Failures of the destination as a whole after which it is left alone until the next run.
 const FAILURES_BEFORE_PAUSE: u32 = 3;
@@ -94,6 +95,20 @@ struct Desk<'a> {
     tally: Mutex<Tally>,
     failures_in_a_row: AtomicU32,
     seat: Seat<'a>,
+    workers: usize,
+    /// Claimed, and not begun. The workers share it, so that what is under way at the same time lies together
+    /// in the tables, and is saved together.
+    taken: Mutex<VecDeque<Claim>>,
+}
+
+/// What came of looking for more.
+enum Taken {
+    /// There is something to do.
+    Some,
+    /// Nothing is due.
+    Nothing,
+    /// The run ends before the destination's pace allows another delivery.
+    TooLate,
 }
 
 impl Exporter<'_> {
@@ -127,6 +142,7 @@ impl Exporter<'_> {
             }
         };
         queue::wake(self, destination, &target)?;
+        let workers = workers(target.can_find, destination.at_once, destination.concurrency);
         let desk = Desk {
             exporter: self,
             destination,
@@ -136,8 +152,9 @@ impl Exporter<'_> {
             tally: Mutex::default(),
             failures_in_a_row: AtomicU32::new(0),
             seat: self.board.seat(),
+            workers,
+            taken: Mutex::default(),
         };
-        let workers = workers(desk.target.can_find, destination.at_once, destination.concurrency);
         let ended = std::thread::scope(|scope| {
             let thread = || std::thread::Builder::new().name(format!("export {}", destination.name));
             // Where the system has no more threads to give, it is done with fewer.
@@ -150,7 +167,7 @@ impl Exporter<'_> {
             }
             ended
         });
-        let tally = desk.tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tally = desk.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         ended?;
         queue::note_destination(
             self,
@@ -200,11 +217,17 @@ impl Desk<'_> {
         let mut hand = None;
         loop {
             if self.is_over() {
-                return Ok(());
+                return self.give_back();
             }
             if let Some(until) = self.rests_until() {
                 hand = None;
+                self.give_back()?;
                 exporter.clock.wait_until(until, &|| self.is_over() || self.rests_until().is_none());
+                continue;
+            }
+            if let Some(claim) = self.taken().pop_front() {
+                hand.get_or_insert_with(|| self.seat.hand());
+                self.attempt(claim)?;
                 continue;
             }
             let seen = exporter.bell.rings();
@@ -216,28 +239,11 @@ impl Desk<'_> {
                 // Until its turn comes it has no use for room.
                 hand = None;
             }
-            let Some(claimed) = self.claim()? else { return Ok(()) };
-            if !claimed.told.is_empty() {
-                self.with_tally(|tally| {
-                    for text in claimed.told {
-                        tally.needs_person.push_once(text);
-                    }
-                });
+            match self.take()? {
+                Taken::Some => continue,
+                Taken::Nothing => hand = None,
+                Taken::TooLate => return Ok(()),
             }
-            if !claimed.claims.is_empty() {
-                hand.get_or_insert_with(|| self.seat.hand());
-                let mut claims = claimed.claims.into_iter();
-                while let Some(claim) = claims.next() {
-                    if self.is_over() || self.rests_until().is_some() {
-                        let left = std::iter::once(claim).chain(claims).map(|claim| claim.delivery);
-                        queue::put_back(exporter, left.collect())?;
-                        break;
-                    }
-                    self.attempt(claim)?;
-                }
-                continue;
-            }
-            hand = None;
             if !quiet {
                 exporter.bell.wait(seen);
             } else if !self.wait_for_question()? {
@@ -246,30 +252,59 @@ impl Desk<'_> {
         }
     }
 
-    /// Takes what is due, when the destination's pace allows it; `None` if the run ends before that.
-    fn claim(&self) -> Result<Option<Claimed>, WriteError> {
+    /// Takes what is due, when the destination's pace allows it.
+    fn take(&self) -> Result<Taken, WriteError> {
         let exporter = self.exporter;
         let claim = |limit| queue::claim(exporter, self.destination, &self.target, limit);
         let Some(turn) = self.pace.turn() else {
-            return claim(self.page()).map(Some);
+            // Who comes meanwhile waits, and finds something here.
+            let mut taken = self.taken();
+            if taken.is_empty() {
+                taken.extend(self.told(claim(self.page())?));
+            }
+            return Ok(if taken.is_empty() { Taken::Nothing } else { Taken::Some });
         };
         if !queue::is_anything_due(exporter, &self.destination.name)? {
-            return Ok(Some(Claimed::default()));
+            return Ok(Taken::Nothing);
         }
         if !turn.wait(exporter.clock, exporter.until, &|| self.is_over()) {
-            return Ok(None);
+            return Ok(Taken::TooLate);
         }
-        let claimed = claim(1)?;
-        if !claimed.claims.is_empty() {
-            turn.begun(exporter.clock.now());
+        let claims = self.told(claim(1)?);
+        if claims.is_empty() {
+            return Ok(Taken::Nothing);
         }
-        Ok(Some(claimed))
+        turn.begun(exporter.clock.now());
+        self.taken().extend(claims);
+        Ok(Taken::Some)
     }
 
-    /// How many deliveries a worker takes at once. One as long as the destination has taken nothing, or after it
+    /// What was claimed, after the tally has what is to be said of it.
+    fn told(&self, claimed: Claimed) -> Vec<Claim> {
+        if !claimed.told.is_empty() {
+            self.with_tally(|tally| {
+                for text in claimed.told {
+                    tally.needs_person.push_once(text);
+                }
+            });
+        }
+        claimed.claims
+    }
+
+    /// Puts back what was claimed and not begun.
+    fn give_back(&self) -> Result<(), WriteError> {
+        let left: Vec<_> = self.taken().drain(..).map(|claim| claim.delivery).collect();
+        if left.is_empty() { Ok(()) } else { queue::put_back(self.exporter, left) }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, VecDeque<Claim>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many deliveries are claimed at once. One as long as the destination has taken nothing, or after it
     /// failed: the rest of a page would only be given back, and that is work that others wait for.
     fn page(&self) -> usize {
-        if self.target.can_find && self.seat.is_well() { PAGE } else { 1 }
+        if self.target.can_find && self.seat.is_well() { PAGE * self.workers } else { 1 }
     }
 
     /// Waits until a delivery whose end is unclear may be asked for; false if there is none worth waiting for.
@@ -298,11 +333,11 @@ impl Desk<'_> {
     }
 
     fn with_tally(&self, change: impl FnOnce(&mut Tally)) {
-        change(&mut self.tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn is_paused(&self) -> bool {
-        self.tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner).counts.paused.is_some()
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).counts.paused.is_some()
     }
 
     fn worked(&self) {
