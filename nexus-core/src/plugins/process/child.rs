@@ -61,6 +61,16 @@ enum Output {
     Closed,
 }
 
+/// What a wait for the pipes ended with.
+enum Moved {
+    /// Its time was over.
+    Nothing,
+    /// There is room to write.
+    Input,
+    /// There may be something to read.
+    Output,
+}
+
 /// How a process is found that nobody uses.
 pub(super) enum Readiness {
     /// It waits for a request.
@@ -147,6 +157,7 @@ impl Process {
         let mut logged = Logged::default();
         // When it was asked to end the call.
         let mut ending: Option<Instant> = None;
+        let mut ended = false;
         self.in_step = false;
         self.last.begin();
         loop {
@@ -166,7 +177,7 @@ impl Process {
             if self.seen.len() > MAX_MESSAGE {
                 return Err(broken(Cause::Unusable(Unusable::TooLong)));
             }
-            if output == Output::Closed {
+            if output == Output::Closed || ended {
                 return Err(broken(Cause::Ended));
             }
             match ending {
@@ -186,13 +197,20 @@ impl Process {
                 _ => {}
             }
             let left = line.get(written..).unwrap_or_default();
-            let writable = self.wait(
+            let moved = self.wait(
                 !left.is_empty(),
                 call,
                 ending.map(|since| patience.saturating_sub(since.elapsed())),
             );
-            if !writable.map_err(|error| broken(Cause::Pipe(error)))? {
-                continue;
+            match moved.map_err(|error| broken(Cause::Pipe(error)))? {
+                Moved::Nothing => {
+                    // A process that it started may hold its output open. What it wrote itself is in the pipe by
+                    // now, and is read before this counts.
+                    ended = self.has_ended();
+                    continue;
+                }
+                Moved::Output => continue,
+                Moved::Input => {}
             }
             match self.send(left) {
                 Ok(more) => written += more,
@@ -206,9 +224,8 @@ impl Process {
         }
     }
 
-    /// Waits for something to read, or for room to write if there is something to write. Says whether there
-    /// is room.
-    fn wait(&self, to_write: bool, call: &Call, left: Option<Duration>) -> io::Result<bool> {
+    /// Waits for something to read, or for room to write if there is something to write.
+    fn wait(&self, to_write: bool, call: &Call, left: Option<Duration>) -> io::Result<Moved> {
         let mut longest = left.unwrap_or(TICK);
         if left.is_none()
             && let Some(deadline) = call.time_left()
@@ -223,8 +240,9 @@ impl Process {
             pipes.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::OUT));
         }
         match poll(&mut pipes, Some(&limit)) {
-            Ok(_) => Ok(pipes.get(1).is_some_and(|stdin| !stdin.revents().is_empty())),
-            Err(Errno::INTR) => Ok(false),
+            Ok(0) => Ok(Moved::Nothing),
+            Ok(_) if pipes.get(1).is_some_and(|stdin| !stdin.revents().is_empty()) => Ok(Moved::Input),
+            Ok(_) | Err(Errno::INTR) => Ok(Moved::Output),
             Err(error) => Err(error.into()),
         }
     }
