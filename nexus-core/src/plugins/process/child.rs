@@ -33,6 +33,8 @@ const TICK: Duration = Duration::from_millis(20);
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 /// How long a killed process may take to disappear before its burial is left to a thread of its own.
 const BURIAL: Duration = Duration::from_millis(500);
+/// How long those that a process had started may take to notice that it has ended.
+const AFTERMATH: Duration = Duration::from_millis(200);
 /// Bytes read at once: what a pipe holds.
 const CHUNK: usize = 64 << 10;
 
@@ -337,15 +339,7 @@ impl Process {
         if let Some(exit) = self.exit {
             return exit;
         }
-        self.stdin = None;
-        let begun = Instant::now();
-        let exit = loop {
-            match self.look() {
-                Some(exit) => break exit,
-                None if begun.elapsed() >= patience => break Exit::Killed,
-                None => std::thread::sleep(Duration::from_millis(2)),
-            }
-        };
+        let exit = self.end_of_itself(patience);
         self.exit = Some(exit);
         let _ = kill_process_group(self.pid, Signal::KILL);
         if let Some(entry) = &self.entry {
@@ -357,7 +351,37 @@ impl Process {
         exit
     }
 
-    /// The same for one that closed its output: then it is about to end.
+    fn end_of_itself(&mut self, patience: Duration) -> Exit {
+        self.stdin = None;
+        let begun = Instant::now();
+        loop {
+            match self.look() {
+                Some(exit) => return exit,
+                None if begun.elapsed() >= patience => return Exit::Killed,
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    }
+
+    /// The same, and says which of the processes it had started did not end with it. One that had to be killed
+    /// could not see to them.
+    pub fn let_go(&mut self, patience: Duration) -> Vec<String> {
+        let mut left = Vec::new();
+        if self.exit.is_none() && self.end_of_itself(patience) != Exit::Killed {
+            let begun = Instant::now();
+            loop {
+                left = self.entry.as_ref().map_or_else(Vec::new, |entry| entry.others(self.pid));
+                if left.is_empty() || begun.elapsed() >= AFTERMATH {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        self.end(Duration::ZERO);
+        left
+    }
+
+    /// Ends one that closed its output: then it is about to end by itself.
     pub fn end_after_closing(&mut self) -> Exit {
         self.end(LAST_MOMENT)
     }
