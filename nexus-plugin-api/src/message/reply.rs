@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_MESSAGE, is_object};
+use super::{MAX_MESSAGE, is_object, written};
 use crate::PluginError;
 
 /// What an answer may take in memory, in bytes, as [`memory`] judges it.
@@ -82,7 +82,7 @@ pub fn ok_reply<T: Serialize>(id: u64, answer: &T) -> Vec<u8> {
         id: u64,
         ok: &'a T,
     }
-    serde_json::to_vec(&Ok { id, ok: answer }).unwrap_or_else(|error| {
+    written(&Ok { id, ok: answer }).unwrap_or_else(|error| {
         error_reply(id, &PluginError::permanent(format!("the answer cannot be written as JSON: {error}")))
     })
 }
