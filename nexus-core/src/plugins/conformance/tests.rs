@@ -83,7 +83,7 @@ fn what_a_manifest_may_leave_out_is_no_fault() {
     let (mut options, _folder) = options(PluginKind::Extractor);
     options.only = vec!["manifest".to_owned(), "settings.accepted".to_owned()];
     let spoil = How::Manifest(|manifest| {
-        manifest.settings = serde_json::Value::Null;
+        manifest.settings = Value::Null;
         manifest.summary.clear();
     });
     let report = run(Arc::new(Tampered::new(sound(PluginKind::Extractor), spoil, Gate::default())), &options);
