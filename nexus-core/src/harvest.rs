@@ -231,12 +231,11 @@ fn add_outside(to: &mut Vec<OutsideEvents>, page: Vec<OutsideEvents>) {
         if to.len() >= MOST_LINES && !places.contains_key(&outside.tool) {
             MORE_TOOLS.clone_into(&mut outside.tool);
         }
-        match places.get(&outside.tool).and_then(|place| to.get_mut(*place)) {
-            Some(known) => known.count = known.count.saturating_add(outside.count),
-            None => {
-                places.insert(outside.tool.clone(), to.len());
-                to.push(outside);
-            }
+        if let Some(known) = places.get(&outside.tool).and_then(|place| to.get_mut(*place)) {
+            known.count = known.count.saturating_add(outside.count);
+        } else {
+            places.insert(outside.tool.clone(), to.len());
+            to.push(outside);
         }
     }
 }

@@ -240,7 +240,10 @@ fn a_failure_shows_request_and_reply_cut_and_masked() {
 #[test]
 fn a_file_that_is_read_differently_says_where() {
     fn every_other(seen: &fault::Seen<'_>, spoil: fn(&mut Map<String, Value>)) -> fault::Reply {
-        if seen.method != Method::Extract || !seen.is_file("sample-1") || seen.count("reads") % 2 == 0 {
+        if seen.method != Method::Extract
+            || !seen.is_file("sample-1")
+            || seen.count("reads").is_multiple_of(2)
+        {
             return seen.pass();
         }
         seen.edit(|ok| spoil(ok["signals"][0]["metadata"].as_object_mut().unwrap()))

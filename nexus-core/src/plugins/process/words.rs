@@ -198,13 +198,11 @@ fn drain(from: &mut impl Read, chunk: &mut Vec<u8>, read: usize, ear: &mut dyn E
     let (mut length, mut before, mut length_before) = (read, vec![0; CHUNK], 0);
     while ear.is_full() {
         std::mem::swap(chunk, &mut before);
-        match fill(from, chunk) {
-            Some(more) => (length_before, length) = (length, more),
-            None => {
-                std::mem::swap(chunk, &mut before);
-                break;
-            }
-        }
+        let Some(more) = fill(from, chunk) else {
+            std::mem::swap(chunk, &mut before);
+            break;
+        };
+        (length_before, length) = (length, more);
     }
     let mut end = before.get(..length_before).unwrap_or_default().to_vec();
     end.extend_from_slice(chunk.get(..length).unwrap_or_default());
@@ -279,9 +277,9 @@ mod tests {
     }
 
     /// Gives one piece at a read.
-    struct Pieces(std::vec::IntoIter<&'static [u8]>);
+    struct Pieces<'p>(std::slice::Iter<'p, &'static [u8]>);
 
-    impl Read for Pieces {
+    impl Read for Pieces<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             let Some(piece) = self.0.next() else { return Ok(0) };
             into[..piece.len()].copy_from_slice(piece);
@@ -291,7 +289,7 @@ mod tests {
 
     fn flooded(pieces: &[&'static [u8]], full_for: usize) -> Keeper {
         let mut keeper = Keeper { full_after: Some(1), full_for, ..Keeper::default() };
-        pass_on(Pieces(pieces.to_vec().into_iter()), &mut keeper);
+        pass_on(Pieces(pieces.iter()), &mut keeper);
         keeper
     }
 
