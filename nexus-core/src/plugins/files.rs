@@ -79,17 +79,17 @@ pub(super) fn behind(program: &Path, refusal: &io::Error) -> String {
         rest.split([' ', '\t']).next().unwrap_or_default().to_owned()
     });
     match (refusal.kind(), interpreter) {
-        (io::ErrorKind::NotFound, Some(_)) if first.ends_with(b"\r") => "; its lines end as those of Windows do, so the \
+        (io::ErrorKind::NotFound, Some(_)) if first.ends_with(b"\r") => ": its lines end as those of Windows do, so the \
              interpreter it names has a carriage return at its end: save it with the line ends of Linux (`dos2unix`)"
             .to_owned(),
         (io::ErrorKind::NotFound, Some(interpreter)) => {
-            format!("; the file is there, but not the interpreter `{interpreter}` that its first line names")
+            format!(": the file is there, but not the interpreter `{interpreter}` that its first line names")
         }
         (io::ErrorKind::NotFound, None) if start.starts_with(b"\x7fELF") => {
-            "; the file is there, but not the loader it was built for (another C library or another architecture)".to_owned()
+            ": the file is there, but not the loader it was built for (another C library or another architecture)".to_owned()
         }
         (_, None) if refusal.raw_os_error() == Some(NO_PROGRAM) && !start.starts_with(b"\x7fELF") => {
-            "; it is a script whose first line names no interpreter (`#!/usr/bin/env python3`): write one, or name the \
+            ": it is a script whose first line names no interpreter (`#!/usr/bin/env python3`): write one, or name the \
              interpreter first in `command`"
                 .to_owned()
         }

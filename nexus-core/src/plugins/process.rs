@@ -41,7 +41,7 @@ pub enum StartError {
     #[error("{0}")]
     File(#[from] FileError),
     /// The system does not start it.
-    #[error("failed to start `{}`: {source}{}", program.display(), files::behind(program, source))]
+    #[error("failed to start `{}`{}: {source}", program.display(), files::behind(program, source))]
     Spawn {
         /// The program.
         program: PathBuf,
