@@ -1,9 +1,13 @@
 //! The small process that runs a program and tells what it cost.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 /// The report, for a program that may take this long. What is written to `standard input` of the helper stays open.
@@ -66,5 +70,26 @@ fn a_program_is_stopped_when_the_benchmark_goes_away() {
     let mut helper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     drop(helper.stdin.take());
     let output = helper.wait_with_output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("Timeout"), "{output:?}");
+}
+
+#[test]
+fn what_is_typed_at_the_benchmark_does_not_reach_who_stops_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    // The shell stands for the benchmark: who runs it at a terminal and types Ctrl-C interrupts its whole group.
+    let mut command = Command::new("sh");
+    command.args(["-c", "\"$0\" \"$@\"; true", env!("CARGO_BIN_EXE_nexus-bench"), "measured", "--log"]);
+    command.arg(&log).args(["--timeout", "1 h", "--", "tail", "-f", "/dev/null"]).process_group(0);
+    let mut benchmark = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while !log.exists() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the helper has not begun");
+        std::thread::yield_now();
+    }
+    killpg(Pid::from_raw(i32::try_from(benchmark.id()).unwrap()), Signal::SIGINT).unwrap();
+    drop(benchmark.stdin.take());
+    // To the end: until the helper, too, is gone.
+    let output = benchmark.wait_with_output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("Timeout"), "{output:?}");
 }

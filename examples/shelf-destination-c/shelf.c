@@ -298,7 +298,7 @@ static int32_t create(NexusBytes settings, void **instance, NexusBuffer *out)
 
 static int32_t answer(void *instance, const NexusCall *call, NexusBytes bytes, NexusBuffer *out)
 {
-    if (!instance || !call || call->struct_size < sizeof *call || !bytes.data || !out)
+    if (!instance || !call || call->struct_size < NEXUS_CALL_SIZE_1_0 || !bytes.data || !out)
         return NEXUS_BAD_ARGUMENT;
     Span request = {(const char *)bytes.data, (const char *)bytes.data + bytes.len};
     Span id = member(request, "id"), method = member(request, "method");

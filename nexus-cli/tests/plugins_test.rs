@@ -54,6 +54,13 @@ fn what_was_not_given_is_asked_for() {
         report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "destination.target");
     assert_eq!(target.unwrap()["status"], "skipped");
     assert_eq!(target.unwrap()["reason"], "needs `--setting path=…`");
+
+    // A trial that tried little does not look like one that went well.
+    let text = out(&nexus(folder.path(), &["--linked", "folder"]));
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("not tried: ") && last.ends_with(" need: `--setting path=…`"), "{text}");
+    let text = out(&nexus(folder.path(), &["--linked", "folder", "--setting", "path={tmp}"]));
+    assert!(!text.contains("not tried"), "{text}");
 }
 
 #[test]

@@ -6,12 +6,12 @@
 
 mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use nexus_plugin_api::{HarvestRequest, InstrumentProgress, InstrumentQuery, InstrumentRef};
+use nexus_plugin_api::{HarvestRequest, InstrumentProgress, InstrumentQuery, InstrumentRef, OutsideEvents};
 
 use crate::clock::Clock;
 use crate::cursor::Cursor;
@@ -26,6 +26,9 @@ use crate::writer::{WriteError, Writer};
 
 /// Pages after which a harvester that never ends is stopped.
 const MOST_PAGES: usize = 100_000;
+
+/// What tools are called together of which a report has no more lines.
+const MORE_TOOLS: &str = "(more tools)";
 
 /// What one harvester brings in one run.
 pub struct Harvest<'a> {
@@ -216,10 +219,44 @@ fn add(to: &mut HarvestCounts, page: HarvestCounts) {
     to.rejected.extend(page.rejected);
     to.rejected_left_out += to.rejected.len().saturating_sub(MOST_LINES) as u64;
     to.rejected.truncate(MOST_LINES);
-    for outside in page.outside {
-        match to.outside.iter_mut().find(|known| known.tool == outside.tool) {
-            Some(known) => known.count += outside.count,
-            None => to.outside.push(outside),
+    add_outside(&mut to.outside, page.outside);
+}
+
+/// Adds events of tools that are no instrument, by tool. No source has more tools than a report has lines; what comes
+/// beyond is counted together, since names without end would be looked through without end.
+fn add_outside(to: &mut Vec<OutsideEvents>, page: Vec<OutsideEvents>) {
+    let places: Vec<String> = to.iter().map(|known| known.tool.clone()).collect();
+    let mut places: HashMap<String, usize> = places.into_iter().zip(0..).collect();
+    for mut outside in page {
+        if to.len() >= MOST_LINES && !places.contains_key(&outside.tool) {
+            MORE_TOOLS.clone_into(&mut outside.tool);
         }
+        if let Some(known) = places.get(&outside.tool).and_then(|place| to.get_mut(*place)) {
+            known.count = known.count.saturating_add(outside.count);
+        } else {
+            places.insert(outside.tool.clone(), to.len());
+            to.push(outside);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_without_end_are_counted_together() {
+        let event = |tool: String, count| OutsideEvents { tool, count };
+        let mut all = Vec::new();
+        add_outside(&mut all, vec![event("a".into(), 1), event("b".into(), 2), event("a".into(), u64::MAX)]);
+        add_outside(&mut all, vec![event("b".into(), 3)]);
+        assert_eq!(all, [event("a".into(), u64::MAX), event("b".into(), 5)]);
+        // A search through all those before would take hours.
+        for page in 0..3 {
+            let tools = (0..200_000).map(|number| event(format!("{page} {number}"), 1));
+            add_outside(&mut all, tools.collect());
+        }
+        assert_eq!(all.len(), MOST_LINES + 1);
+        assert_eq!(all.last(), Some(&event(MORE_TOOLS.to_owned(), 600_002 - MOST_LINES as u64)));
     }
 }

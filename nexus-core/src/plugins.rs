@@ -8,6 +8,7 @@
 //! ```
 
 mod any;
+mod bounds;
 mod call;
 mod catalogue;
 pub mod conformance;

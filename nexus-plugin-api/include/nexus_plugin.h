@@ -7,8 +7,11 @@
  *
  * Versions   The table states the layout it was built with and its own size. The host refuses another
  *            layout. New functions are added at the end of the table, new circumstances at the end of
- *            the call; a plugin looks at `struct_size` before it reads beyond what it knows, and so does
- *            the host. Numbers of result codes are never reused.
+ *            the call, and neither side needs the other to be as new: an older plugin has a shorter
+ *            table, an older host a shorter call. Whatever has been there since 1.0 is always there. A field
+ *            that came later is there if `struct_size` reaches beyond it; look before you read it. So do
+ *            not compare `struct_size` with sizeof, which grows when this header does: compare with
+ *            NEXUS_CALL_SIZE_1_0. Numbers of result codes are never reused.
  *
  * Who frees  Bytes that come in (NexusBytes) belong to the host and are readable until the function
  *            returns: copy what you keep. Bytes that go out (NexusBuffer) belong to the plugin: the host
@@ -116,6 +119,10 @@ typedef struct NexusCall {
     NexusLogFn log;        /* NULL when nobody listens */
     void *log_context;     /* first argument of `log` */
 } NexusCall;
+
+/* Size of NexusCall and of the table below in protocol 1.0: no host hands over less, and no plugin has less. */
+#define NEXUS_CALL_SIZE_1_0 (2 * sizeof(uint64_t) + 5 * sizeof(void *))
+#define NEXUS_TABLE_SIZE_1_0 (2 * sizeof(uint32_t) + 5 * sizeof(void *))
 
 /* What nexus_plugin_entry returns; lives as long as the library. No function may be NULL. */
 typedef struct NexusPluginTable {

@@ -5,7 +5,10 @@
 //! header, which is the document for authors; a test compares the two files.
 //!
 //! New functions go at the end of the table, new circumstances at the end of the call; the sizes
-//! say how much the other side has. Codes are never reused.
+//! say how much the other side has, and what it does not have is absent (`growing`). Codes are never reused.
+
+#[allow(unsafe_code, reason = "what the other side has is read by its size")]
+pub(crate) mod growing;
 
 use std::ffi::c_void;
 
@@ -129,6 +132,11 @@ pub struct NexusPluginTable {
 
 /// The entry symbol.
 pub type EntryFn = unsafe extern "C" fn() -> *const NexusPluginTable;
+
+/// Size of [`NexusCall`] in its first version: every host hands over at least as much.
+pub const CALL_SIZE_1_0: u32 = <NexusCall as growing::Growing>::FIRST;
+/// Size of [`NexusPluginTable`] in its first version: every plugin has at least as much.
+pub const TABLE_SIZE_1_0: u32 = <NexusPluginTable as growing::Growing>::FIRST;
 
 /// Size of `T` as the structures state it.
 ///

@@ -42,7 +42,7 @@ pub use harvester::{
     HarvestPage, HarvestRequest, Harvester, InstrumentOffer, InstrumentProgress, InstrumentQuery, MetUser,
     OutsideEvents, RejectedRow, SessionRef, UsageEvent,
 };
-pub use manifest::{Manifest, PROTOCOL_VERSION, PluginKind};
+pub use manifest::{Manifest, PROTOCOL_VERSION, PluginKind, capability};
 pub use meta::{MetaMap, MetaNode, MetaValue};
 pub use outcome::{Checkpoint, Found, Remote, Step, Target};
 pub use path_ref::PathRef;

@@ -218,7 +218,16 @@ pub fn request<P: Serialize>(id: u64, method: Method, params: &P) -> Result<Vec<
         method: Method,
         params: &'a P,
     }
-    serde_json::to_vec(&Request { id, method, params })
+    written(&Request { id, method, params })
+}
+
+/// A message as text. Most fit into the room they begin with: a text that grows is copied, and again, and each of its
+/// former places is a hole in the memory.
+pub(crate) fn written(message: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    const ROOM: usize = 8 << 10;
+    let mut text = Vec::with_capacity(ROOM);
+    serde_json::to_writer(&mut text, message)?;
+    Ok(text)
 }
 
 /// The first look at a request: whose it is and what it wants.

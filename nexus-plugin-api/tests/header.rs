@@ -8,11 +8,15 @@ use std::path::Path;
 use std::process::Command;
 
 use nexus_plugin_api::abi::{
-    ABI_VERSION, ENTRY_SYMBOL, NEXUS_BAD_ARGUMENT, NEXUS_FAILED, NEXUS_LOG_DEBUG, NEXUS_LOG_ERROR,
-    NEXUS_LOG_INFO, NEXUS_LOG_TRACE, NEXUS_LOG_WARN, NEXUS_OK, NEXUS_PANICKED, NO_DEADLINE, NexusBuffer,
-    NexusBytes, NexusCall, NexusPluginTable,
+    ABI_VERSION, CALL_SIZE_1_0, ENTRY_SYMBOL, NEXUS_BAD_ARGUMENT, NEXUS_FAILED, NEXUS_LOG_DEBUG,
+    NEXUS_LOG_ERROR, NEXUS_LOG_INFO, NEXUS_LOG_TRACE, NEXUS_LOG_WARN, NEXUS_OK, NEXUS_PANICKED, NO_DEADLINE,
+    NexusBuffer, NexusBytes, NexusCall, NexusPluginTable, TABLE_SIZE_1_0,
 };
 use nexus_plugin_api::message::MAX_MESSAGE;
+
+fn size_of_field<T, F>(_: fn(&T) -> &F) -> usize {
+    size_of::<F>()
+}
 
 /// What the Rust side says, by the C expression that must say the same.
 fn expected() -> BTreeMap<String, u64> {
@@ -28,6 +32,12 @@ fn expected() -> BTreeMap<String, u64> {
                 concat!("offsetof(", stringify!($name), ", ", stringify!($field), ")"),
                 offset_of!($name, $field) as u64,
             );)+
+            // A field that fits into padding would come without the size telling it.
+            assert_eq!(
+                size_of::<$name>(),
+                0 $(+ size_of_field(|value: &$name| &value.$field))+,
+                concat!(stringify!($name), " has padding"),
+            );
             // Every field is listed: a new one without its line here does not compile.
             let _ = |value: $name| { let $name { $($field: _),+ } = value; };
         };
@@ -39,6 +49,8 @@ fn expected() -> BTreeMap<String, u64> {
     say("NEXUS_PLUGIN_ABI_VERSION", ABI_VERSION.into());
     say("NEXUS_NO_DEADLINE", NO_DEADLINE);
     say("NEXUS_MAX_MESSAGE", MAX_MESSAGE as u64);
+    say("NEXUS_CALL_SIZE_1_0", CALL_SIZE_1_0.into());
+    say("NEXUS_TABLE_SIZE_1_0", TABLE_SIZE_1_0.into());
     for (name, value) in [
         ("NEXUS_OK", NEXUS_OK),
         ("NEXUS_FAILED", NEXUS_FAILED),
@@ -121,7 +133,7 @@ fn every_constant_of_the_header_is_compared() {
         .filter_map(|line| line.strip_prefix("#define "))
         .filter_map(|rest| rest.split_once(' ').map(|(name, _)| name))
         .collect();
-    assert!(constants.len() >= 12, "{constants:?}");
+    assert!(constants.len() >= 14, "{constants:?}");
     for name in constants {
         assert!(expected.contains_key(name), "`{name}` of the header has no counterpart in this test");
     }

@@ -1,4 +1,8 @@
 //! The small process between the benchmark and the program that is measured.
+//!
+//! It has a session of its own, and the program with it: the system gives a session its own part of the processor, whatever
+//! else runs there, and what a person types at the benchmark (Ctrl-C) does not reach the helper, which is still there to
+//! stop the program when the benchmark is gone.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -11,7 +15,7 @@ use anyhow::{Context as _, Result};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::time::TimeValLike as _;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, setsid};
 
 use super::{Cost, End, Report};
 use crate::args::HelperArgs;
@@ -26,6 +30,7 @@ enum Told {
 /// Runs the program in a process group of its own, and prints a [`Report`].
 pub fn run(args: &HelperArgs) -> Result<()> {
     let (program, arguments) = args.command.split_first().context("no program was named")?;
+    setsid().context("failed to begin a session")?;
     let log = File::create(&args.log).with_context(|| format!("failed to write {}", args.log.display()))?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);

@@ -155,11 +155,9 @@ impl<'a> NexusFacility<'a> {
             .with_context(|| format!("failed to empty {}", delivered.display()))?;
         self.ends = Ends::Logbook { destinations: destinations.to_owned(), budget };
         self.write_settings()?;
-        // A session of its own has its own part of the processor, whatever else runs there.
         let mut command = Command::new("taskset");
         command.env_clear().env("PATH", "/usr/bin:/bin").current_dir(&self.folder);
-        command.args(["--cpu-list", &PROCESSOR.to_string(), "setsid", "--wait"]);
-        command.arg(&self.nexus.0).args(["export", "--brief"]);
+        command.args(["--cpu-list", &PROCESSOR.to_string()]).arg(&self.nexus.0).args(["export", "--brief"]);
         measure::run_to(&[0, 4], &command, &log(&self.folder, "export"), TIMEOUT)
     }
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use nexus_plugin_api::call::LogSink;
 use nexus_plugin_api::{Call, Cancel, PluginError};
 
+use super::bounds::line;
 use super::process::log_of;
 use super::threads::Threads;
 use super::turns::Turns;
@@ -175,9 +176,10 @@ impl Caller {
         }
     }
 
+    /// As it may be shown: without secrets first, since half of one is not known as such.
     fn masked(&self, mut error: PluginError) -> PluginError {
-        error.message = self.redactor.mask(&error.message).into_owned();
-        error.hint = error.hint.map(|hint| self.redactor.mask(&hint).into_owned());
+        error.message = line(&self.redactor.mask(&error.message));
+        error.hint = error.hint.map(|hint| line(&self.redactor.mask(&hint)));
         error
     }
 
@@ -212,6 +214,18 @@ mod tests {
         assert_eq!(error.effect, nexus_plugin_api::Effect::Maybe);
         assert!(error.message.contains("panicked in `deliver`"), "{error}");
         assert!(!caller.is_off());
+    }
+
+    #[test]
+    fn an_error_is_one_short_line_without_what_a_terminal_would_obey() {
+        let error = caller(Duration::ZERO)
+            .within::<()>("deliver", Duration::from_mins(1), |_| {
+                Err(PluginError::permanent("no\n\u{1b}[2Jroom ".repeat(1 << 16)).with_hint("buy\nmore"))
+            })
+            .unwrap_err();
+        let told = error.told();
+        assert!(told.len() < 5000 && told.starts_with("no  [2Jroom no "), "{}", told.len());
+        assert!(told.ends_with("…; buy more"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nexus_plugin_api::{CheckReport, Delivery, Destination, Found, Step, Target};
 
+use super::bounds;
 use super::call::{CallError, Caller};
 use crate::ids::DestinationName;
 
@@ -44,7 +45,8 @@ impl DestinationInstance {
     /// What the plugin says, or that it did not answer in time.
     pub fn target(&self) -> Result<Target, CallError> {
         let destination = Arc::clone(&self.destination);
-        self.caller.within("target", self.caller.limits.ask, move |call| destination.target(call))
+        self.caller
+            .within("target", self.caller.limits.ask, move |call| bounds::target(destination.target(call)?))
     }
 
     /// Looks for what an earlier attempt may have made.
@@ -53,7 +55,9 @@ impl DestinationInstance {
     /// What the plugin says, or that it did not answer in time.
     pub fn find(&self, delivery: &Arc<Delivery>) -> Result<Found, CallError> {
         let (destination, delivery) = (Arc::clone(&self.destination), Arc::clone(delivery));
-        self.caller.within("find", self.caller.limits.ask, move |call| destination.find(call, &delivery))
+        self.caller.within("find", self.caller.limits.ask, move |call| {
+            bounds::found(destination.find(call, &delivery)?)
+        })
     }
 
     /// One step of a delivery.
@@ -62,8 +66,9 @@ impl DestinationInstance {
     /// What the plugin says, or that it did not answer in time.
     pub fn deliver(&self, delivery: &Arc<Delivery>) -> Result<Step, CallError> {
         let (destination, delivery) = (Arc::clone(&self.destination), Arc::clone(delivery));
-        self.caller
-            .within("deliver", self.caller.limits.deliver, move |call| destination.deliver(call, &delivery))
+        self.caller.within("deliver", self.caller.limits.deliver, move |call| {
+            bounds::step(destination.deliver(call, &delivery)?)
+        })
     }
 
     /// Whether a delivery would work now.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use nexus_plugin_api::host::world_writable;
@@ -66,6 +66,39 @@ pub enum FileError {
         source: io::Error,
     },
 }
+
+/// What is behind the system's refusal to start a program that is there: it speaks of the interpreter as if it were the
+/// program. Empty if nothing more is known.
+pub(super) fn behind(program: &Path, refusal: &io::Error) -> String {
+    let mut start = [0; 256];
+    let read = fs::File::open(program).and_then(|mut file| file.read(&mut start)).unwrap_or_default();
+    let start = start.get(..read).unwrap_or_default();
+    let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let interpreter = first.strip_prefix(b"#!").map(|rest| {
+        let rest = String::from_utf8_lossy(rest).trim_start().to_owned();
+        rest.split([' ', '\t']).next().unwrap_or_default().to_owned()
+    });
+    match (refusal.kind(), interpreter) {
+        (io::ErrorKind::NotFound, Some(_)) if first.ends_with(b"\r") => ": its lines end as those of Windows do, so the \
+             interpreter it names has a carriage return at its end: save it with the line ends of Linux (`dos2unix`)"
+            .to_owned(),
+        (io::ErrorKind::NotFound, Some(interpreter)) => {
+            format!(": the file is there, but not the interpreter `{interpreter}` that its first line names")
+        }
+        (io::ErrorKind::NotFound, None) if start.starts_with(b"\x7fELF") => {
+            ": the file is there, but not the loader it was built for (another C library or another architecture)".to_owned()
+        }
+        (_, None) if refusal.raw_os_error() == Some(NO_PROGRAM) && !start.starts_with(b"\x7fELF") => {
+            ": it is a script whose first line names no interpreter (`#!/usr/bin/env python3`): write one, or name the \
+             interpreter first in `command`"
+                .to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// What Linux calls a file that it does not know how to run (ENOEXEC).
+const NO_PROGRAM: i32 = 8;
 
 /// A command whose program was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -371,6 +371,15 @@ impl Entry {
         }
     }
 
+    /// The names of those it has started, beside its first process, and that have not ended.
+    pub fn others(&self, leader: Pid) -> Vec<String> {
+        let tokens = [self.token.clone()];
+        let leader = leader.as_raw_nonzero().get();
+        proc::names(&|process| {
+            process.identity.pid != leader && (process.group == leader || process.holds(&tokens))
+        })
+    }
+
     /// Its first process is about to be buried: its number may become somebody else's.
     pub fn buried(&self) {
         self.groups.live().insert(self.token.clone(), None);

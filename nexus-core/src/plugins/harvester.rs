@@ -7,6 +7,7 @@ use nexus_plugin_api::{
     SessionRef,
 };
 
+use super::bounds;
 use super::call::{CallError, Caller};
 use crate::ids::{HarvesterName, InstrumentPid};
 
@@ -35,7 +36,9 @@ impl HarvesterInstance {
     /// What the plugin says, or that it did not answer in time.
     pub fn harvest(&self, request: &HarvestRequest) -> Result<HarvestPage, CallError> {
         let (harvester, request) = (Arc::clone(&self.harvester), request.clone());
-        self.caller.within("harvest", self.caller.limits.ask, move |call| harvester.harvest(call, &request))
+        self.caller.within("harvest", self.caller.limits.ask, move |call| {
+            bounds::page(harvester.harvest(call, &request)?)
+        })
     }
 
     /// The reservation of each session, in the same order.
@@ -56,7 +59,7 @@ impl HarvesterInstance {
             .with_hint("tell the plugin's author: the answers must be as many, in the same order")
             .into());
         }
-        Ok(answers)
+        Ok(answers.into_iter().map(bounds::answer).collect())
     }
 
     /// The instruments its source knows.

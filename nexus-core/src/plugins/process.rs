@@ -27,7 +27,7 @@ use nexus_plugin_api::{Call, Cancel, Instance, LogLevel, Manifest, Plugin, Plugi
 
 use super::Surroundings;
 use super::call::Limits;
-use super::files::{FileError, Program, check_pin};
+use super::files::{self, FileError, Program, check_pin};
 use super::groups::Groups;
 use crate::secret::Redactor;
 use child::Process;
@@ -41,7 +41,7 @@ pub enum StartError {
     #[error("{0}")]
     File(#[from] FileError),
     /// The system does not start it.
-    #[error("failed to start `{}`: {source}", program.display())]
+    #[error("failed to start `{}`{}: {source}", program.display(), files::behind(program, source))]
     Spawn {
         /// The program.
         program: PathBuf,

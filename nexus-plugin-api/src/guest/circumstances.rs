@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::abi::{
     LogFn, NEXUS_LOG_DEBUG, NEXUS_LOG_ERROR, NEXUS_LOG_INFO, NEXUS_LOG_TRACE, NEXUS_LOG_WARN, NO_DEADLINE,
-    NexusBytes, NexusCall, size_of_u32,
+    NexusBytes, NexusCall, growing,
 };
 use crate::path_ref::os_string;
 use crate::{Call, Cancel, LogLevel};
@@ -24,7 +24,8 @@ pub(super) struct Circumstances {
 }
 
 impl Circumstances {
-    /// Reads what the host handed over; `None` if it is null or too small.
+    /// Reads what the host handed over; `None` if it is null or too small. What an older host does not know of
+    /// is absent.
     ///
     /// # Safety
     /// `call` is null or readable as its `struct_size` says, and what it points to stays valid until
@@ -35,11 +36,8 @@ impl Circumstances {
         }
         // SAFETY: not null; the size is the first field of every version of this structure.
         let size = unsafe { call.cast::<u32>().read() };
-        if size < size_of_u32::<NexusCall>() {
-            return None;
-        }
-        // SAFETY: not null, and at least as large as the version known here.
-        let call = unsafe { call.read() };
+        // SAFETY: readable for the size it states, and some version of this structure.
+        let call = unsafe { growing::read(call, size) }?;
         let link = Arc::new(Link {
             live: RwLock::new(Some(Live { cancel: call.cancel, log: call.log, context: call.log_context })),
             cancelled: AtomicBool::new(false),

@@ -116,14 +116,14 @@ pub enum LoadError {
         ours: u32,
     },
     /// Less of a table than its version has.
-    #[error("{origin} has a function table of {theirs} bytes, ABI {version} has {ours}")]
+    #[error("{origin} has a function table of {theirs} bytes, ABI {version} has at least {least}")]
     TableSize {
         /// Which plugin.
         origin: Origin,
         /// The size it states.
         theirs: u32,
-        /// The size of this version's table.
-        ours: u32,
+        /// The size of the smallest table of this ABI.
+        least: u32,
         /// The version both speak.
         version: u32,
     },

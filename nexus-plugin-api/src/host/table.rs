@@ -8,7 +8,7 @@ use super::{LoadError, Origin};
 use crate::abi::{
     ABI_VERSION, CallFn, CreateFn, DestroyFn, ENTRY_SYMBOL, EntryFn, FreeFn, ManifestFn, NEXUS_LOG_DEBUG,
     NEXUS_LOG_ERROR, NEXUS_LOG_INFO, NEXUS_LOG_WARN, NO_DEADLINE, NexusBuffer, NexusBytes, NexusCall,
-    NexusPluginTable, size_of_u32,
+    TABLE_SIZE_1_0, growing, size_of_u32,
 };
 use crate::export::PluginEntry;
 use crate::message::MAX_LOG_LINE;
@@ -57,7 +57,7 @@ pub(super) struct Functions {
 }
 
 impl Functions {
-    /// Checks a table: layout version, then size, then functions.
+    /// Checks a table: layout version, then size, then the functions that every plugin has.
     pub(super) fn read(entry: PluginEntry, origin: &Origin) -> Result<Self, LoadError> {
         let table = entry.table();
         let origin = || origin.clone();
@@ -69,13 +69,13 @@ impl Functions {
         if theirs != ABI_VERSION {
             return Err(LoadError::AbiVersion { origin: origin(), theirs, ours: ABI_VERSION });
         }
-        let ours = size_of_u32::<NexusPluginTable>();
-        if size < ours {
-            return Err(LoadError::TableSize { origin: origin(), theirs: size, ours, version: ABI_VERSION });
-        }
-        // SAFETY: of this version and not smaller than it, by the two checks above. The functions
-        // are optional, so any pointer is a valid value.
-        let table = unsafe { table.read() };
+        // SAFETY: of this version of the ABI, and by the promise of `PluginEntry::from_table` readable for the size it
+        // states.
+        let Some(table) = (unsafe { growing::read(table, size) }) else {
+            let least = TABLE_SIZE_1_0;
+            return Err(LoadError::TableSize { origin: origin(), theirs: size, least, version: ABI_VERSION });
+        };
+        // A function of a later minor would be an option here: a plugin that is older does not have it.
         let missing = |function| LoadError::MissingFunction { origin: origin(), function };
         Ok(Self {
             manifest: table.manifest.ok_or_else(|| missing("manifest"))?,

@@ -15,6 +15,12 @@ pub trait Wire: Send + Sync {
     /// No reply could be had: the plugin panicked, died, was overdue. The effect is
     /// [`Effect::Maybe`](crate::Effect::Maybe) if the method may have left something behind.
     fn exchange(&self, call: &Call, method: Method, request: &[u8]) -> Result<Vec<u8>, PluginError>;
+
+    /// Ends what carries the instance, if that is something of its own and nobody uses it; the next exchange starts it
+    /// anew. Gives the names of processes that it had started, and that did not end with it: they have been killed.
+    fn let_go(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A plugin whose instances can be spoken to in messages: what the conformance kit and tools need.

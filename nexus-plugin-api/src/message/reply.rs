@@ -3,8 +3,13 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_MESSAGE, is_object};
+use super::{MAX_MESSAGE, is_object, written};
 use crate::PluginError;
+
+/// What an answer may take in memory, in bytes, as [`memory`] judges it.
+const MOST_MEMORY: usize = 512 << 20;
+/// Replies up to this length are not judged: the worst of them takes less than [`MOST_MEMORY`].
+const HARMLESS: usize = 1 << 20;
 
 /// What a reply says.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +36,12 @@ pub enum ReplyError {
         /// Its length in bytes.
         len: usize,
     },
+    /// Made of so many parts that they would fill the memory of the host.
+    #[error(
+        "it is made of so many parts that they would take more than {} MiB of memory; send fewer at a time",
+        MOST_MEMORY >> 20
+    )]
+    TooManyParts,
     /// Not UTF-8.
     #[error("it is not UTF-8 (at byte {at})")]
     NotUtf8 {
@@ -49,7 +60,7 @@ pub enum ReplyError {
         received: u64,
     },
     /// Not exactly one of `ok`, `error`, `unsupported`.
-    #[error("it must hold exactly one of `ok`, `error` and `unsupported`")]
+    #[error("it must hold exactly one of `ok`, `error` and `unsupported`; one that is null does not count")]
     NotOne,
 }
 
@@ -71,7 +82,7 @@ pub fn ok_reply<T: Serialize>(id: u64, answer: &T) -> Vec<u8> {
         id: u64,
         ok: &'a T,
     }
-    serde_json::to_vec(&Ok { id, ok: answer }).unwrap_or_else(|error| {
+    written(&Ok { id, ok: answer }).unwrap_or_else(|error| {
         error_reply(id, &PluginError::permanent(format!("the answer cannot be written as JSON: {error}")))
     })
 }
@@ -114,6 +125,9 @@ pub fn read_reply<T: DeserializeOwned>(sent: u64, reply: &[u8]) -> Result<Reply<
         return Err(ReplyError::TooLong { len: reply.len() });
     }
     let text = std::str::from_utf8(reply).map_err(|error| ReplyError::NotUtf8 { at: error.valid_up_to() })?;
+    if reply.len() > HARMLESS && memory(reply) > MOST_MEMORY {
+        return Err(ReplyError::TooManyParts);
+    }
     // Once, if nothing is wrong with it.
     if is_object(reply)
         && let Ok(Whole { id, ok, error, unsupported }) = serde_json::from_str(text)
@@ -122,6 +136,30 @@ pub fn read_reply<T: DeserializeOwned>(sent: u64, reply: &[u8]) -> Result<Reply<
         return one_of(ok, error, unsupported);
     }
     read_in_order(sent, text)
+}
+
+/// What the parts of a JSON text take at most when they are read, beside the bytes of the text: a value, and what a list
+/// or an object of few values sets aside. `[{"":0},{"":0},…` takes a hundred times its own length.
+fn memory(json: &[u8]) -> usize {
+    const VALUE: usize = 80;
+    const LIST: usize = 300;
+    const OBJECT: usize = 600;
+    let (mut sum, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        if quoted {
+            quoted = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            continue;
+        }
+        sum += match byte {
+            b',' => VALUE,
+            b'[' => LIST,
+            b'{' => OBJECT,
+            _ => 0,
+        };
+        quoted = *byte == b'"';
+    }
+    sum
 }
 
 /// The id first, by itself: an answer to another method would otherwise be called malformed.
@@ -215,7 +253,7 @@ mod tests {
             (br#"{"id":0,"ok":{"id":"x","can_find":true}}"#, "answers request 0, not 7"),
             (br#"{"id":7,"ok":{"can_find":true}}"#, "missing field `id`"),
             (br#"{"id":7}"#, "exactly one of"),
-            (br#"{"id":7,"ok":null}"#, "exactly one of"),
+            (br#"{"id":7,"ok":null}"#, "one that is null does not count"),
             (
                 br#"{"id":7,"ok":{"id":"x","can_find":true},"error":{"class":"auth","effect":"none","message":""}}"#,
                 "exactly one of",
@@ -225,6 +263,26 @@ mod tests {
         ] {
             let error = read(reply).unwrap_err();
             assert!(error.contains(word), "{error} should say {word}");
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes hours to fill so much memory")]
+    fn a_reply_of_too_many_parts_is_refused_unread() {
+        let of = |part: &str, count: usize| {
+            let reply = format!(
+                "{{\"id\":7,\"ok\":{{\"id\":\"x\",\"can_find\":true,\"more\":[{}0]}}}}",
+                part.repeat(count)
+            );
+            assert!(reply.len() < MAX_MESSAGE);
+            read(reply.as_bytes())
+        };
+        // What is all right is known by its parts, whatever stands within texts.
+        assert!(of("0,", 6_000_000).is_ok());
+        assert!(of("\"{\\\"{[{,,,,,,,,,,,,,,,\\\\\",", 1_000_000).is_ok());
+        for part in ["0,", "[0],", "{\"\":0},"] {
+            let error = of(part, 7_000_000).unwrap_err();
+            assert!(error.contains("so many parts"), "{part}: {error}");
         }
     }
 

@@ -104,7 +104,10 @@ mod tests {
             (b"hello\nyou", "it does not have the form of an answer: expected value at line 1 column 1"),
             (b"{\"id\":7,\"ok\":\"\xff\"}", "it is not UTF-8 (at byte 14)"),
             (br#"{"id":8,"ok":{}}"#, "it answers request 8, not 7"),
-            (br#"{"id":7}"#, "it must hold exactly one of `ok`, `error` and `unsupported`"),
+            (
+                br#"{"id":7,"ok":null}"#,
+                "it must hold exactly one of `ok`, `error` and `unsupported`; one that is null does not count",
+            ),
         ] {
             for (method, effect) in [(Method::Find, Effect::None), (Method::Deliver, Effect::Maybe)] {
                 let reply = passed(Ok(said.to_vec()), method);

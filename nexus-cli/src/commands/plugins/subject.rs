@@ -184,11 +184,22 @@ pub(super) fn at_path(path: &Path) -> Result<Subject, Stop> {
             return Err(usage(format!(
                 "`{shown}` is neither a shared library nor a program nor a Python file"
             ))
-            .with_hint("a program must be executable: `chmod +x`"));
+            .with_hint(how_to_make_one(&absolute)));
         };
         Carrier::command(words)
     };
     Ok(Subject { carrier, kind: None, settings: None })
+}
+
+/// What turns a file that is no plugin into one.
+fn how_to_make_one(path: &Path) -> &'static str {
+    match path.extension().and_then(OsStr::to_str) {
+        Some("rlib" | "rmeta") => {
+            "that is a library for Rust alone; in Cargo.toml, `[lib] crate-type = [\"cdylib\"]` makes a `.so` beside it"
+        }
+        Some("a" | "o") => "that has still to be linked: `cc -shared -fPIC -o libNAME.so …`",
+        _ => "a program must be executable: `chmod +x`",
+    }
 }
 
 /// `libx.so`, `libx.so.1`, `libx.dylib`, `x.dll`.
@@ -269,6 +280,13 @@ mod tests {
         for name in ["x", "group-share", "a_1", "destinations.x", "harvesters.x"] {
             assert!(!is_path(OsStr::new(name)), "{name}");
         }
+    }
+
+    #[test]
+    fn what_compilers_leave_beside_a_library_is_told_apart() {
+        assert!(how_to_make_one(Path::new("a/libx.rlib")).contains("cdylib"));
+        assert!(how_to_make_one(Path::new("a/x.o")).contains("-shared"));
+        assert!(how_to_make_one(Path::new("a/share")).contains("chmod"));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use super::super::retry::{later, pause_between_runs, rate_limit_end};
 use super::super::{Class, Effect, Origin, State, TargetFacts};
 use super::{Turn, error_text, has_id};
 
+/// How many objects a person is told by name, where there should be one.
+const MOST_NAMED: usize = 10;
+
 impl Turn {
     pub(super) fn claim(&mut self, target: TargetFacts, config_digest: String) {
         if self.row.state != State::Due {
@@ -147,8 +150,9 @@ impl Turn {
     }
 
     pub(super) fn found_many(&mut self, remotes: Vec<Remote>) {
-        let ids: Vec<&str> = remotes.iter().map(|remote| remote.id.as_str()).collect();
-        let text = format!("{} objects found for this one session: {}", remotes.len(), ids.join(", "));
+        let ids: Vec<&str> = remotes.iter().take(MOST_NAMED).map(|remote| remote.id.as_str()).collect();
+        let more = if remotes.len() > MOST_NAMED { ", …" } else { "" };
+        let text = format!("{} objects found for this one session: {}{more}", remotes.len(), ids.join(", "));
         match <[Remote; 1]>::try_from(remotes) {
             Ok([remote]) => self.found_one(remote),
             Err(remotes) if remotes.is_empty() => self.found_none(),

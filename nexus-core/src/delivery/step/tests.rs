@@ -315,6 +315,11 @@ fn several_objects_are_a_persons_matter() {
     assert!(row.failure_text.as_ref().is_some_and(|text| text.contains("7, 8")));
     let (row, _) = step(&row, Event::Recover, after(900));
     assert_eq!(row.state, State::Unknown, "asking again would find the same");
+
+    let found = Event::FoundMany((0..5000).map(|id| remote(&format!("object {id}"), None)).collect());
+    let (row, _) = after_all([wanted("h1"), claim(true), found]);
+    let text = row.failure_text.unwrap();
+    assert!(text.starts_with("5000 objects found") && text.ends_with("object 9, …"), "{text}");
 }
 
 #[test]

@@ -53,6 +53,13 @@ pub(super) const CHECKS: &[Check] = &[
         log_levels,
     ),
     Check::new(
+        "circumstances.nothing-left-behind",
+        "When its input ends a process ends, and no process that it had started is left.",
+        "End what you start, and wait for it, before you end; if need be, have it end with your own pipe to it.",
+        &[WORKS],
+        processes,
+    ),
+    Check::new(
         "circumstances.folders-untouched",
         "Nothing was written into the current folder.",
         "Write only into the call's scratch folder and where the settings say.",
@@ -127,6 +134,15 @@ fn log_levels(bench: &mut Bench<'_>) -> Verdict {
         None => Ok(()),
         Some(line) => fail(format!("in `{}` it logs as an error: {}", line.method, quoted(&line.message))),
     }
+}
+
+fn processes(bench: &mut Bench<'_>) -> Verdict {
+    let line = bench.line()?;
+    let left = line.let_go();
+    bench.last = None;
+    must(left.is_empty(), || {
+        format!("after its end {} of the processes it had started are left: {}", left.len(), quoted(&left))
+    })
 }
 
 fn folders(bench: &mut Bench<'_>) -> Verdict {

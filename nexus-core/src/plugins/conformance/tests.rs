@@ -19,7 +19,7 @@ use std::sync::Arc;
 use nexus_plugin_api::host::Guarded;
 use nexus_plugin_api::message::Method;
 use nexus_plugin_api::{PluginError, PluginKind};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use self::fault::{Fault, Gate, How, Tampered};
 use super::*;
@@ -83,7 +83,7 @@ fn what_a_manifest_may_leave_out_is_no_fault() {
     let (mut options, _folder) = options(PluginKind::Extractor);
     options.only = vec!["manifest".to_owned(), "settings.accepted".to_owned()];
     let spoil = How::Manifest(|manifest| {
-        manifest.settings = serde_json::Value::Null;
+        manifest.settings = Value::Null;
         manifest.summary.clear();
     });
     let report = run(Arc::new(Tampered::new(sound(PluginKind::Extractor), spoil, Gate::default())), &options);
@@ -235,6 +235,36 @@ fn a_failure_shows_request_and_reply_cut_and_masked() {
     let exchange = failure.exchange.as_ref().unwrap();
     assert!(exchange.request.len() < 2_000 && exchange.request.contains("bytes in all"), "{exchange:?}");
     assert!(exchange.reply.contains("***") && !exchange.reply.contains(TOKEN), "{exchange:?}");
+}
+
+#[test]
+fn a_file_that_is_read_differently_says_where() {
+    fn every_other(seen: &fault::Seen<'_>, spoil: fn(&mut Map<String, Value>)) -> fault::Reply {
+        if seen.method != Method::Extract
+            || !seen.is_file("sample-1")
+            || seen.count("reads").is_multiple_of(2)
+        {
+            return seen.pass();
+        }
+        seen.edit(|ok| spoil(ok["signals"][0]["metadata"].as_object_mut().unwrap()))
+    }
+    let why = |how| {
+        let (options, _folder) = options(PluginKind::Extractor);
+        let report =
+            run(Arc::new(Tampered::new(sound(PluginKind::Extractor), how, Gate::default())), &options);
+        let mut failures = report.failures();
+        failures.find(|(outcome, _)| outcome.name == "extractor.same-answer-twice").unwrap().1.why.clone()
+    };
+    let order = why(How::Exchange(|seen| {
+        every_other(seen, |map| *map = std::mem::take(map).into_iter().rev().collect())
+    }));
+    assert!(order.contains("the keys of its metadata come in another order, here `"), "{order}");
+    let value = why(How::Exchange(|seen| {
+        every_other(seen, |map| {
+            map.insert("counts".to_owned(), json!(3));
+        })
+    }));
+    assert!(value.contains("counts") && value.contains("and then"), "{value}");
 }
 
 #[test]

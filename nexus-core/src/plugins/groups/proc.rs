@@ -100,6 +100,13 @@ pub(super) fn end(patience: Duration, condemned: &dyn Fn(&Process) -> bool) -> E
     }
 }
 
+/// What the system calls the living processes that `meant` picks.
+pub(super) fn names(meant: &dyn Fn(&Process) -> bool) -> Vec<String> {
+    let picked = all().filter_map(Process::read).filter(|found| !found.dead && meant(found));
+    let name = |found: Process| fs::read_to_string(format!("/proc/{}/comm", found.identity.pid));
+    picked.filter_map(|found| Some(name(found).ok()?.trim().to_owned())).collect()
+}
+
 /// Kills this very process, not one that has its number by now. False if it is gone.
 fn kill(process: Identity) -> bool {
     let Some(pid) = Pid::from_raw(process.pid) else { return false };

@@ -33,6 +33,8 @@ const TICK: Duration = Duration::from_millis(20);
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 /// How long a killed process may take to disappear before its burial is left to a thread of its own.
 const BURIAL: Duration = Duration::from_millis(500);
+/// How long those that a process had started may take to notice that it has ended.
+const AFTERMATH: Duration = Duration::from_millis(200);
 /// Bytes read at once: what a pipe holds.
 const CHUNK: usize = 64 << 10;
 
@@ -59,6 +61,16 @@ pub(super) struct Process {
 enum Output {
     Open,
     Closed,
+}
+
+/// What a wait for the pipes ended with.
+enum Moved {
+    /// Its time was over.
+    Nothing,
+    /// There is room to write.
+    Input,
+    /// There may be something to read.
+    Output,
 }
 
 /// How a process is found that nobody uses.
@@ -147,6 +159,7 @@ impl Process {
         let mut logged = Logged::default();
         // When it was asked to end the call.
         let mut ending: Option<Instant> = None;
+        let mut ended = false;
         self.in_step = false;
         self.last.begin();
         loop {
@@ -166,7 +179,7 @@ impl Process {
             if self.seen.len() > MAX_MESSAGE {
                 return Err(broken(Cause::Unusable(Unusable::TooLong)));
             }
-            if output == Output::Closed {
+            if output == Output::Closed || ended {
                 return Err(broken(Cause::Ended));
             }
             match ending {
@@ -186,13 +199,20 @@ impl Process {
                 _ => {}
             }
             let left = line.get(written..).unwrap_or_default();
-            let writable = self.wait(
+            let moved = self.wait(
                 !left.is_empty(),
                 call,
                 ending.map(|since| patience.saturating_sub(since.elapsed())),
             );
-            if !writable.map_err(|error| broken(Cause::Pipe(error)))? {
-                continue;
+            match moved.map_err(|error| broken(Cause::Pipe(error)))? {
+                Moved::Nothing => {
+                    // A process that it started may hold its output open. What it wrote itself is in the pipe by
+                    // now, and is read before this counts.
+                    ended = self.has_ended();
+                    continue;
+                }
+                Moved::Output => continue,
+                Moved::Input => {}
             }
             match self.send(left) {
                 Ok(more) => written += more,
@@ -206,9 +226,8 @@ impl Process {
         }
     }
 
-    /// Waits for something to read, or for room to write if there is something to write. Says whether there
-    /// is room.
-    fn wait(&self, to_write: bool, call: &Call, left: Option<Duration>) -> io::Result<bool> {
+    /// Waits for something to read, or for room to write if there is something to write.
+    fn wait(&self, to_write: bool, call: &Call, left: Option<Duration>) -> io::Result<Moved> {
         let mut longest = left.unwrap_or(TICK);
         if left.is_none()
             && let Some(deadline) = call.time_left()
@@ -223,8 +242,9 @@ impl Process {
             pipes.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::OUT));
         }
         match poll(&mut pipes, Some(&limit)) {
-            Ok(_) => Ok(pipes.get(1).is_some_and(|stdin| !stdin.revents().is_empty())),
-            Err(Errno::INTR) => Ok(false),
+            Ok(0) => Ok(Moved::Nothing),
+            Ok(_) if pipes.get(1).is_some_and(|stdin| !stdin.revents().is_empty()) => Ok(Moved::Input),
+            Ok(_) | Err(Errno::INTR) => Ok(Moved::Output),
             Err(error) => Err(error.into()),
         }
     }
@@ -319,15 +339,7 @@ impl Process {
         if let Some(exit) = self.exit {
             return exit;
         }
-        self.stdin = None;
-        let begun = Instant::now();
-        let exit = loop {
-            match self.look() {
-                Some(exit) => break exit,
-                None if begun.elapsed() >= patience => break Exit::Killed,
-                None => std::thread::sleep(Duration::from_millis(2)),
-            }
-        };
+        let exit = self.end_of_itself(patience);
         self.exit = Some(exit);
         let _ = kill_process_group(self.pid, Signal::KILL);
         if let Some(entry) = &self.entry {
@@ -339,7 +351,37 @@ impl Process {
         exit
     }
 
-    /// The same for one that closed its output: then it is about to end.
+    fn end_of_itself(&mut self, patience: Duration) -> Exit {
+        self.stdin = None;
+        let begun = Instant::now();
+        loop {
+            match self.look() {
+                Some(exit) => return exit,
+                None if begun.elapsed() >= patience => return Exit::Killed,
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    }
+
+    /// The same, and says which of the processes it had started did not end with it. One that had to be killed
+    /// could not see to them.
+    pub fn let_go(&mut self, patience: Duration) -> Vec<String> {
+        let mut left = Vec::new();
+        if self.exit.is_none() && self.end_of_itself(patience) != Exit::Killed {
+            let begun = Instant::now();
+            loop {
+                left = self.entry.as_ref().map_or_else(Vec::new, |entry| entry.others(self.pid));
+                if left.is_empty() || begun.elapsed() >= AFTERMATH {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        self.end(Duration::ZERO);
+        left
+    }
+
+    /// Ends one that closed its output: then it is about to end by itself.
     pub fn end_after_closing(&mut self) -> Exit {
         self.end(LAST_MOMENT)
     }

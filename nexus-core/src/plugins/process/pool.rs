@@ -220,21 +220,37 @@ impl Pool {
     }
 }
 
-impl Idle for Pool {
-    fn dismiss(&self) {
+impl Pool {
+    /// Ends those that nobody uses, and says whom they left behind.
+    fn let_go(&self) -> Vec<String> {
         let mut idle = std::mem::take(&mut self.lock().idle);
         // All at once first, so that they end at the same time.
         for process in &mut idle {
             process.ask_to_end();
         }
         let begun = Instant::now();
+        let mut left = Vec::new();
         for process in &mut idle {
-            process.end(FAREWELL.saturating_sub(begun.elapsed()));
+            left.append(&mut process.let_go(FAREWELL.saturating_sub(begun.elapsed())));
         }
         let mut state = self.lock();
         state.processes -= idle.len();
         drop(state);
         self.changed.notify_all();
+        left
+    }
+}
+
+impl Idle for Pool {
+    fn dismiss(&self) {
+        let left = self.let_go();
+        if !left.is_empty() {
+            let (who, count) = (&self.who, left.len());
+            let left = shown(left.join("`, `").as_bytes(), &self.launch.redactor);
+            let text =
+                format!("{who} ended and left {count} of its processes behind, which were killed: `{left}`");
+            (self.launch.log)(LogLevel::Warn, &text);
+        }
     }
 }
 
@@ -284,6 +300,10 @@ impl Drop for Lease<'_> {
 pub(super) struct PoolWire(pub Arc<Pool>);
 
 impl Wire for PoolWire {
+    fn let_go(&self) -> Vec<String> {
+        self.0.let_go()
+    }
+
     fn exchange(&self, call: &Call, method: Method, request: &[u8]) -> Result<Vec<u8>, PluginError> {
         let pool = &self.0;
         let mut again = true;

@@ -1,5 +1,7 @@
 //! What a person sees of a trial.
 
+use std::collections::BTreeMap;
+
 use nexus_core::plugins::conformance::{self, Exchange, Outcome, Report, Status};
 use serde_json::json;
 
@@ -62,4 +64,20 @@ pub(super) fn summary(report: &Report) {
     };
     let (passed, failed, skipped) = (report.passed(), report.failed(), report.skipped());
     output::line(format!("\n{who}: {passed} passed, {failed} failed, {skipped} skipped"));
+    for (need, checks) in needs(report) {
+        output::line(format!("not tried: {checks} checks; give them what they need: {need}"));
+    }
+}
+
+/// What was not given and how many checks wait for it: a trial that tried little must not look like one that went well.
+fn needs(report: &Report) -> BTreeMap<&str, usize> {
+    let mut needs = BTreeMap::new();
+    for outcome in &report.checks {
+        if let Status::Skipped { reason } = &outcome.status
+            && let Some(need) = reason.strip_prefix("needs ")
+        {
+            *needs.entry(need).or_default() += 1;
+        }
+    }
+    needs
 }

@@ -329,6 +329,39 @@ fn content(signals: &[Signal]) -> Vec<(String, MetaMap, Vec<Vec<String>>, bool)>
         .collect()
 }
 
+/// The first thing in which two readings differ. Compared as text, where not-a-number is equal to itself.
+fn difference(one: &[Signal], other: &[Signal]) -> Option<String> {
+    let (one, other) = (content(one), content(other));
+    if quoted_whole(&one) == quoted_whole(&other) {
+        return None;
+    }
+    if one.len() != other.len() {
+        return Some(format!("it has {} signals, and then {}", one.len(), other.len()));
+    }
+    let (one, other) =
+        one.iter().zip(&other).find(|(one, other)| quoted_whole(one) != quoted_whole(other))?;
+    let (before, after) = (&one.1.0, &other.1.0);
+    let keys = |map: &[(String, MetaNode)]| map.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+    let sorted = |mut keys: Vec<String>| {
+        keys.sort();
+        keys
+    };
+    let at = before.iter().zip(after).find(|(before, after)| quoted_whole(before) != quoted_whole(after));
+    Some(match at {
+        Some(((key, _), (other, _))) if key != other && sorted(keys(before)) == sorted(keys(after)) => {
+            format!(
+                "the keys of its metadata come in another order, here `{key}` and there `{other}`; records keep the \
+             order, so a map without one must be sorted"
+            )
+        }
+        Some((before, after)) => format!("{}, and then {}", quoted(before), quoted(after)),
+        None if before.len() != after.len() => {
+            format!("its metadata have the keys {}, and then {}", quoted(&keys(before)), quoted(&keys(after)))
+        }
+        None => "its type, its warnings, or whether there is a preview".to_owned(),
+    })
+}
+
 fn twice(bench: &mut Bench<'_>) -> Verdict {
     let line = bench.line()?;
     for path in samples(bench)? {
@@ -336,11 +369,11 @@ fn twice(bench: &mut Bench<'_>) -> Verdict {
         let second = read(bench, &line, &path)?;
         let fresh = bench.connect()?;
         let third = read(bench, &fresh, &path)?;
-        // Through text, where not-a-number is equal to itself.
-        let text = |signals: &[Signal]| quoted_whole(&content(signals));
-        must(text(&first) == text(&second) && text(&first) == text(&third), || {
-            format!("`{}` gives different answers", path.display())
-        })?;
+        for other in [&second, &third] {
+            if let Some(what) = difference(&first, other) {
+                return fail(format!("`{}` is read differently: {what}", path.display()));
+            }
+        }
     }
     Ok(())
 }

@@ -293,6 +293,7 @@ fn messages() -> Vec<(&'static str, How)> {
 
 fn circumstances() -> Vec<(&'static str, How)> {
     vec![
+        ("circumstances.nothing-left-behind", How::LeavesBehind),
         (
             "circumstances.no-deadline",
             How::Exchange(|seen| if seen.call.deadline.is_none() { seen.refuse() } else { seen.pass() }),

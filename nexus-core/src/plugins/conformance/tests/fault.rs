@@ -36,6 +36,8 @@ pub enum How {
     Exchange(fn(&Seen<'_>) -> Reply),
     /// Instances are refused that come too soon after one that was never used.
     NeverTwice,
+    /// A process of it is left after its end.
+    LeavesBehind,
 }
 
 /// Where calls hang until the test is over.
@@ -150,6 +152,10 @@ impl Wire for Between {
         let parsed: Value = serde_json::from_slice(request).unwrap_or_default();
         let parsed = if parsed.is_object() { parsed } else { json!({}) };
         spoil(&Seen { between: self, call, method, text: request, request: parsed })
+    }
+
+    fn let_go(&self) -> Vec<String> {
+        if matches!(self.how, How::LeavesBehind) { vec!["sleep".to_owned()] } else { self.inner.let_go() }
     }
 }
 

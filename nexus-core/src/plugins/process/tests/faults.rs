@@ -206,6 +206,27 @@ fn descendants_go_with_their_process() {
 }
 
 #[test]
+fn one_that_dies_and_leaves_its_output_to_another_is_not_waited_for() {
+    // The other one holds all three pipes, as a program does that was started in the background of a shell.
+    let body = |end: &str| {
+        format!(
+            "def answer(r):\n    child = subprocess.Popen(['sleep', '1000'])\n    \
+             open('pid', 'w').write(str(child.pid))\n    {end}"
+        )
+    };
+    let bench = Bench::new(&body("sys.exit(3)"));
+    // Whoever waits for the output waits until the deadline.
+    let error = bench.ask(&*bench.wire(), Method::Deliver).unwrap_err();
+    assert!(error.message.contains("ended with exit code 3 in `deliver`"), "{error}");
+    assert_eq!(error.effect, Effect::Maybe);
+    assert!(has_ended(&bench.path("pid")));
+
+    // What it said before is heard.
+    let bench = Bench::new(&body("reply(r, 1); os._exit(0)"));
+    assert_eq!(bench.ask(&*bench.wire(), Method::Deliver).unwrap(), 1);
+}
+
+#[test]
 fn one_that_dies_again_and_again_is_started_ever_more_slowly() {
     let bench = Bench::new("def answer(r): note('calls'); sys.exit(3)");
     let wire = bench.wire();

@@ -140,3 +140,33 @@ fn settings_that_it_refuses_are_refused_at_once() {
     let error = bench.plugin().unwrap().connect(&serde_json::json!({})).err().unwrap();
     assert_eq!(error.message, "no such folder");
 }
+
+#[test]
+fn whom_a_process_leaves_behind_is_told_by_name_and_ended() {
+    let starts = |more: &str| {
+        format!(
+            "def answer(r):\n    child = subprocess.Popen(['sleep', '1000'], stdin=subprocess.DEVNULL, \
+             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL{more})\n    \
+             open('pid', 'w').write(str(child.pid))\n    reply(r, 1)"
+        )
+    };
+    // In its group, and out of it.
+    for more in ["", ", start_new_session=True"] {
+        let bench = Bench::new(&starts(more));
+        let wire = bench.wire();
+        assert!(wire.let_go().is_empty(), "it has started nobody yet");
+        bench.ask(&*wire, Method::Find).unwrap();
+        assert_eq!(wire.let_go(), ["sleep"]);
+        assert!(has_ended(&bench.path("pid")));
+        // The next one is started anew, and what it leaves is told in the log of a run.
+        bench.ask(&*wire, Method::Find).unwrap();
+        drop(wire);
+        let told = "Warn plugin `shaky` (python3 shaky.py) ended and left 1 of its processes behind, which were killed: `sleep`";
+        assert!(bench.heard.lock().unwrap().iter().any(|line| line == told), "{:?}", bench.heard);
+    }
+    // Who waits for those it started leaves nobody.
+    let bench = Bench::new(&format!("{}\n    child.kill()\n    child.wait()", starts("")));
+    let wire = bench.wire();
+    bench.ask(&*wire, Method::Find).unwrap();
+    assert!(wire.let_go().is_empty());
+}

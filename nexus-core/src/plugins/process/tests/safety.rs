@@ -117,3 +117,26 @@ fn variables_that_hold_secrets_are_not_inherited() {
     let names = inherited(&bench);
     assert!(!names.contains(&format!("\"{name}\"")) && names.contains("\"PATH\""), "{names}");
 }
+
+#[test]
+fn a_program_that_cannot_be_started_says_what_is_missing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new("");
+    let mut elf = fs::read("/bin/sh").unwrap();
+    let loader = elf.windows(8).position(|bytes| bytes.starts_with(b"/lib")).unwrap();
+    elf[loader + 1] = b'X';
+    for (text, told) in [
+        (&b"#!/usr/bin/python3\r\nprint(1)\r\n"[..], "its lines end as those of Windows do"),
+        (b"#! /opt/no/python -u\n", "not the interpreter `/opt/no/python` that its first line names"),
+        (b"print(1)\n", "a script whose first line names no interpreter"),
+        (&elf, "not the loader it was built for"),
+    ] {
+        let program = bench.path("program");
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let launch =
+            Launch::command("x", &["./program".to_owned()], &bench.surroundings, bench.limits).unwrap();
+        let Err(error) = ProcessPlugin::start(launch) else { panic!("it was started") };
+        assert!(error.to_string().contains(told), "{error} should say {told}");
+    }
+}
