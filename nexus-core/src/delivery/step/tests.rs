@@ -407,3 +407,28 @@ fn long_messages_are_cut_at_a_character() {
     assert_eq!(row.failure_text.map(|text| text.len()), Some(LONGEST_TEXT));
     assert_eq!(cut(&format!("a{}", "é".repeat(5000))).len(), LONGEST_TEXT - 1);
 }
+
+/// What another name is known to have left at this place.
+fn before(events: impl IntoIterator<Item = Event>) -> Event {
+    let before = Delivery { destination: "old".into(), ..after_all(events).0 };
+    Event::NamedBefore { target: place("A", false), before: Box::new(before) }
+}
+
+#[test]
+fn what_another_name_delivered_to_a_place_that_cannot_be_asked_is_taken_over() {
+    let (row, effects) = after_all([wanted("h1"), before([wanted("h1"), claim(false), done("7", "h1")])]);
+    assert_eq!((row.state, row.remote_id.as_deref()), (State::Delivered, Some("7")));
+    assert!(logged(&effects).is_empty() && !needs_person(&effects), "{effects:?}");
+
+    let old = before([wanted("h1"), claim(false), done("7", "h1")]);
+    let (_, effects) = after_all([wanted("h2"), old, claim(false)]);
+    let previous = Some(remote("7", Some("h1")));
+    assert_eq!(effects, [Effect::Deliver { previous, checkpoint: None }]);
+}
+
+#[test]
+fn what_another_name_left_unclear_is_for_a_person_to_decide() {
+    let (row, effects) = after_all([wanted("h1"), before([wanted("h1"), claim(false), Event::Overdue])]);
+    assert_eq!(row.state, State::Unknown);
+    assert!(row.question_open() && needs_person(&effects));
+}
