@@ -134,6 +134,10 @@ fn report(global: &Global, adopted: &Adopted) -> Result<ExitCode, Stop> {
         for id in &adopted.records_missing {
             output::line(format!("  no record file for session {id}: it cannot be delivered"));
         }
+        for row in &adopted.unreadable {
+            output::line(format!("  {row}"));
+        }
     }
-    Ok(if adopted.records_missing.is_empty() { ExitCode::Done } else { ExitCode::NeedsPerson })
+    let is_clear = adopted.records_missing.is_empty() && adopted.unreadable.is_empty();
+    Ok(if is_clear { ExitCode::Done } else { ExitCode::NeedsPerson })
 }

@@ -147,7 +147,7 @@ fn one(
     }
     let Some(end) = event.end else {
         counts.open += 1;
-        if state.open_since.is_none() && session::status_of(tx, id)?.is_none() {
+        if state.open_since.is_none() && session::known_status_of(tx, id)?.is_none() {
             counts.opened += 1;
             let zone = page.known.get(&state.instrument).copied().unwrap_or(Tz::UTC);
             let start = UtcTime::new(Timestamp::from(event.start).instant(zone));
@@ -214,7 +214,7 @@ fn known_or_new(tx: &Transaction<'_>, page: &Page, event: &UsageEvent) -> Result
         seen_digest: None,
     };
     let state = new.insert(tx)?;
-    if let (None, Some(status)) = (state.last_status, session::status_of(tx, &id)?) {
+    if let (None, Some(status)) = (state.last_status, session::known_status_of(tx, &id)?) {
         session_state::set_last_status(tx, &id, status)?;
     }
     Ok(state)
@@ -243,7 +243,7 @@ impl Ended<'_> {
         counts: &mut HarvestCounts,
     ) -> Result<(), WriteError> {
         let id = self.session;
-        let Some(status) = session::status_of(tx, id)? else { return Ok(()) };
+        let Some(status) = session::known_status_of(tx, id)? else { return Ok(()) };
         if status.implies_record() || session::record_may_exist(tx, id)? {
             let told = SessionState::load(tx, id)?.and_then(|state| state.pending_revision);
             if told.as_deref() != Some(self.code) {
@@ -271,7 +271,7 @@ impl Ended<'_> {
 fn take_back(tx: &Transaction<'_>, page: &Page, state: &SessionState) -> Result<bool, WriteError> {
     let id = &state.session;
     if !state.outcome_code.as_deref().is_some_and(|code| [EVENT_GONE, EVENT_CANCELLED].contains(&code))
-        || session::status_of(tx, id)? != Some(RecordStatus::NoReservation)
+        || session::known_status_of(tx, id)? != Some(RecordStatus::NoReservation)
         || session::record_may_exist(tx, id)?
     {
         return Ok(false);
@@ -318,7 +318,7 @@ pub(super) fn doubtful(tx: &Transaction<'_>, check: &Vanished) -> Result<Option<
         is_any = true;
         if found.len() < MISSING
             && !known.is_open
-            && session::status_of(tx, &known.session)? == Some(RecordStatus::ToBeBuilt)
+            && session::known_status_of(tx, &known.session)? == Some(RecordStatus::ToBeBuilt)
         {
             found.push(known.external_id.clone());
         }

@@ -7,6 +7,7 @@ use super::{BrokenSession, Candidate, EventType, RecordStatus, Session, SessionE
 use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::session_log::{SessionLog, SessionLogError};
+use crate::unreadable::value_problem;
 
 /// The status of a session: that of its START row with the largest number, else of any of its rows. `None` if
 /// the session log does not know it.
@@ -20,14 +21,35 @@ pub fn status_of(connection: &Connection, session: &SessionId) -> Result<Option<
         .map_err(SessionError::database(format!("read the status of session `{session}`")))
 }
 
-/// All sessions of a status, by identifier.
+/// The same, and `None` as well where its status is none that anybody knows: a run must not end with one odd row.
+pub fn known_status_of(
+    connection: &Connection,
+    session: &SessionId,
+) -> Result<Option<RecordStatus>, SessionError> {
+    match status_of(connection, session) {
+        Err(SessionError::Database { what, source }) => match value_problem(&source) {
+            Some(why) => {
+                tracing::warn!("{what}: {why}");
+                Ok(None)
+            }
+            None => Err(SessionError::Database { what, source }),
+        },
+        other => other,
+    }
+}
+
+/// All sessions of a status, by identifier; without those whose identifier is no text.
 pub fn with_status(connection: &Connection, status: RecordStatus) -> Result<Vec<SessionId>, SessionError> {
     connection
         .prepare_cached(
             "SELECT DISTINCT session_identifier FROM session_log
               WHERE event_type = 'START' AND record_status = ?1 ORDER BY session_identifier",
         )
-        .and_then(|mut statement| statement.query_map([status], |row| row.get(0))?.collect())
+        .and_then(|mut statement| {
+            let found: Vec<Option<SessionId>> =
+                statement.query_map([status], |row| Ok(row.get(0).ok()))?.collect::<Result<_, _>>()?;
+            Ok(found.into_iter().flatten().collect())
+        })
         .map_err(SessionError::database(format!("read the sessions that are {status}")))
 }
 
