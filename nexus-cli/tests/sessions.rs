@@ -284,7 +284,9 @@ fn sessions_are_named_by_what_they_have_in_common() {
 #[test]
 fn a_session_whose_rows_disagree_is_not_said_to_be_retried() {
     let facility = facility();
-    for (status, word) in [("'COMPLETED'", "another one is COMPLETED"), ("x'00ff'", "has a status that is none")] {
+    for (status, word) in
+        [("'COMPLETED'", "another one is COMPLETED"), ("x'00ff'", "has a status that is none")]
+    {
         let database = rusqlite::Connection::open(facility.sandbox.path("nexus.db")).unwrap();
         let sql = format!(
             "PRAGMA ignore_check_constraints = 1;

@@ -78,6 +78,11 @@ pub enum Event {
     /// `deliver` did not work. Also for a plugin process that died or was killed
     /// (transient, with effect `maybe`).
     DeliverFailed(PluginError),
+    /// The record is not there, or not what was built: the destination was not asked. It is built again by the next run.
+    RecordGone {
+        /// What is the matter with it.
+        why: String,
+    },
     /// The deadline has passed and the call goes on inside this process: its end will not be seen.
     Overdue,
     /// The program starts, and everything an earlier run left behind is dead.

@@ -61,6 +61,7 @@ impl Turn {
             Event::DeliverFailed(error) => {
                 self.in_flight("an answer to `deliver`", |turn| turn.deliver_failed(&error));
             }
+            Event::RecordGone { why } => self.in_flight("a missing record", |turn| turn.record_gone(&why)),
             Event::Overdue => self.in_flight("an overdue call", Self::overdue),
             Event::Recover => self.recover(),
             Event::ConfigChanged { digest } => self.config_changed(digest),

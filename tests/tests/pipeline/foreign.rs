@@ -263,7 +263,16 @@ fn what_it_uploaded_before_adopt_was_said_once_more_is_not_overlooked() {
     let instruments = Instruments::load(&tx).unwrap();
     let sources = Sources::of(&facility.config);
     let clock = ManualClock::at(lab.now());
-    adopt::adopt(&tx, &pipeline::routes(&facility.config), &facility.folders, &instruments, &sources, true, &clock).unwrap();
+    adopt::adopt(
+        &tx,
+        &pipeline::routes(&facility.config),
+        &facility.folders,
+        &instruments,
+        &sources,
+        true,
+        &clock,
+    )
+    .unwrap();
     tx.commit().unwrap();
     drop((database, facility));
     lab.reconfigure("remark = \"one\"", "remark = \"two\"");

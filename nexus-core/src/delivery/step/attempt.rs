@@ -2,7 +2,7 @@
 
 use nexus_plugin_api::{Checkpoint, Effect as LeftBehind, FailureClass, PluginError, Remote};
 
-use super::super::retry::{later, pause_between_runs, rate_limit_end};
+use super::super::retry::{later, pause_between_runs, rate_limit_end, rest_at_least_once};
 use super::super::{Class, Delivery, Effect, Origin, State, TargetFacts};
 use super::{Turn, error_text, has_id};
 
@@ -297,6 +297,17 @@ impl Turn {
                 self.row.not_before = Some(self.row.absent_after.map_or(earliest, |end| end.max(earliest)));
             }
         }
+    }
+
+    /// No fault of the destination, and nothing that a second try in this run would mend.
+    pub(super) fn record_gone(&mut self, why: &str) {
+        self.set_failure(Class::Transient, why);
+        self.row.failure_effect =
+            Some(if self.row.question_open() { LeftBehind::Maybe } else { LeftBehind::None });
+        self.log_failure(Class::Transient);
+        let earliest = later(self.now, rest_at_least_once(self.row.attempt));
+        self.enter(State::Due);
+        self.row.not_before = Some(self.row.absent_after.map_or(earliest, |end| end.max(earliest)));
     }
 
     fn fail_for_good(&mut self, class: Class) {

@@ -255,7 +255,7 @@ fn a_half_delivered_other_record_is_a_persons_matter_where_nothing_can_be_asked(
     let more = Event::StepMore { checkpoint: Checkpoint(json!(1)), content_sha256: "h1".to_owned() };
     let refused = Event::DeliverFailed(PluginError::transient("refused"));
     let (row, effects) = after_all([wanted("h1"), claim(false), more, refused, wanted("h2"), claim(false)]);
-    assert_eq!((row.state, row.attempt), (State::Unknown, 1));
+    assert_eq!((row.state, row.attempt), (State::Unknown, 0));
     assert!(needs_person(&effects));
     let (row, _) = step(&row, Event::Retry, after(60));
     assert_eq!(step(&row, claim(false), after(600)).0.state, State::InFlight);

@@ -31,6 +31,12 @@ impl Turn {
             }
             (State::Held, Some(Hold::After)) => self.hold_or_due(hold),
             (State::Due, _) => {
+                // The record itself may have been what was wrong. A pause that the destination asked for is kept.
+                if changed && self.row.failure_class != Some(Class::RateLimited)
+                    || self.row.failure_class == Some(Class::Transient)
+                {
+                    self.start_over();
+                }
                 if hold.is_some() {
                     self.hold_or_due(hold);
                 }

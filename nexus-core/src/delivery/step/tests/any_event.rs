@@ -57,6 +57,7 @@ fn events() -> impl Strategy<Value = Event> {
         }),
         2 => errors().prop_map(Event::DeliverFailed),
         1 => Just(Event::Overdue),
+        1 => Just(Event::RecordGone { why: "gone".to_owned() }),
         1 => Just(Event::Recover),
     ];
     let wish = prop_oneof![
