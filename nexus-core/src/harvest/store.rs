@@ -189,6 +189,11 @@ fn one(
         Stored::AlreadyThere if is_back => counts.revised += 1,
         Stored::AlreadyThere | Stored::Kept => counts.unchanged += 1,
     }
+    if stored == Stored::AlreadyThere && state.pending_revision.as_deref().is_some_and(is_end) {
+        // So that it is told again if it goes once more.
+        session_state::set_pending_revision(tx, id, None)?;
+        note("event_back", "its usage event is there again")?;
+    }
     if state.open_since.is_some() || state.seen_digest.as_deref() != Some(&digest) {
         session_state::revise(tx, id, Some(&digest), None)?;
     }
@@ -224,6 +229,11 @@ fn known_or_new(tx: &Transaction<'_>, page: &Page, event: &UsageEvent) -> Result
 fn digest(event: &UsageEvent) -> String {
     let end = event.end.map(|end| end.to_string()).unwrap_or_default();
     format!("{} {} {} {end}", event.instrument_pid, event.user.as_deref().unwrap_or("-"), event.start)
+}
+
+/// Whether this is why an event counts for nothing.
+fn is_end(code: &str) -> bool {
+    [EVENT_GONE, EVENT_CANCELLED].contains(&code)
 }
 
 /// A session whose event did not take place, or is there no more.
@@ -270,7 +280,7 @@ impl Ended<'_> {
 /// there again. Tells whether it is one.
 fn take_back(tx: &Transaction<'_>, page: &Page, state: &SessionState) -> Result<bool, WriteError> {
     let id = &state.session;
-    if !state.outcome_code.as_deref().is_some_and(|code| [EVENT_GONE, EVENT_CANCELLED].contains(&code))
+    if !state.outcome_code.as_deref().is_some_and(is_end)
         || session::known_status_of(tx, id)? != Some(RecordStatus::NoReservation)
         || session::record_may_exist(tx, id)?
     {
@@ -343,7 +353,7 @@ fn each_missing(
         page = session_state::missing_events(tx, harvester, since, &seen, after, MISSING)?;
         for known in &page {
             if let Some(span) = check.covered.get(&known.instrument)
-                && within(tx, &known.session, *span, &check.instruments)?
+                && (known.is_open || within(tx, &known.session, *span, &check.instruments)?)
             {
                 tell(known)?;
             }
@@ -375,13 +385,14 @@ fn miss(
     Ended { session: id, code: EVENT_GONE, text }.settle_or_tell(tx, check.now, &check.journal, counts)
 }
 
-/// Whether the session's end lies in the covered span; an open event's does.
+/// Whether the session's end lies in the covered span. Of one whose rows do not tell its end nobody can say, and nothing is
+/// made of it.
 fn within(
     tx: &Transaction<'_>,
     id: &SessionId,
     (from, to): Span,
     instruments: &Instruments,
 ) -> Result<bool, WriteError> {
-    let Some(ended) = session::ended_at(tx, id, instruments)? else { return Ok(true) };
+    let Some(ended) = session::ended_at(tx, id, instruments)? else { return Ok(false) };
     Ok(from.is_none_or(|from| ended >= from) && to.is_none_or(|to| ended < to))
 }

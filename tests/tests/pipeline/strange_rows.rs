@@ -110,8 +110,8 @@ fn an_event_that_ends_before_it_starts_is_told() {
     assert_eq!(told, "", "it is stored, and named as a session that cannot be built");
 }
 
-/// Values that SQLite takes wherever a text belongs.
-const ODD: [&str; 4] = ["x'00ff'", "CAST(x'ff41' AS TEXT)", "7", "7.5"];
+/// Values that SQLite takes wherever a text belongs, and keeps as they are.
+const ODD: [&str; 2] = ["x'00ff'", "CAST(x'ff41' AS TEXT)"];
 
 /// A facility with two sessions of which one is built and one waits, when somebody writes into a table.
 fn meddled(sql: &str) -> (Lab, rusqlite::Result<usize>) {
@@ -179,10 +179,8 @@ fn whatever_stands_in_a_row_of_the_instruments_the_others_are_built() {
             let report = lab.run();
             let case = || format!("{column} is {value}: {report:#?}");
             assert_eq!(lab.status(3), Some(RecordStatus::Completed), "{}", case());
-            if value.contains('\'') {
-                let told = report.needs_person.iter().any(|line| line.contains("of instruments"));
-                assert!(told, "{}", case());
-            }
+            let told = report.needs_person.iter().any(|line| line.contains("of instruments"));
+            assert!(told, "{}", case());
         }
     }
 }
@@ -218,7 +216,7 @@ fn whatever_stands_in_a_row_of_the_upload_log_counts_as_far_as_it_can_be_read() 
             assert_eq!(lab.status(3), Some(RecordStatus::Completed), "{}", case());
             let delivered = lab.delivery(1, "a").is_some();
             let told = report.needs_person.iter().any(|line| line.contains("of upload_log"));
-            assert!(delivered || told || !value.contains('\''), "{}", case());
+            assert!(delivered || told, "{}", case());
             if ["timestamp", "record_id", "record_url", "error_message", "metadata_json"].contains(&column) {
                 assert!(delivered, "{}", case());
             }
@@ -276,8 +274,8 @@ fn an_odd_row_does_not_keep_a_record_from_its_destination_nor_a_vanished_session
             let report = lab.run_after(TimeDelta::days(1));
             let told = report.needs_person.iter().any(|line| line.contains("lab-use-2"));
             let is_delivered = lab.delivery(2, "a").unwrap().state == State::Delivered;
-            // Without its START nobody knows what was done when.
-            assert_eq!((is_delivered, told), (row != 3, row == 3), "{value} in {row}: {report:?}");
+            // Without its START and END nobody knows what was done when.
+            assert_eq!((is_delivered, told), (row < 3, row >= 3), "{value} in {row}: {report:?}");
         }
     }
 }
