@@ -82,14 +82,14 @@ pub struct Columns<'a> {
 
 /// Reads an item; `zone` is asked for only where a time does not say where it is. Else why it cannot be read.
 pub fn read<E>(
-    row: Arc<Row>,
+    row: &Arc<Row>,
     columns: Columns<'_>,
     zone: &mut dyn FnMut() -> Result<Tz, E>,
 ) -> Result<Result<Item, String>, E> {
-    match whole(Arc::clone(&row), columns, zone)? {
+    match whole(Arc::clone(row), columns, zone)? {
         // Whatever became of it, it does not take place as the rule says.
         Err(why) if row.number("EventType") == Some(4) => {
-            Ok(match original(&row, row.flag("fAllDayEvent"), zone)? {
+            Ok(match original(row, row.flag("fAllDayEvent"), zone)? {
                 Some((item, original)) => Ok(Item::Unreadable(item, original, why)),
                 None => Err(why),
             })

@@ -179,7 +179,7 @@ impl<'c> Reading<'c> {
                 ListKind::CalendarView => graph::event_row(value),
             };
             let Some(row) = row.map(Arc::new) else { continue };
-            match read(Arc::clone(&row), columns, &mut || calendar.zone(call))? {
+            match read(&row, columns, &mut || calendar.zone(call))? {
                 Err(why) => self.reject(&row, &row.id, why),
                 Ok(Item::Event(event)) => self.keep(event),
                 Ok(Item::Series(row, series)) => {
