@@ -432,3 +432,16 @@ fn what_another_name_left_unclear_is_for_a_person_to_decide() {
     assert_eq!(row.state, State::Unknown);
     assert!(row.question_open() && needs_person(&effects));
 }
+
+#[test]
+fn a_record_built_anew_ends_a_rest_and_not_the_time_that_an_unclear_attempt_has_to_settle() {
+    let refused = || Event::DeliverFailed(PluginError::transient("refused"));
+    let twice = [wanted("h1"), claim(false), refused(), claim(false), refused()];
+    assert!(after_all(twice.clone()).0.not_before > Some(after(60)));
+    let (row, _) = after_all(twice.into_iter().chain([wanted("h1")]));
+    assert_eq!((row.state, row.not_before, row.attempt), (State::Due, None, 0));
+
+    let unclear = [wanted("h1"), claim(false), Event::Overdue, Event::Retry, wanted("h2")];
+    let (row, _) = after_all(unclear);
+    assert!(row.not_before > Some(after(60)), "{row:?}");
+}

@@ -31,10 +31,9 @@ impl Turn {
             }
             (State::Held, Some(Hold::After)) => self.hold_or_due(hold),
             (State::Due, _) => {
-                // The record itself may have been what was wrong. A pause that the destination asked for is kept.
-                if changed && self.row.failure_class != Some(Class::RateLimited)
-                    || self.row.failure_class == Some(Class::Transient)
-                {
+                // The record itself may have been what was wrong. Nothing else that it waits for is cut short: a pause that
+                // the destination asked for, the time that an unclear attempt has to settle.
+                if self.row.failure_class == Some(Class::Transient) {
                     self.start_over();
                 }
                 if hold.is_some() {
