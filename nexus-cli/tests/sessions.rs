@@ -345,3 +345,22 @@ fn sessions_are_named_by_what_they_have_in_common() {
     facility.nexus(["sessions", "retry"]).code(2);
     facility.nexus(["sessions", "retry", "logbook:lab/2", "--instrument", "SEM"]).code(2);
 }
+
+#[test]
+fn a_session_whose_rows_disagree_is_not_said_to_be_retried() {
+    let facility = facility();
+    for (status, word) in
+        [("'COMPLETED'", "another one is COMPLETED"), ("x'00ff'", "has a status that is none")]
+    {
+        let database = rusqlite::Connection::open(facility.sandbox.path("nexus.db")).unwrap();
+        let sql = format!(
+            "PRAGMA ignore_check_constraints = 1;
+             UPDATE session_log SET record_status = {status} WHERE event_type = 'END'
+                AND session_identifier = 'logbook:lab/2'"
+        );
+        database.execute_batch(&sql).unwrap();
+        drop(database);
+        let told = facility.nexus(["sessions", "retry", "logbook:lab/2"]).code(4).stdout;
+        assert!(told.contains(word), "{told}");
+    }
+}

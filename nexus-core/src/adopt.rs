@@ -20,12 +20,13 @@ use crate::clock::Clock;
 use crate::delivery::{self, Delivery, Event, table};
 use crate::export::Routes;
 use crate::folders::Folders;
-use crate::ids::SessionId;
+use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::record::sha256_hex;
 use crate::session::{self, RecordStatus};
 use crate::session_state::{self, NewSessionState, SessionState};
 use crate::timestamp::UtcTime;
+use crate::unreadable::{Rows, read_rows};
 use crate::upload_log::UploadLog;
 use crate::writer::WriteError;
 use crate::{meta, reconcile};
@@ -69,6 +70,8 @@ pub struct Adopted {
     pub undelivered: u64,
     /// Sessions built by the peer whose record file is not where it should be.
     pub records_missing: Vec<SessionId>,
+    /// Rows of the shared tables that cannot be read, and why.
+    pub unreadable: Vec<String>,
 }
 
 /// Looks at what is there.
@@ -81,15 +84,16 @@ pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteE
         found.adopted_at = meta::adopted_at(conn)?.map(|at| at.to_string());
     }
     found.sessions = session::counts(conn)?;
+    let odd = |_| "(cannot be read)".to_owned();
     let mut statement = conn.prepare(
         "SELECT destination_name, count(DISTINCT session_identifier) FROM upload_log WHERE success <> 0 GROUP BY 1",
     )?;
-    for row in statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))? {
+    for row in statement.query_map([], |row| Ok((row.get(0).unwrap_or_else(odd), row.get::<_, i64>(1)?)))? {
         let (destination, count): (String, i64) = row?;
         if !routes.has(&destination.as_str().into()) {
             found.not_configured.push(destination.clone());
         }
-        found.uploads.insert(destination, count.unsigned_abs());
+        *found.uploads.entry(destination).or_default() += count.unsigned_abs();
     }
     Ok(found)
 }
@@ -144,17 +148,19 @@ pub fn adopt(
 ) -> Result<Adopted, WriteError> {
     let now = clock.now();
     let mut adopted = Adopted::default();
-    for (id, pid, status) in unknown_sessions(tx)? {
+    let unknown = unknown_sessions(tx)?;
+    adopted.unreadable.extend(unknown.unreadable.iter().map(ToString::to_string));
+    for (id, instrument, status) in unknown.rows {
         let new = NewSessionState {
             session: id.clone(),
-            instrument: pid.as_str().into(),
+            instrument,
             harvester: None,
             external_id: None,
             open_since: None,
             seen_digest: None,
         };
         new.insert(tx)?;
-        if let Ok(status) = status.parse() {
+        if let Some(status) = status {
             session_state::set_last_status(tx, &id, status)?;
         }
         adopted.sessions += 1;
@@ -162,11 +168,15 @@ pub fn adopt(
     adopted.without_start = without_start(tx)?;
     let claimed = sources::claim(tx, sources)?;
     (adopted.claimed, adopted.twice) = (claimed.sessions, claimed.twice);
+    let first = !is_adopted(tx)?;
+    let seen = meta::upload_log_seen(tx)?;
     let mut last = 0;
     loop {
         let page = UploadLog::after(tx, last, 1000)?;
-        let Some(end) = page.rows.last().map(|row| row.id) else { break };
-        for row in page.rows.iter().filter(|row| row.success) {
+        let Some(end) = reconcile::end_of(&page) else { break };
+        adopted.unreadable.extend(page.unreadable.iter().map(ToString::to_string));
+        // What came since the last run is for the next one to take note of, whatever is known of it.
+        for row in page.rows.iter().filter(|row| row.success && (first || row.id <= seen)) {
             if table::load(tx, &row.session_identifier, &row.destination)?.is_none() {
                 // Nothing is known of the delivery yet, so there is nothing to tell.
                 let _ = reconcile::adopt_upload(tx, row, now)?;
@@ -175,7 +185,9 @@ pub fn adopt(
         }
         last = end;
     }
-    meta::set_upload_log_seen(tx, last)?;
+    if first {
+        reconcile::set_seen(tx, last)?;
+    }
     if deliver_missing {
         deliver(tx, routes, folders, instruments, now, &mut adopted)?;
     } else {
@@ -184,7 +196,7 @@ pub fn adopt(
             adopted.undelivered += u64::from(!ours);
         }
     }
-    if !is_adopted(tx)? {
+    if first {
         mark(tx, now)?;
     }
     Ok(adopted)
@@ -200,14 +212,17 @@ fn without_start(conn: &Connection) -> rusqlite::Result<u64> {
     Ok(count.unsigned_abs())
 }
 
-fn unknown_sessions(conn: &Connection) -> rusqlite::Result<Vec<(SessionId, String, String)>> {
+/// A session, its instrument, and its status if that is one.
+type Unknown = (SessionId, InstrumentPid, Option<RecordStatus>);
+
+fn unknown_sessions(conn: &Connection) -> rusqlite::Result<Rows<Unknown>> {
     let mut statement = conn.prepare(
-        "SELECT s.session_identifier, s.instrument, s.record_status FROM session_log s
+        "SELECT s.id_session_log, s.session_identifier, s.instrument, s.record_status FROM session_log s
           WHERE s.id_session_log IN (
                 SELECT max(id_session_log) FROM session_log WHERE event_type = 'START' GROUP BY session_identifier)
             AND NOT EXISTS (SELECT 1 FROM nexus_session n WHERE n.session_identifier = s.session_identifier)",
     )?;
-    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    read_rows(&mut statement, [], "session_log", true, |row| Ok((row.get(1)?, row.get(2)?, row.get(3).ok())))
 }
 
 /// Records of the peer that are still in the records folder are delivered as they are.

@@ -23,7 +23,7 @@ pub use usage::Usage;
 
 use crate::ids::InstrumentPid;
 use crate::session_log::{SessionLog, SessionLogError};
-use crate::unreadable::Rows;
+use crate::unreadable::{Rows, UnreadableRow};
 use crate::zone::{self, UnknownZone};
 
 /// An instrument: where it is, where its files are, and who schedules it.
@@ -74,17 +74,26 @@ impl Instrument {
 
 /// All instruments by PID, as they were when they were read.
 #[derive(Debug, Clone, Default)]
-pub struct Instruments(BTreeMap<InstrumentPid, Arc<Instrument>>);
+pub struct Instruments {
+    known: BTreeMap<InstrumentPid, Arc<Instrument>>,
+    unreadable: Vec<UnreadableRow>,
+}
 
 impl Instruments {
-    /// Reads the table.
+    /// Reads the table. A row that cannot be read is left out, and told by [`unreadable`](Self::unreadable).
     pub fn load(connection: &Connection) -> Result<Self, InstrumentError> {
-        table::load(connection).map(|all| all.into_iter().collect())
+        let found = table::load(connection)?;
+        Ok(Self { unreadable: found.unreadable, ..found.rows.into_iter().collect() })
+    }
+
+    /// The rows that could not be read.
+    pub fn unreadable(&self) -> &[UnreadableRow] {
+        &self.unreadable
     }
 
     /// One instrument.
     pub fn get(&self, pid: &InstrumentPid) -> Option<&Arc<Instrument>> {
-        self.0.get(pid)
+        self.known.get(pid)
     }
 
     /// The instrument that a scheduler knows under this address.
@@ -94,24 +103,24 @@ impl Instruments {
 
     /// All of them, by PID.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Instrument>> {
-        self.0.values()
+        self.known.values()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.known.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.known.is_empty()
     }
 }
 
 impl FromIterator<Instrument> for Instruments {
     fn from_iter<I: IntoIterator<Item = Instrument>>(all: I) -> Self {
         let keyed = |instrument: Instrument| (instrument.pid.clone(), Arc::new(instrument));
-        Self(all.into_iter().map(keyed).collect())
+        Self { known: all.into_iter().map(keyed).collect(), unreadable: Vec::new() }
     }
 }
 

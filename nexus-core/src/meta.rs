@@ -11,6 +11,8 @@ const HEARTBEAT: &str = "heartbeat";
 const ADOPTED_AT: &str = "adopted_at";
 /// The highest number in `upload_log` that was looked at.
 const UPLOAD_LOG_SEEN: &str = "upload_log_seen";
+/// What that row says.
+const UPLOAD_LOG_MARK: &str = "upload_log_mark";
 
 /// A fact as text.
 pub fn get(connection: &Connection, key: &str) -> Result<Option<String>, OwnTableError> {
@@ -81,9 +83,18 @@ pub fn upload_log_seen(connection: &Connection) -> Result<i64, OwnTableError> {
     Ok(typed(connection, UPLOAD_LOG_SEEN)?.unwrap_or(0))
 }
 
-/// Notes how far `upload_log` was looked at.
-pub fn set_upload_log_seen(tx: &Transaction<'_>, id: i64) -> Result<(), OwnTableError> {
-    set(tx, UPLOAD_LOG_SEEN, &id.to_string())
+/// What the row with that number said when it was looked at; `None`: there was none, or nobody noted it.
+pub fn upload_log_mark(connection: &Connection) -> Result<Option<String>, OwnTableError> {
+    get(connection, UPLOAD_LOG_MARK)
+}
+
+/// Notes how far `upload_log` was looked at, and what the last row says.
+pub fn set_upload_log_seen(tx: &Transaction<'_>, id: i64, mark: Option<&str>) -> Result<(), OwnTableError> {
+    set(tx, UPLOAD_LOG_SEEN, &id.to_string())?;
+    match mark {
+        Some(mark) => set(tx, UPLOAD_LOG_MARK, mark),
+        None => remove(tx, UPLOAD_LOG_MARK),
+    }
 }
 
 #[cfg(test)]
@@ -101,7 +112,8 @@ mod tests {
         heartbeat(&tx, now).unwrap();
         heartbeat(&tx, now.plus(chrono::TimeDelta::hours(1))).unwrap();
         set_adopted(&tx, now).unwrap();
-        set_upload_log_seen(&tx, 41).unwrap();
+        set_upload_log_seen(&tx, 41, Some("row")).unwrap();
+        assert_eq!(upload_log_mark(&tx).unwrap().as_deref(), Some("row"));
         assert_eq!(last_heartbeat(&tx).unwrap(), Some(now.plus(chrono::TimeDelta::hours(1))));
         assert_eq!(adopted_at(&tx).unwrap(), Some(now));
         assert_eq!(upload_log_seen(&tx).unwrap(), 41);

@@ -35,7 +35,7 @@ use crate::journal::Journal;
 use crate::lock::{DatabaseLock, RunLock};
 use crate::meta;
 use crate::plugins::{Groups, HarvesterInstance, Reaped, harvester_of};
-use crate::reconcile;
+use crate::reconcile::{self, Unseen};
 use crate::report::{HarvestCounts, Progress, RunReport, harvest_failed};
 use crate::session::{self, RecordStatus};
 use crate::timestamp::UtcTime;
@@ -113,6 +113,7 @@ pub fn rehearse(
     let writer = Writer::start(copy);
     let run = Run { facility, writer: &writer, instruments: &instruments, journal: Arc::new(journal) };
     let mut report = RunReport::default();
+    run.tell_unreadable(&mut report);
     run.recover(&mut report)?;
     if steps.harvest {
         run.harvest(&mut report)?;
@@ -159,6 +160,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn steps(&self, steps: Steps, orphans: &[Reaped]) -> Result<RunReport, PipelineError> {
         let mut report = RunReport::default();
+        self.tell_unreadable(&mut report);
         report.warnings.extend(orphans.iter().map(Reaped::to_string));
         tidy::sweep(self.facility, &mut report);
         self.recover(&mut report)?;
@@ -181,6 +183,11 @@ impl Run<'_> {
         Ok(report)
     }
 
+    /// Instruments that nobody can read have no sessions, and no file of theirs is looked for.
+    fn tell_unreadable(&self, report: &mut RunReport) {
+        report.needs_person.extend(self.instruments.unreadable().iter().map(ToString::to_string));
+    }
+
     fn recover(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let (routes, journal) = (self.facility.routes.clone(), Arc::clone(&self.journal));
         let clock = self.facility.clock.as_ref();
@@ -193,8 +200,9 @@ impl Run<'_> {
             ));
         }
         let (told, foreign) = self.writer.run(move |tx| {
+            let unseen = Unseen::find(tx)?;
             let told = recover::in_flight(tx, &journal, &routes, moment)?;
-            Ok((told, reconcile::reconcile(tx, &routes, &journal, moment.now)?))
+            Ok((told, reconcile::reconcile(tx, unseen, &routes, &journal, moment.now)?))
         })?;
         report.needs_person.extend(told);
         report.needs_person.extend(foreign.told);
@@ -425,7 +433,7 @@ impl Run<'_> {
         for page in lines.chunks_mut(PAGE) {
             let ids: Vec<SessionId> = page.iter().map(|line| line.session.clone()).collect();
             let now: Vec<Option<RecordStatus>> = self.writer.run(move |tx| {
-                Ok(ids.iter().map(|id| session::status_of(tx, id)).collect::<Result<_, _>>()?)
+                Ok(ids.iter().map(|id| session::known_status_of(tx, id)).collect::<Result<_, _>>()?)
             })?;
             for (line, status) in page.iter_mut().zip(now) {
                 if status == Some(RecordStatus::Completed) {
@@ -469,7 +477,8 @@ impl Run<'_> {
             let noted = changed || journal.is_begun(tx)?;
             if noted {
                 // Else the next run would have to write that it has seen this one's rows.
-                reconcile::uploads(tx, &routes, &journal, now, &mut reconcile::Foreign::default())?;
+                let unseen = Unseen::find(tx)?;
+                reconcile::uploads(tx, unseen, &routes, &journal, now, &mut reconcile::Foreign::default())?;
                 journal.close(tx, now, exit_code, &counts, keep)?;
             }
             meta::heartbeat(tx, UtcTime::new(now))?;

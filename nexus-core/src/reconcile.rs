@@ -19,6 +19,7 @@ use crate::ids::SessionId;
 use crate::journal::Journal;
 use crate::report::Told;
 use crate::session::RecordStatus;
+use crate::unreadable::Rows;
 use crate::upload_log::UploadLog;
 use crate::writer::WriteError;
 use crate::{meta, session_state};
@@ -39,18 +40,74 @@ pub struct Foreign {
     pub told: Told,
 }
 
+/// Where the rows of the upload log begin that nobody has looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unseen {
+    /// They come after this one.
+    after: i64,
+    /// Up to this one, some may have been looked at.
+    doubtful: i64,
+}
+
+impl Unseen {
+    /// Finds out. To be asked before this program adds a row to the log.
+    ///
+    /// SQLite gives the numbers of deleted rows at the end of a table to those that come next. So if the last row that was
+    /// looked at is not what it was, those before it may be new as well, back to one that is surely old: one of ours, since
+    /// we add none before this question is asked.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn find(tx: &Transaction<'_>) -> Result<Self, WriteError> {
+        let seen = meta::upload_log_seen(tx)?;
+        let mark = UploadLog::mark(tx, seen)?;
+        let known = meta::upload_log_mark(tx)?;
+        // Without a mark an earlier version was the last to look.
+        if seen == 0 || mark.is_some() && (known.is_none() || known == mark) {
+            return Ok(Self { after: seen, doubtful: 0 });
+        }
+        let mut at = seen;
+        loop {
+            let page = UploadLog::up_to(tx, at, PAGE)?;
+            if let Some(ours) = page.rows.iter().find(|row| is_ours(row)) {
+                return Ok(Self { after: ours.id, doubtful: seen });
+            }
+            match numbers(&page).min() {
+                Some(first) => at = first - 1,
+                None => return Ok(Self { after: 0, doubtful: seen }),
+            }
+        }
+    }
+}
+
+/// The numbers of the rows of a page, also of those that cannot be read.
+fn numbers(page: &Rows<UploadLog>) -> impl Iterator<Item = i64> {
+    page.rows.iter().map(|row| row.id).chain(page.unreadable.iter().map(|row| row.row))
+}
+
+/// The number of the last row of a page; `None`: it is empty.
+pub(crate) fn end_of(page: &Rows<UploadLog>) -> Option<i64> {
+    numbers(page).max()
+}
+
+/// Remembers up to which row the upload log was looked at.
+pub(crate) fn set_seen(tx: &Transaction<'_>, row: i64) -> Result<(), WriteError> {
+    Ok(meta::set_upload_log_seen(tx, row, UploadLog::mark(tx, row)?.as_deref())?)
+}
+
 /// Takes note of everything another program did.
 ///
 /// # Errors
 /// The database cannot be read or written.
 pub fn reconcile(
     tx: &Transaction<'_>,
+    unseen: Unseen,
     routes: &Routes,
     journal: &Journal,
     now: DateTime<Utc>,
 ) -> Result<Foreign, WriteError> {
     let mut foreign = Foreign::default();
-    uploads(tx, routes, journal, now, &mut foreign)?;
+    uploads(tx, unseen, routes, journal, now, &mut foreign)?;
     moves(tx, journal, now, &mut foreign)?;
     Ok(foreign)
 }
@@ -58,18 +115,21 @@ pub fn reconcile(
 /// Takes note of the upload log rows since the last look; at the end of a run these are its own.
 pub(crate) fn uploads(
     tx: &Transaction<'_>,
+    unseen: Unseen,
     routes: &Routes,
     journal: &Journal,
     now: DateTime<Utc>,
     foreign: &mut Foreign,
 ) -> Result<(), WriteError> {
-    let start = meta::upload_log_seen(tx)?;
-    let mut seen = start;
+    let mut seen = unseen.after;
     loop {
         let page = UploadLog::after(tx, seen, PAGE)?;
-        let Some(last) = page.rows.last().map(|row| row.id) else { break };
+        let Some(last) = end_of(&page) else { break };
+        for row in page.unreadable.iter().filter(|row| row.row > unseen.doubtful) {
+            foreign.told.push(format!("{row}; a record that NexusLIMS delivered with it is not known"));
+        }
         for row in &page.rows {
-            if row.success && !is_ours(row) {
+            if row.success && !is_ours(row) && !(row.id <= unseen.doubtful && is_known(tx, row)?) {
                 for effect in adopt_upload(tx, row, now)? {
                     match effect {
                         Effect::NoteEvent { kind, text } => {
@@ -90,10 +150,19 @@ pub(crate) fn uploads(
         }
         seen = last;
     }
-    if seen != start {
-        meta::set_upload_log_seen(tx, seen)?;
+    if seen != meta::upload_log_seen(tx)? || unseen.doubtful > 0 {
+        set_seen(tx, seen)?;
     }
     Ok(())
+}
+
+/// Whether an upload of the peer is the delivery that is known.
+fn is_known(tx: &Transaction<'_>, row: &UploadLog) -> Result<bool, WriteError> {
+    let known = table::load(tx, &row.session_identifier, &row.destination)?;
+    Ok(known.is_some_and(|known| {
+        let is_it = known.upload_log_id == Some(row.id) || known.remote_id.is_some();
+        is_it && known.remote_id == row.record_id
+    }))
 }
 
 /// Our rows carry the session's key in their metadata. The peer's carry what its exporters like, which may be called

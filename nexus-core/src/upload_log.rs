@@ -4,7 +4,7 @@
 //! offset, in the zone of the machine it ran on; we write the offset.
 
 use chrono::{DateTime, FixedOffset};
-use rusqlite::{Connection, Params, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -101,16 +101,18 @@ impl NewUpload {
 
 impl UploadLog {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let metadata = row.get::<_, Option<String>>(8)?;
+        // What was delivered where is what counts; the rest may be anything that a program or a person wrote.
+        let text = |column: usize| row.get::<_, Option<String>>(column).ok().flatten();
+        let metadata = text(8);
         Ok(Self {
             id: row.get(0)?,
             session_identifier: row.get(1)?,
             destination: row.get(2)?,
             success: row.get(3)?,
             timestamp: row.get(4).ok(),
-            record_id: row.get(5)?,
-            record_url: row.get(6)?,
-            error_message: row.get(7)?,
+            record_id: text(5),
+            record_url: text(6),
+            error_message: text(7),
             metadata: metadata.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
         })
     }
@@ -140,6 +142,23 @@ impl UploadLog {
     /// at. An unreadable row counts as one of them.
     pub fn after(connection: &Connection, id: i64, limit: u32) -> Result<Rows<UploadLog>, UploadLogError> {
         Self::select(connection, "WHERE id > ?1 ORDER BY id LIMIT ?2", params![id, limit])
+    }
+
+    /// The rows up to a number, from the last one on, at most `limit` of them.
+    pub fn up_to(connection: &Connection, id: i64, limit: u32) -> Result<Rows<UploadLog>, UploadLogError> {
+        Self::select(connection, "WHERE id <= ?1 ORDER BY id DESC LIMIT ?2", params![id, limit])
+    }
+
+    /// What the row with this number says, in so far as it tells it from another one; `None` if there is none.
+    pub fn mark(connection: &Connection, id: i64) -> Result<Option<String>, UploadLogError> {
+        connection
+            .prepare_cached(
+                "SELECT hex(session_identifier) || ' ' || hex(destination_name) || ' ' || hex(timestamp) || ' ' ||
+                        hex(record_id)
+                   FROM upload_log WHERE id = ?1",
+            )
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
+            .map_err(|source| UploadLogError { what: format!("read row {id} of upload_log"), source })
     }
 
     /// The largest number in use; 0 if there is no row.

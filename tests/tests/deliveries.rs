@@ -481,3 +481,35 @@ fn the_settle_time_of_the_configuration_counts() {
         assert_eq!((lab.now() - before).num_seconds(), expected, "{settle}");
     }
 }
+
+#[test]
+fn a_record_that_is_gone_or_changed_is_tried_once_and_delivered_as_soon_as_it_is_built_again() {
+    for meddle in [None, Some("<changed/>")] {
+        let lab = Lab::with_destinations(&["a", "b"]);
+        lab.sessions([1]);
+        let refused = || [(); 2].map(|()| Fault::Refuse(FailureClass::Transient));
+        lab.servers.server("a").on_deliver("lab-use-1", refused());
+        lab.servers.server("b").on_deliver("lab-use-1", refused());
+        lab.run();
+        for (path, _) in nexus_tests::lab::tree(&lab.path("data")) {
+            if path.extension().is_some_and(|kind| kind == "xml") {
+                let path = lab.path("data").join(path);
+                match meddle {
+                    None => std::fs::remove_file(path).unwrap(),
+                    Some(text) => std::fs::write(path, text).unwrap(),
+                }
+            }
+        }
+        let report = lab.run_after(TimeDelta::days(1));
+        for name in ["a", "b"] {
+            assert_eq!(lab.uploads(1, name), ["transient"; 3], "{meddle:?} {name}");
+            assert_eq!(report.export[&name.into()].failed, 1, "{report:?}");
+        }
+        // Without waiting for a rest: what was wrong is mended.
+        lab.run();
+        for name in ["a", "b"] {
+            assert_eq!(lab.delivery(1, name).unwrap().state, State::Delivered, "{meddle:?} {name}");
+            assert_eq!(lab.servers.server(name).counts().creates, 1);
+        }
+    }
+}

@@ -38,6 +38,8 @@ mod put_off;
 mod reading;
 #[path = "pipeline/rehearsal.rs"]
 mod rehearsal;
+#[path = "pipeline/renamed.rs"]
+mod renamed;
 #[path = "pipeline/storage.rs"]
 mod storage;
 #[path = "pipeline/strange_rows.rs"]

@@ -33,3 +33,5 @@ mod texts;
 mod times;
 #[path = "sharepoint/transport.rs"]
 mod transport;
+#[path = "sharepoint/unread.rs"]
+mod unread;

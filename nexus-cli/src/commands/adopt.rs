@@ -129,7 +129,8 @@ fn show(global: &Global, shown: &Shown, deliver_missing: bool) -> Result<ExitCod
 }
 
 fn code(adopted: &Adopted) -> ExitCode {
-    if adopted.records_missing.is_empty() { ExitCode::Done } else { ExitCode::NeedsPerson }
+    let is_clear = adopted.records_missing.is_empty() && adopted.unreadable.is_empty();
+    if is_clear { ExitCode::Done } else { ExitCode::NeedsPerson }
 }
 
 /// What was taken on, or would be.
@@ -182,5 +183,6 @@ fn told(verb: &str, adopted: &Adopted, deliver_missing: bool) -> Vec<String> {
             missing.len()
         ));
     }
+    lines.extend(adopted.unreadable.iter().map(|row| format!("  {row}")));
     lines
 }

@@ -9,7 +9,7 @@ use nexus_core::ids::SessionId;
 use nexus_core::instrument::Instruments;
 use nexus_core::lock::{DatabaseLock, RunLock};
 use nexus_core::pipeline::PipelineError;
-use nexus_core::session::{self, RecordStatus};
+use nexus_core::session::{self, Moved, RecordStatus};
 use nexus_core::session_state::{self, SessionState};
 use nexus_core::writer::WriteError;
 use rusqlite::Transaction;
@@ -30,10 +30,17 @@ pub fn retry(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> 
             return Ok(Told::done(format!("{id}: is TO_BE_BUILT already")));
         }
         match session::move_status(tx, id, status, RecordStatus::ToBeBuilt) {
-            Ok(_) => {
+            Ok(Moved::Moved { .. }) => {
                 session_state::end_attempt(tx, id)?;
                 Ok(Told::done(format!("{id}: {status} → TO_BE_BUILT; the next run builds it")))
             }
+            Ok(Moved::Stale { actual }) => Ok(Told::refused(format!(
+                "{id}: stays as it is: its START row is {status}, another one is {actual}; make them agree first"
+            ))),
+            Ok(Moved::Unreadable { row }) => Ok(Told::refused(format!(
+                "{id}: stays {status}: row {row} of session_log has a status that is none; correct it first"
+            ))),
+            Ok(Moved::NoSuchSession) => Ok(unknown(id)),
             Err(error) => Ok(Told::refused(error.to_string())),
         }
     })

@@ -35,8 +35,8 @@ impl Sources {
     pub fn known(&self, conn: &Connection) -> rusqlite::Result<Known> {
         let mut known = Known::default();
         let mut statement = conn.prepare("SELECT DISTINCT session_identifier FROM session_log")?;
-        for session in statement.query_map([], |row| row.get(0))? {
-            let session: SessionId = session?;
+        for session in statement.query_map([], |row| Ok(row.get::<_, SessionId>(0).ok()))? {
+            let Some(session) = session? else { continue };
             if let Some((harvester, ..)) = self.of_session(&session) {
                 *known.harvesters.entry(harvester.clone()).or_default() += 1;
             } else if let Some((base, _)) = session.as_str().split_once("usage_events/") {

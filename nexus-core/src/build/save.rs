@@ -74,7 +74,7 @@ pub(super) fn built(tx: &Transaction<'_>, built: &Built) -> Result<Saved, WriteE
         match session::move_status(tx, id, RecordStatus::ToBeBuilt, RecordStatus::BuiltNotExported)? {
             Moved::Moved { .. } => {}
             Moved::Stale { actual } => return undo(actual),
-            Moved::NoSuchSession => return undo(RecordStatus::ToBeBuilt),
+            Moved::NoSuchSession | Moved::Unreadable { .. } => return undo(RecordStatus::ToBeBuilt),
         }
     }
     unsynced::mark(tx, &built.boot, UtcTime::new(built.now))?;
@@ -107,7 +107,7 @@ pub(super) fn built(tx: &Transaction<'_>, built: &Built) -> Result<Saved, WriteE
     }
     // A rebuild that changed nothing, or a record that the peer had delivered before, may be settled already.
     settle_session(tx, id, &built.routes, built.now)?;
-    let status = session::status_of(tx, id)?.unwrap_or(RecordStatus::BuiltNotExported);
+    let status = session::known_status_of(tx, id)?.unwrap_or(RecordStatus::BuiltNotExported);
     Ok(Saved::Settled(if status == RecordStatus::Completed {
         status
     } else {
@@ -134,15 +134,17 @@ pub(super) struct Settled {
 /// Settles a session without a record.
 pub(super) fn settled(tx: &Transaction<'_>, settled: &Settled) -> Result<Saved, WriteError> {
     let id = &settled.session.identifier;
-    match session::status_of(tx, id)? {
+    match session::known_status_of(tx, id)? {
         Some(RecordStatus::ToBeBuilt) => {}
         Some(other) => return Ok(Saved::Moved(other)),
         None => return Ok(Saved::Moved(RecordStatus::ToBeBuilt)),
     }
     let moment = Moment { now: settled.now, now_local: settled.now_local };
     settled.session.insert_record_generation(tx, &moment)?;
-    if let Moved::Stale { actual } = session::move_status(tx, id, RecordStatus::ToBeBuilt, settled.status)? {
-        return undo(actual);
+    match session::move_status(tx, id, RecordStatus::ToBeBuilt, settled.status)? {
+        Moved::Moved { .. } => {}
+        Moved::Stale { actual } => return undo(actual),
+        Moved::NoSuchSession | Moved::Unreadable { .. } => return undo(RecordStatus::ToBeBuilt),
     }
     session_state::settle(tx, id, settled.code, &settled.text)?;
     settled.journal.note(tx, id, settled.now, settled.code, &settled.text)?;

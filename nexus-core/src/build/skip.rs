@@ -73,9 +73,11 @@ pub fn skip(
     let back = |sql: &str| tx.execute_batch(sql).map_err(WriteError::job);
     back("SAVEPOINT skip")?;
     SessionLog::insert_record_generation(tx, session, &instrument, clock)?;
-    if let Moved::Stale { actual } = session::move_status(tx, session, status, RecordStatus::NoReservation)? {
+    let moved = session::move_status(tx, session, status, RecordStatus::NoReservation)?;
+    if !moved.is_moved() {
         // Its rows disagree: the row that was added must not stay.
         back("ROLLBACK TO skip; RELEASE skip")?;
+        let actual = if let Moved::Stale { actual } = moved { actual } else { status };
         return Ok(Skipped::NotToBeBuilt(actual));
     }
     back("RELEASE skip")?;

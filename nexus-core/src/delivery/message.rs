@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use nexus_plugin_api::{Checkpoint, PluginError, Remote};
 use serde_json::json;
 
-use super::{Class, Hold, TargetFacts};
+use super::{Class, Delivery, Hold, TargetFacts};
 
 /// A success that NexusLIMS wrote into the upload log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,14 @@ pub enum Event {
     Released {
         /// The kind.
         from: Hold,
+    },
+    /// The session was delivered, or may have been, by a destination that the configuration no longer names, to this
+    /// place or to one that nobody noted. Comes before the first claim for a place that cannot be asked.
+    NamedBefore {
+        /// Where the destination delivers to at present.
+        target: TargetFacts,
+        /// The delivery of the other name.
+        before: Box<Delivery>,
     },
     /// A worker takes it. Refused unless it is due and `not_before` has come.
     Claim {
@@ -70,6 +78,11 @@ pub enum Event {
     /// `deliver` did not work. Also for a plugin process that died or was killed
     /// (transient, with effect `maybe`).
     DeliverFailed(PluginError),
+    /// The record is not there, or not what was built: the destination was not asked. It is built again by the next run.
+    RecordGone {
+        /// What is the matter with it.
+        why: String,
+    },
     /// The deadline has passed and the call goes on inside this process: its end will not be seen.
     Overdue,
     /// The program starts, and everything an earlier run left behind is dead.

@@ -34,7 +34,7 @@ pub fn pause_between_runs(failures: u32) -> TimeDelta {
 }
 
 /// The rest of the pair the failure belongs to, whether or not the pair is complete.
-fn rest_at_least_once(failures: u32) -> TimeDelta {
+pub(super) fn rest_at_least_once(failures: u32) -> TimeDelta {
     let pair = failures.saturating_sub(1) / RETRY_TRIES_IN_A_RUN;
     let [.., longest] = RETRY_TABLE_MINUTES;
     let minutes =

@@ -42,6 +42,7 @@ impl Turn {
         match event {
             Event::Wanted { content_sha256, hold } => self.wanted(content_sha256, hold),
             Event::Released { from } => self.released(from),
+            Event::NamedBefore { target, before } => self.named_before(target, &before),
             Event::Claim { target, config_digest } => self.claim(target, config_digest),
             Event::PutBack => self.in_flight("an untried delivery", Self::put_back),
             Event::FoundNone => self.in_flight("an answer to `find`", Self::found_none),
@@ -60,6 +61,7 @@ impl Turn {
             Event::DeliverFailed(error) => {
                 self.in_flight("an answer to `deliver`", |turn| turn.deliver_failed(&error));
             }
+            Event::RecordGone { why } => self.in_flight("a missing record", |turn| turn.record_gone(&why)),
             Event::Overdue => self.in_flight("an overdue call", Self::overdue),
             Event::Recover => self.recover(),
             Event::ConfigChanged { digest } => self.config_changed(digest),

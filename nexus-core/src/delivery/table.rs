@@ -252,6 +252,31 @@ pub fn others(
         .map_err(failed(format!("read the other deliveries of session `{session}`")))
 }
 
+/// The delivery of a session by which a destination that is not `configured` may have left something at a place, or at
+/// one that nobody noted: one whose end is unclear, else the latest to that place, else any other.
+pub fn named_before(
+    connection: &Connection,
+    row: &Delivery,
+    configured: &dyn Fn(&DestinationName) -> bool,
+    target: &str,
+) -> Result<Option<Delivery>, DeliveryError> {
+    let unclear =
+        |other: &Delivery| other.question_open() || matches!(other.state, State::Unknown | State::InFlight);
+    let there = |other: &Delivery| other.target.as_deref() == Some(target);
+    let left = of_session(connection, &row.session)?.into_iter().filter(|other| {
+        let something = other.remote_id.is_some()
+            || other.checkpoint.is_some()
+            || other.state == State::Delivered
+            || unclear(other);
+        let here_or_anywhere = there(other) || other.target.is_none();
+        something
+            && here_or_anywhere
+            && other.destination != row.destination
+            && !configured(&other.destination)
+    });
+    Ok(left.max_by_key(|other| (there(other), unclear(other), other.updated_at)))
+}
+
 /// Deliveries to a destination that are held for one reason, by session: at most `limit`, after a session.
 pub fn held_for(
     connection: &Connection,

@@ -27,8 +27,8 @@ impl Desk<'_> {
         let mut handed = match context::context(&facts, &row, self.exporter.folders) {
             Ok(handed) => Arc::new(handed),
             Err(gone) => {
-                let error = PluginError::transient(gone.to_string());
-                return self.commit(&row, &saved, &facts, Event::DeliverFailed(error), true).map(drop);
+                let event = Event::RecordGone { why: gone.to_string() };
+                return self.commit(&row, &saved, &facts, event).map(drop);
             }
         };
         for call in 0.. {
@@ -58,7 +58,7 @@ impl Desk<'_> {
                     pending = effects;
                 }
                 _ => {
-                    let Some((next, effects)) = self.commit(&row, &saved, &facts, event, false)? else {
+                    let Some((next, effects)) = self.commit(&row, &saved, &facts, event)? else {
                         return Ok(());
                     };
                     saved = next.clone();
@@ -105,14 +105,12 @@ impl Desk<'_> {
         saved: &Delivery,
         facts: &context::Facts,
         event: Event,
-        rebuild: bool,
     ) -> Result<Option<(Delivery, Vec<Effect>)>, WriteError> {
         let mut saving = outcome::Saving {
             row: row.clone(),
             saved: saved.clone(),
             event,
             record_key: facts.record.key.clone(),
-            rebuild,
             now: self.exporter.clock.now(),
             now_local: self.exporter.clock.now_local(),
             journal: Arc::clone(&self.exporter.journal),
@@ -138,14 +136,11 @@ impl Desk<'_> {
         if done.released {
             self.exporter.bell.ring();
         }
-        // A record that is gone is no fault of the destination.
-        let blamed =
-            done.effects.iter().filter(|effect| !rebuild || !matches!(effect, Effect::PauseCandidate { .. }));
-        self.take_note(&done.delivery, blamed);
+        self.take_note(&done.delivery, &done.effects);
         Ok(Some((done.delivery, done.effects)))
     }
 
-    fn take_note<'e>(&self, row: &Delivery, effects: impl Iterator<Item = &'e Effect>) {
+    fn take_note(&self, row: &Delivery, effects: &[Effect]) {
         for effect in effects {
             match effect {
                 Effect::NeedsPerson { why } => self.with_tally(|tally| {

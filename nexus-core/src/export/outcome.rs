@@ -58,7 +58,6 @@ pub(super) struct Saving {
     pub saved: Delivery,
     pub event: Event,
     pub record_key: String,
-    pub rebuild: bool,
     pub now: DateTime<Utc>,
     pub now_local: DateTime<FixedOffset>,
     pub journal: Arc<Journal>,
@@ -90,7 +89,7 @@ pub(super) fn save(tx: &Transaction<'_>, saving: &Saving) -> Result<Saved, Write
         Err(DeliveryError::Stale { .. }) => return Err(WriteError::job(TakenOver)),
         Err(error) => return Err(error.into()),
     }
-    if saving.rebuild {
+    if matches!(saving.event, Event::RecordGone { .. }) {
         session_state::request_rebuild(tx, &next.session)?;
     }
     let released = release(tx, &next, &saving.routes, saving.now)?;

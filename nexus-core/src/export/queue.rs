@@ -7,13 +7,14 @@ use nexus_plugin_api as api;
 use rusqlite::Transaction;
 
 use super::context::Facts;
-use super::{Claim, Exporter};
+use super::{Claim, Exporter, Routes, settle_session};
 use crate::delivery::table::DeliveryError;
 use crate::delivery::{self, Effect, Event, Hold, LONGEST_WAIT, State, TargetFacts, table};
 use crate::destination_state::DestinationState;
 use crate::external_user::KnownUser;
 use crate::ids::{DestinationName, SessionId};
 use crate::instrument::{Instruments, instrument_ref};
+use crate::journal::Journal;
 use crate::plugins::DestinationInstance;
 use crate::report::Told;
 use crate::session_state::BuiltRecord;
@@ -43,6 +44,7 @@ pub(super) fn claim(
     let (name, target, digest) =
         (destination.name.clone(), target.clone(), destination.config_digest.clone());
     let (now, instruments) = (exporter.clock.now(), exporter.instruments.clone());
+    let (routes, journal) = (exporter.routes.clone(), Arc::clone(&exporter.journal));
     exporter.writer.run(move |tx| {
         let mut claimed = Claimed::default();
         let mut end = None;
@@ -50,8 +52,18 @@ pub(super) fn claim(
         while claimed.claims.len() < limit {
             let page = table::due_page(tx, &name, now, end.as_ref(), limit)?;
             for row in page.rows {
-                let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
-                let (next, effects) = delivery::step(&row, event, now);
+                let mut next = row.clone();
+                let mut effects = Vec::new();
+                if let Some(before) = named_before(tx, &row, &routes, &target)? {
+                    let event = Event::NamedBefore { target: target.clone(), before: Box::new(before) };
+                    (next, effects) = delivery::step(&next, event, now);
+                }
+                if next.state == State::Due {
+                    let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
+                    let (claimed, more) = delivery::step(&next, event, now);
+                    effects.extend(more);
+                    next = claimed;
+                }
                 if next.state != State::InFlight {
                     for effect in &effects {
                         match effect {
@@ -64,7 +76,11 @@ pub(super) fn claim(
                             _ => {}
                         }
                     }
+                    note(tx, &next, &effects, &journal, now)?;
                     table::save(tx, &row, &next)?;
+                    if next.state == State::Delivered {
+                        settle_session(tx, &next.session, &routes, now)?;
+                    }
                     continue;
                 }
                 if claimed.claims.len() >= limit {
@@ -78,6 +94,7 @@ pub(super) fn claim(
                     ));
                     continue;
                 };
+                note(tx, &next, &effects, &journal, now)?;
                 table::save(tx, &row, &next)?;
                 claimed.claims.push(Claim { delivery: next, effects, facts });
             }
@@ -88,6 +105,35 @@ pub(super) fn claim(
         }
         Ok(claimed)
     })
+}
+
+/// What a destination of another name may have left where this one cannot be asked; looked for once.
+fn named_before(
+    tx: &Transaction<'_>,
+    row: &delivery::Delivery,
+    routes: &Routes,
+    target: &TargetFacts,
+) -> Result<Option<delivery::Delivery>, WriteError> {
+    if target.can_find || row.question_open() || row.target.as_ref() == Some(&target.id) {
+        return Ok(None);
+    }
+    Ok(table::named_before(tx, row, &|name| routes.has(name), &target.id)?)
+}
+
+/// Writes what is worth remembering of a claim into the journal.
+fn note(
+    tx: &Transaction<'_>,
+    row: &delivery::Delivery,
+    effects: &[Effect],
+    journal: &Journal,
+    now: DateTime<Utc>,
+) -> Result<(), WriteError> {
+    for effect in effects {
+        if let Effect::NoteEvent { kind, text } = effect {
+            journal.note(tx, &row.session, now, kind, text)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a delivery to the destination may be tried now.

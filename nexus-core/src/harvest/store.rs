@@ -150,7 +150,7 @@ fn one(
         let seen = digest(event);
         let is_known = state.open_since.is_some();
         let is_as_seen = is_known && state.seen_digest.as_deref() == Some(&seen);
-        if !is_as_seen && session::status_of(tx, id)?.is_none() {
+        if !is_as_seen && session::known_status_of(tx, id)?.is_none() {
             counts.opened += u64::from(!is_known);
             let zone = page.known.get(&state.instrument).copied().unwrap_or(Tz::UTC);
             let start = UtcTime::new(Timestamp::from(event.start).instant(zone));
@@ -192,6 +192,11 @@ fn one(
         Stored::AlreadyThere if is_back => counts.revised += 1,
         Stored::AlreadyThere | Stored::Kept => counts.unchanged += 1,
     }
+    if stored == Stored::AlreadyThere && state.pending_revision.as_deref().is_some_and(is_end) {
+        // So that it is told again if it goes once more.
+        session_state::set_pending_revision(tx, id, None)?;
+        note("event_back", "its usage event is there again")?;
+    }
     if state.open_since.is_some() || state.seen_digest.as_deref() != Some(&digest) {
         session_state::revise(tx, id, Some(&digest), None)?;
     }
@@ -217,7 +222,7 @@ fn known_or_new(tx: &Transaction<'_>, page: &Page, event: &UsageEvent) -> Result
         seen_digest: None,
     };
     let state = new.insert(tx)?;
-    if let (None, Some(status)) = (state.last_status, session::status_of(tx, &id)?) {
+    if let (None, Some(status)) = (state.last_status, session::known_status_of(tx, &id)?) {
         session_state::set_last_status(tx, &id, status)?;
     }
     Ok(state)
@@ -226,6 +231,11 @@ fn known_or_new(tx: &Transaction<'_>, page: &Page, event: &UsageEvent) -> Result
 /// What was seen of an event; a difference is a revision.
 fn digest(event: &UsageEvent) -> String {
     session_state::seen_digest(&event.instrument_pid, event.user.as_deref(), event.start, event.end)
+}
+
+/// Whether this is why an event counts for nothing.
+fn is_end(code: &str) -> bool {
+    [EVENT_GONE, EVENT_CANCELLED].contains(&code)
 }
 
 /// A session whose event did not take place, or is there no more.
@@ -245,7 +255,7 @@ impl Ended<'_> {
         counts: &mut HarvestCounts,
     ) -> Result<(), WriteError> {
         let id = self.session;
-        let Some(status) = session::status_of(tx, id)? else { return Ok(()) };
+        let Some(status) = session::known_status_of(tx, id)? else { return Ok(()) };
         if status.implies_record() || session::record_may_exist(tx, id)? {
             let told = SessionState::load(tx, id)?.and_then(|state| state.pending_revision);
             if told.as_deref() != Some(self.code) {
@@ -272,8 +282,8 @@ impl Ended<'_> {
 /// there again. Tells whether it is one.
 fn take_back(tx: &Transaction<'_>, page: &Page, state: &SessionState) -> Result<bool, WriteError> {
     let id = &state.session;
-    if !state.outcome_code.as_deref().is_some_and(|code| [EVENT_GONE, EVENT_CANCELLED].contains(&code))
-        || session::status_of(tx, id)? != Some(RecordStatus::NoReservation)
+    if !state.outcome_code.as_deref().is_some_and(is_end)
+        || session::known_status_of(tx, id)? != Some(RecordStatus::NoReservation)
         || session::record_may_exist(tx, id)?
     {
         return Ok(false);
@@ -320,7 +330,7 @@ pub(super) fn doubtful(tx: &Transaction<'_>, check: &Vanished) -> Result<Option<
         is_any = true;
         if found.len() < MISSING
             && !known.is_open
-            && session::status_of(tx, &known.session)? == Some(RecordStatus::ToBeBuilt)
+            && session::known_status_of(tx, &known.session)? == Some(RecordStatus::ToBeBuilt)
         {
             found.push(known.external_id.clone());
         }
@@ -345,7 +355,7 @@ fn each_missing(
         page = session_state::missing_events(tx, harvester, since, &seen, after, MISSING)?;
         for known in &page {
             if let Some(span) = check.covered.get(&known.instrument)
-                && within(tx, &known.session, *span, &check.instruments)?
+                && (known.is_open || within(tx, &known.session, *span, &check.instruments)?)
             {
                 tell(known)?;
             }
@@ -377,13 +387,14 @@ fn miss(
     Ended { session: id, code: EVENT_GONE, text }.settle_or_tell(tx, check.now, &check.journal, counts)
 }
 
-/// Whether the session's end lies in the covered span; an open event's does.
+/// Whether the session's end lies in the covered span. Of one whose rows do not tell its end nobody can say, and nothing is
+/// made of it.
 fn within(
     tx: &Transaction<'_>,
     id: &SessionId,
     (from, to): Span,
     instruments: &Instruments,
 ) -> Result<bool, WriteError> {
-    let Some(ended) = session::ended_at(tx, id, instruments)? else { return Ok(true) };
+    let Some(ended) = session::ended_at(tx, id, instruments)? else { return Ok(false) };
     Ok(from.is_none_or(|from| ended >= from) && to.is_none_or(|to| ended < to))
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::{Instrument, Problem};
 use crate::ids::InstrumentPid;
+use crate::unreadable::{Rows, UnreadableRow, value_problem};
 
 /// An instrument that could not be read or stored.
 #[derive(Debug, thiserror::Error)]
@@ -68,15 +69,34 @@ fn join(problems: &[Problem]) -> String {
     problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
 }
 
-pub(super) fn load(connection: &Connection) -> Result<Vec<Instrument>, InstrumentError> {
-    connection
-        .prepare_cached(
+pub(super) fn load(connection: &Connection) -> Result<Rows<Instrument>, InstrumentError> {
+    let read = || {
+        let mut statement = connection.prepare_cached(
             "SELECT instrument_pid, api_url, calendar_url, location, display_name, property_tag,
-                    filestore_path, harvester, timezone
+                    filestore_path, harvester, timezone, rowid
              FROM instruments",
-        )
-        .and_then(|mut statement| statement.query_map([], from_row)?.collect())
-        .map_err(InstrumentError::database("read the instruments"))
+        )?;
+        let mut found = Rows { rows: Vec::new(), unreadable: Vec::new() };
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            match from_row(row) {
+                Ok(instrument) => found.rows.push(instrument),
+                Err(error) => {
+                    let column = (0..9).find(|column| row.get::<_, Option<String>>(*column).is_err());
+                    let name = column.map_or(Ok("?"), |column| row.as_ref().column_name(column))?.to_owned();
+                    value_problem(&error).ok_or(error)?;
+                    let which = row.get::<_, String>(0).map(|pid| format!("instrument `{pid}`: "));
+                    let why = format!("{}its `{name}` is no text; write it anew", which.unwrap_or_default());
+                    let unreadable =
+                        UnreadableRow { table: "instruments", row: row.get(9)?, session: None, why };
+                    tracing::warn!("{unreadable}");
+                    found.unreadable.push(unreadable);
+                }
+            }
+        }
+        Ok(found)
+    };
+    read().map_err(InstrumentError::database("read the instruments"))
 }
 
 /// Other programs may leave a value out where a text belongs; it reads as empty, and is reported when used.
@@ -213,7 +233,7 @@ fn exists(connection: &Connection, pid: &InstrumentPid) -> Result<bool, Instrume
 
 fn not_found(connection: &Connection, pid: &InstrumentPid) -> InstrumentError {
     // Only a hint: if the table cannot be read now, there is none.
-    let known = load(connection).unwrap_or_default();
+    let known = load(connection).map(|found| found.rows).unwrap_or_default();
     let near = known
         .into_iter()
         .map(|instrument| (strsim::jaro_winkler(instrument.pid.as_str(), pid.as_str()), instrument.pid))

@@ -33,7 +33,10 @@ impl Instruments {
         let mut rows = count.query([])?;
         while let Some(row) = rows.next()? {
             let usage = Usage { sessions_total: row.get(1)?, last_session: None };
-            found.insert(row.get(0)?, usage);
+            // What names no instrument is told of with its row elsewhere.
+            if let Ok(pid) = row.get(0) {
+                found.insert(pid, usage);
+            }
         }
         // The latest is found here, since texts with different offsets do not sort as instants do.
         let mut ends = connection
@@ -41,8 +44,9 @@ impl Instruments {
         let mut rows = ends.query([])?;
         let mut latest = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let pid: InstrumentPid = row.get(0)?;
-            let Ok(end) = row.get::<_, Timestamp>(1) else { continue };
+            let (Ok(pid), Ok(end)) = (row.get::<_, InstrumentPid>(0), row.get::<_, Timestamp>(1)) else {
+                continue;
+            };
             let zone = self.get(&pid).and_then(|instrument| instrument.timezone().ok());
             let instant = end.instant(zone.unwrap_or(chrono_tz::UTC));
             let later = latest.entry(pid).or_insert((instant, end));

@@ -75,7 +75,7 @@ fn delivered(facility: &Facility, writer: &Writer, names: Vec<String>) -> Result
             if table::states_of_session(tx, &id)?
                 .iter()
                 .all(|(destination, state)| !routes.has(destination) || !wants_record(*state))
-                && crate::session::status_of(tx, &id)? == Some(crate::session::RecordStatus::Completed)
+                && crate::session::known_status_of(tx, &id)? == Some(crate::session::RecordStatus::Completed)
             {
                 done.push(name);
             }

@@ -9,6 +9,7 @@ use super::{BrokenSession, Candidate, EventType, RecordStatus, Session, SessionE
 use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::session_log::{SessionLog, SessionLogError};
+use crate::unreadable::value_problem;
 
 /// The status of a session: that of its START row with the largest number, else of any of its rows. `None` if
 /// the session log does not know it.
@@ -23,31 +24,58 @@ pub fn status_of(connection: &Connection, session: &SessionId) -> Result<Option<
 }
 
 /// How many sessions have which status, as [`status_of`] tells it: each counts once, though its rows may differ. A status
-/// that nobody knows is one of its own.
+/// that nobody knows is one of its own, and so are all that cannot be read.
 pub fn counts(connection: &Connection) -> Result<BTreeMap<String, u64>, SessionError> {
-    connection
+    let failed = || SessionError::database("count the sessions");
+    let mut statement = connection
         .prepare_cached(
             "SELECT record_status, count(*) FROM session_log WHERE id_session_log IN (
                  SELECT coalesce(max(iif(event_type = 'START', id_session_log, NULL)), max(id_session_log))
                    FROM session_log GROUP BY session_identifier)
               GROUP BY record_status",
         )
-        .and_then(|mut statement| {
-            let rows =
-                statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-            rows.collect()
-        })
-        .map_err(SessionError::database("count the sessions"))
+        .map_err(failed())?;
+    let mut counts = BTreeMap::new();
+    let odd = |_| "(cannot be read)".to_owned();
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0).unwrap_or_else(odd), row.get::<_, i64>(1)?.unsigned_abs())))
+        .map_err(failed())?;
+    for row in rows {
+        let (status, count) = row.map_err(failed())?;
+        *counts.entry(status).or_default() += count;
+    }
+    Ok(counts)
 }
 
-/// All sessions of a status, by identifier.
+/// The same, and `None` as well where its status is none that anybody knows: a run must not end with one odd row.
+pub fn known_status_of(
+    connection: &Connection,
+    session: &SessionId,
+) -> Result<Option<RecordStatus>, SessionError> {
+    match status_of(connection, session) {
+        Err(SessionError::Database { what, source }) => match value_problem(&source) {
+            Some(why) => {
+                tracing::warn!("{what}: {why}");
+                Ok(None)
+            }
+            None => Err(SessionError::Database { what, source }),
+        },
+        other => other,
+    }
+}
+
+/// All sessions of a status, by identifier; without those whose identifier is no text.
 pub fn with_status(connection: &Connection, status: RecordStatus) -> Result<Vec<SessionId>, SessionError> {
     connection
         .prepare_cached(
             "SELECT DISTINCT session_identifier FROM session_log
               WHERE event_type = 'START' AND record_status = ?1 ORDER BY session_identifier",
         )
-        .and_then(|mut statement| statement.query_map([status], |row| row.get(0))?.collect())
+        .and_then(|mut statement| {
+            let found: Vec<Option<SessionId>> =
+                statement.query_map([status], |row| Ok(row.get(0).ok()))?.collect::<Result<_, _>>()?;
+            Ok(found.into_iter().flatten().collect())
+        })
         .map_err(SessionError::database(format!("read the sessions that are {status}")))
 }
 

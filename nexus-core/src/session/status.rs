@@ -1,6 +1,6 @@
 //! The statuses of a session, and the one function that moves it from one to another.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
 use super::SessionError;
 use crate::ids::SessionId;
@@ -102,6 +102,11 @@ pub enum Moved {
         /// The status found.
         actual: RecordStatus,
     },
+    /// A START or END row of the session has a status that is none; nothing was changed.
+    Unreadable {
+        /// The row in `session_log`.
+        row: i64,
+    },
     /// `session_log` has no row of this session; nothing was changed.
     NoSuchSession,
 }
@@ -129,13 +134,12 @@ pub fn move_status(
         return Err(SessionError::NotPermitted { session: session.clone(), from, to });
     }
     let rows = rows_of(tx, session)?;
-    let is_log = |event: EventType| event != EventType::RecordGeneration;
     // A session of which only RECORD_GENERATION rows are left still has a status.
-    let logs_only = rows.iter().any(|(event, _)| is_log(*event));
-    let statuses = rows.iter().filter(|(event, _)| !logs_only || is_log(*event)).map(|(_, status)| *status);
+    let logs_only = rows.iter().any(StatusRow::is_log);
     let mut expected = 0_usize;
     let mut actual = None;
-    for status in statuses {
+    for row in rows.iter().filter(|row| !logs_only || row.is_log()) {
+        let Some(status) = row.status else { return Ok(Moved::Unreadable { row: row.number }) };
         if status == from {
             expected += 1;
         } else if status != to {
@@ -149,7 +153,7 @@ pub fn move_status(
     }
     if to == RecordStatus::ToBeBuilt {
         for missing in [EventType::Start, EventType::End] {
-            if !rows.iter().any(|(event, _)| *event == missing) {
+            if !rows.iter().any(|row| row.event == Some(missing)) {
                 return Err(SessionError::Incomplete { session: session.clone(), missing });
             }
         }
@@ -166,15 +170,29 @@ pub fn move_status(
     Ok(Moved::Moved { rows: moved })
 }
 
-fn rows_of(
-    connection: &Connection,
-    session: &SessionId,
-) -> Result<Vec<(EventType, RecordStatus)>, SessionError> {
+/// A row of a session; what stands in it may be no word of ours.
+struct StatusRow {
+    number: i64,
+    event: Option<EventType>,
+    status: Option<RecordStatus>,
+}
+
+impl StatusRow {
+    /// Whether it tells of the session itself, and not of its record, or of nothing that anybody knows.
+    fn is_log(&self) -> bool {
+        matches!(self.event, Some(EventType::Start | EventType::End))
+    }
+}
+
+fn rows_of(connection: &Connection, session: &SessionId) -> Result<Vec<StatusRow>, SessionError> {
+    let read = |row: &Row<'_>| {
+        Ok(StatusRow { number: row.get(0)?, event: row.get(1).ok(), status: row.get(2).ok() })
+    };
     connection
-        .prepare_cached("SELECT event_type, record_status FROM session_log WHERE session_identifier = ?1")
-        .and_then(|mut statement| {
-            statement.query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-        })
+        .prepare_cached(
+            "SELECT id_session_log, event_type, record_status FROM session_log WHERE session_identifier = ?1",
+        )
+        .and_then(|mut statement| statement.query_map([session], read)?.collect())
         .map_err(SessionError::database(format!("read the status of session `{session}`")))
 }
 

@@ -12,6 +12,9 @@ use crate::settings::Inbox;
 use crate::tree::Shelf;
 use crate::{attachment, record, summary};
 
+/// Stands between the numbers of the summary and of the attachment, and in neither.
+const APART: char = ',';
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Progress {
     /// The summary, which is there.
@@ -31,28 +34,59 @@ pub fn deliver(
     let progress =
         delivery.checkpoint.as_ref().and_then(|checkpoint| Progress::deserialize(&checkpoint.0).ok());
     let Some(Progress { inbox: id, url }) = progress else {
-        let shelf = Shelf { uid: lab.settings.uid.clone(), nbid: String::new(), own: false };
-        lab.limits.must_fit(&lab.client, call, &shelf, delivery).map_err(PluginError::from)?;
+        lab.limits.must_fit(&lab.client, call, &shelf(lab), delivery).map_err(PluginError::from)?;
         let entry = write_summary(lab, call, delivery, inbox)?;
         let progress = Progress { inbox: entry.id, url: entry.url };
         return Ok(Step::More(Checkpoint(serde_json::to_value(progress).unwrap_or_default())));
     };
-    if delivery.previous.is_some() {
-        call.log(
-            LogLevel::Warn,
-            &format!(
-                "the Inbox keeps the earlier attachment of `{}` beside the new one",
-                delivery.record.name
-            ),
-        );
+    let attachment = attach(lab, call, delivery, inbox, &bytes)?;
+    let url = Some(url.unwrap_or_else(|| lab.client.base().web().to_owned()));
+    let id = format!("{id}{APART}{attachment}");
+    Ok(Step::Done(Remote { id, url, content_sha256: Some(delivery.record.content_sha256.clone()) }))
+}
+
+/// The summary and the attachment of an earlier delivery. An earlier version noted the summary alone.
+fn entries(previous: &Remote) -> (&str, Option<&str>) {
+    match previous.id.split_once(APART) {
+        Some((summary, attachment)) => (summary, Some(attachment)),
+        None => (&previous.id, None),
     }
+}
+
+/// Attaches the record, in the place of the earlier one if it is known, and answers the attachment's number.
+fn attach(
+    lab: &LabArchivesDestination,
+    call: &Call,
+    delivery: &Delivery,
+    inbox: Inbox,
+    bytes: &[u8],
+) -> Result<String, ApiError> {
     let name = attachment::file_name(delivery);
+    let before = delivery.previous.as_ref().map(entries);
+    if let Some((_, Some(attached))) = before {
+        match attachment::update(&lab.client, call, &shelf(lab), attached, &name, bytes) {
+            Ok(()) => return Ok(attached.to_owned()),
+            Err(error) if error.is_unknown() => call.log(
+                LogLevel::Warn,
+                &format!(
+                    "the attached record `{name}` could not be replaced, and stands there twice now: {error}"
+                ),
+            ),
+            Err(error) => return Err(error),
+        }
+    } else if before.is_some() {
+        let text = format!("the Inbox keeps the earlier attachment of `{name}` beside the new one");
+        call.log(LogLevel::Warn, &text);
+    }
     let query = [("uid", lab.settings.uid.as_str()), ("filename", &name), ("caption", attachment::CAPTION)];
     let query: Vec<(&str, &str)> = query.into_iter().chain(place(inbox).iter().copied()).collect();
     let written = ("eid", reply::written);
-    lab.client.write(call, "entries/add_attachment", &query, &Body::File(&bytes), written)?;
-    let url = Some(url.unwrap_or_else(|| lab.client.base().web().to_owned()));
-    Ok(Step::Done(Remote { id, url, content_sha256: Some(delivery.record.content_sha256.clone()) }))
+    let entry = lab.client.write(call, "entries/add_attachment", &query, &Body::File(bytes), written)?;
+    Ok(entry.id)
+}
+
+fn shelf(lab: &LabArchivesDestination) -> Shelf {
+    Shelf { uid: lab.settings.uid.clone(), nbid: String::new(), own: false }
 }
 
 /// How a call says that the Inbox is meant. An empty text would be refused.
@@ -90,13 +124,13 @@ fn send_summary(
 ) -> Result<Entry, ApiError> {
     let html = summary::of(delivery, lab.settings.previews, plain).html;
     let uid = lab.settings.uid.as_str();
-    if let Some(before) = &delivery.previous {
+    if let Some((before, _)) = delivery.previous.as_ref().map(entries) {
         let any = |document: &roxmltree::Document<'_>| Some(reply::written(document).unwrap_or_default());
-        let query = [("uid", uid), ("eid", before.id.as_str())];
+        let query = [("uid", uid), ("eid", before)];
         let body = [("entry_data", html.as_str())];
         let entry =
             lab.client.write(call, "entries/update_entry", &query, &Body::Form(&body), ("eid", any))?;
-        return Ok(Entry { id: before.id.clone(), ..entry });
+        return Ok(Entry { id: before.to_owned(), ..entry });
     }
     let mut body = vec![("part_type", "text entry"), ("entry_data", html.as_str())];
     body.extend(place(inbox));

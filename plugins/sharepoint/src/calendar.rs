@@ -19,7 +19,7 @@ use crate::fields::Field;
 use crate::rest::Select;
 use crate::zone;
 
-pub use walk::{Found, Reading};
+pub use walk::{Found, MOST_UNREAD, Reading};
 
 /// What was learnt about the server, as long as this instance lives.
 #[derive(Default)]
@@ -47,6 +47,16 @@ impl Learnt {
     fn not_searchable(&self, list: &ListAddress) -> bool {
         self.unsearchable.lock().unwrap_or_else(PoisonError::into_inner).insert(list.url.to_string())
     }
+}
+
+/// What has become of an event.
+pub enum Look {
+    /// It is there.
+    Event(Box<Event>),
+    /// It is not.
+    Gone,
+    /// Nobody can say: which item cannot be read, and why.
+    Unreadable(String, String),
 }
 
 /// A list that is about to be read.
@@ -143,10 +153,28 @@ impl<'a> Calendar<'a> {
 
     /// The event with this key, wherever it is now; `None` if it is gone.
     pub fn event(&self, call: &Call, key: &str) -> Result<Option<Event>, ClientError> {
-        let (item, original) = match key.rsplit_once('@') {
-            Some((item, original)) => (item, Some(original)),
-            None => (key, None),
-        };
+        match self.look(call, key)? {
+            Look::Event(event) => Ok(Some(*event)),
+            Look::Gone => Ok(None),
+            Look::Unreadable(item, why) => {
+                Err(ClientError::Odd { url: shown(&self.list.url), why: format!("item {item}: {why}") })
+            }
+        }
+    }
+
+    /// What has become of the event with this key.
+    pub fn look(&self, call: &Call, key: &str) -> Result<Look, ClientError> {
+        let item = key.rsplit_once('@').map_or(key, |(item, _)| item);
+        let Some(found) = self.item(call, item)? else { return Ok(Look::Gone) };
+        if let Some(event) = found.events.into_iter().find(|event| event.key() == key) {
+            return Ok(Look::Event(Box::new(event)));
+        }
+        // What cannot be read may be the very occurrence.
+        Ok(found.unreadable.into_iter().next().map_or(Look::Gone, |(item, why)| Look::Unreadable(item, why)))
+    }
+
+    /// What an item is by now: one event, or the occurrences of one that recurs; `None` if it is gone.
+    pub fn item(&self, call: &Call, item: &str) -> Result<Option<Found>, ClientError> {
         let is_number = !item.is_empty() && item.bytes().all(|byte| byte.is_ascii_digit());
         if self.list.kind != ListKind::CalendarView && !is_number {
             return Ok(None);
@@ -162,14 +190,13 @@ impl<'a> Calendar<'a> {
         };
         let mut reading = Reading::of_everything(self);
         reading.take(call, vec![body])?;
-        if original.is_some() {
-            reading.exceptions(call)?;
-        }
-        let found = reading.finish();
-        if let Some((_, why)) = found.unreadable.into_iter().find(|(id, _)| id == item) {
-            return Err(ClientError::Odd { url: shown(&url), why });
-        }
-        Ok(found.events.into_iter().find(|event| event.key() == key))
+        reading.exceptions(call)?;
+        let mut found = reading.finish();
+        // The whole list was read where exceptions cannot be searched.
+        found.events.retain(|event| event.row.id == item || event.item() == item);
+        found.unread.retain(|row, of| row == item || of == item);
+        found.unreadable.retain(|(row, _)| found.unread.contains_key(row));
+        Ok(Some(found))
     }
 
     fn headers(&self) -> Vec<(nexus_plugin_http::HeaderName, nexus_plugin_http::HeaderValue)> {

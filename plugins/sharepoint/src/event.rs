@@ -58,6 +58,8 @@ pub enum Item {
     Deleted(String, Original),
     /// An occurrence that was changed: the same, and what it is now.
     Changed(String, Original, Event),
+    /// An occurrence that was changed into something that cannot be read: the same, and why.
+    Unreadable(String, Original, String),
 }
 
 /// When an occurrence was to begin.
@@ -80,6 +82,23 @@ pub struct Columns<'a> {
 
 /// Reads an item; `zone` is asked for only where a time does not say where it is. Else why it cannot be read.
 pub fn read<E>(
+    row: &Arc<Row>,
+    columns: Columns<'_>,
+    zone: &mut dyn FnMut() -> Result<Tz, E>,
+) -> Result<Result<Item, String>, E> {
+    match whole(Arc::clone(row), columns, zone)? {
+        // Whatever became of it, it does not take place as the rule says.
+        Err(why) if row.number("EventType") == Some(4) => {
+            Ok(match original(row, row.flag("fAllDayEvent"), zone)? {
+                Some((item, original)) => Ok(Item::Unreadable(item, original, why)),
+                None => Err(why),
+            })
+        }
+        read => Ok(read),
+    }
+}
+
+fn whole<E>(
     row: Arc<Row>,
     columns: Columns<'_>,
     zone: &mut dyn FnMut() -> Result<Tz, E>,

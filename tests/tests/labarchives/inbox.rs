@@ -87,10 +87,34 @@ fn what_is_half_done_is_gone_on_with() {
 }
 
 #[test]
-fn a_changed_record_changes_the_summary_and_brings_another_file() {
+fn a_changed_record_changes_the_summary_and_the_file() {
+    for how in ["omit", "zero"] {
+        let facility = Facility::with(&format!("inbox = \"{how}\"\n"));
+        facility.lab.sessions([1]);
+        facility.run();
+        for round in 1..=2 {
+            facility.lab.put_file(1, &format!("more-{round}"));
+            facility.lab.rebuild_all();
+            facility.run();
+            let entries = facility.site.entries();
+            let (files, texts): (Vec<_>, Vec<_>) = entries.into_iter().partition(Entry::is_attachment);
+            assert_eq!((files.len(), texts.len()), (1, 1), "{}", facility.trouble(1));
+            assert_eq!((files[0].version, texts[0].version), (1 + round, 1 + round));
+            assert_eq!(files[0].bytes, facility.lab.record(1).unwrap().into_bytes());
+            assert!(texts[0].data.contains(&format!("1_more-{round}")));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_replaced_and_one_of_an_earlier_version_get_another_beside_them() {
     let facility = Facility::with("inbox = \"omit\"\n");
     facility.lab.sessions([1]);
     facility.run();
+    // An earlier version noted the summary alone.
+    facility
+        .lab
+        .sql("UPDATE nexus_delivery SET remote_id = substr(remote_id, 1, instr(remote_id, ?1) - 1)", &[","]);
     facility.lab.put_file(1, "second");
     facility.lab.rebuild_all();
     facility.run();
@@ -99,4 +123,24 @@ fn a_changed_record_changes_the_summary_and_brings_another_file() {
     assert_eq!((files.len(), texts.len(), texts[0].version), (2, 1, 2), "{}", facility.trouble(1));
     assert_eq!(files[1].bytes, facility.lab.record(1).unwrap().into_bytes());
     assert!(texts[0].data.contains("1_second"));
+    // The new one is known from now on, until the server fails at it.
+    let refused =
+        nexus_tests::fake_labarchives::error(nexus_tests::fake_labarchives::Form::Bare, 400, 4999, "?");
+    for (rule, files) in [(None, 2), (Some(refused), 3)] {
+        if let Some(refused) = rule {
+            let rule = Rule::at("/api/entries/update_attachment", Fault::Answer(refused));
+            facility.site.server.fail(rule.times(9));
+        }
+        facility.lab.put_file(1, &format!("more-{files}"));
+        facility.lab.rebuild_all();
+        facility.run();
+        let entries = facility.site.entries();
+        assert_eq!(
+            entries.iter().filter(|entry| entry.is_attachment()).count(),
+            files,
+            "{}",
+            facility.trouble(1)
+        );
+    }
+    assert_eq!(facility.lab.delivery(1, "eln").unwrap().state, State::Delivered);
 }

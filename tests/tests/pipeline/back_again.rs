@@ -98,3 +98,43 @@ fn an_event_that_goes_after_its_session_was_built_is_told_of_once() {
     }
     assert_eq!(lab.servers.server("a").objects().len(), 3);
 }
+
+#[test]
+fn a_session_whose_end_cannot_be_told_is_not_taken_for_one_that_vanished() {
+    for meddle in [
+        "UPDATE session_log SET timestamp = x'00ff' WHERE event_type = 'END' AND session_identifier = ?1",
+        "UPDATE session_log SET instrument = x'00ff' WHERE event_type = 'START' AND session_identifier = ?1",
+    ] {
+        let lab = Lab::with_destinations(&["a"]);
+        lab.sessions([1, 2]);
+        lab.run();
+        // Both have ended before the span that is read from now on.
+        lab.harvester.tell_from(Lab::start(2) + TimeDelta::hours(5));
+        let other = rusqlite::Connection::open(lab.path("nexus.db")).unwrap();
+        other.execute_batch("PRAGMA foreign_keys = 0").unwrap();
+        assert_eq!(other.execute(meddle, [Lab::id(1).as_str()]).unwrap(), 1);
+        drop(other);
+        for _ in 0..3 {
+            let report = lab.run();
+            assert_eq!(report.harvest[&"lab".into()].gone_late, 0, "{meddle}: {report:?}");
+            assert!(report.needs_person.is_empty(), "{report:?}");
+        }
+    }
+}
+
+#[test]
+fn an_event_that_goes_after_its_record_was_built_is_told_each_time_it_goes() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 2]);
+    lab.run();
+    for round in 1..=2 {
+        lab.harvester.remove("1");
+        let told: u64 = (0..3).map(|_| lab.run().harvest[&"lab".into()].gone_late).sum();
+        assert_eq!(told, 1, "round {round}");
+        lab.harvester.put(Lab::event(1));
+        let report = lab.run();
+        assert_eq!(report.harvest[&"lab".into()].revised_late, 0, "it is what it was: {report:?}");
+    }
+    lab.harvester.put(UsageEvent { cancelled: true, ..Lab::event(1) });
+    assert_eq!(lab.run().harvest[&"lab".into()].gone_late, 1);
+}

@@ -1,6 +1,11 @@
 //! What NexusLIMS did to the shared tables between two runs. Nothing is delivered twice.
 
+use nexus_core::adopt::{self, Sources};
+use nexus_core::clock::ManualClock;
+use nexus_core::db::{Access, Database};
 use nexus_core::delivery::{Origin, State};
+use nexus_core::instrument::Instruments;
+use nexus_core::pipeline;
 use nexus_core::session::RecordStatus;
 use nexus_tests::lab::{Fault, Lab};
 
@@ -184,4 +189,94 @@ fn what_its_exporter_calls_a_key_does_not_make_an_upload_ours() {
     lab.run();
     let delivery = lab.delivery(1, "a").unwrap();
     assert_eq!((delivery.state, delivery.origin), (State::Delivered, Origin::Peer));
+}
+
+#[test]
+fn rows_of_the_upload_log_that_got_the_numbers_of_deleted_ones_are_seen() {
+    for deleted in [1, 2, 3] {
+        for added in [1, 2, 3, 4] {
+            let lab = Lab::with_destinations(&["a"]);
+            lab.sessions(1..=2);
+            lab.run();
+            uploads(&lab, 1, "x", "first");
+            uploads(&lab, 2, "x", "second");
+            lab.run();
+            // Somebody removes the last rows, and NexusLIMS goes on where SQLite lets it.
+            lab.sql(
+                "DELETE FROM upload_log WHERE id > (SELECT max(id) FROM upload_log) - ?1",
+                &[&deleted.to_string()],
+            );
+            for number in 0..added {
+                uploads(&lab, 1 + number % 2, &format!("y{}", number / 2), &format!("new-{number}"));
+            }
+            let report = lab.run();
+            for number in 0..added {
+                let row = lab.delivery(1 + number % 2, &format!("y{}", number / 2));
+                let case = format!("{deleted} deleted, {added} added: {number}; {report:?}");
+                assert_eq!(row.expect(&case).remote_id, Some(format!("new-{number}")));
+            }
+            assert!(report.needs_person.is_empty(), "{report:?}");
+            let told = |lab: &Lab| {
+                lab.dump()["nexus_event"]
+                    .iter()
+                    .filter(|row| format!("{row:?}").contains("delivered_by_peer"))
+                    .count()
+            };
+            assert_eq!(told(&lab), 2 + usize::try_from(added).unwrap(), "{deleted} deleted, {added} added");
+            let before = lab.dump();
+            lab.run();
+            let mut after = lab.dump();
+            after.insert("nexus_meta".into(), before["nexus_meta"].clone());
+            assert_eq!(before, after, "and once is enough");
+        }
+    }
+}
+
+#[test]
+fn rows_in_the_place_of_deleted_ones_are_seen_after_a_crash_too() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1]);
+    lab.run();
+    uploads(&lab, 1, "x", "first");
+    lab.run();
+    lab.sql("DELETE FROM upload_log WHERE destination_name = ?1", &["x"]);
+    uploads(&lab, 1, "y", "second");
+    // An attempt was cut off: what becomes of it is the first thing that the next run writes into the log.
+    lab.sql("UPDATE nexus_delivery SET state = 'in_flight' WHERE destination = ?1", &["a"]);
+    lab.run();
+    assert_eq!(lab.delivery(1, "y").unwrap().remote_id.as_deref(), Some("second"));
+}
+
+#[test]
+fn what_it_uploaded_before_adopt_was_said_once_more_is_not_overlooked() {
+    let mut lab = Lab::with_destinations(&["a"]);
+    lab.reconfigure("server = \"a\"", "server = \"a\"\nremark = \"one\"");
+    lab.sessions([1]);
+    let server = lab.servers.server("a");
+    server.on_deliver("lab-use-1", [Fault::Refuse(nexus_plugin_api::FailureClass::Auth)]);
+    lab.run();
+    uploads(&lab, 1, "a", "theirs");
+    moves(&lab, 1, "COMPLETED");
+    let facility = lab.open().unwrap();
+    let mut database = Database::open(&lab.path("nexus.db"), Access::Write).unwrap();
+    let tx = database.transaction().unwrap();
+    let instruments = Instruments::load(&tx).unwrap();
+    let sources = Sources::of(&facility.config);
+    let clock = ManualClock::at(lab.now());
+    adopt::adopt(
+        &tx,
+        &pipeline::routes(&facility.config),
+        &facility.folders,
+        &instruments,
+        &sources,
+        true,
+        &clock,
+    )
+    .unwrap();
+    tx.commit().unwrap();
+    drop((database, facility));
+    lab.reconfigure("remark = \"one\"", "remark = \"two\"");
+    lab.run();
+    assert_eq!(server.counts().creates, 0, "theirs is there");
+    assert_eq!(lab.delivery(1, "a").unwrap().remote_id.as_deref(), Some("theirs"));
 }

@@ -20,6 +20,9 @@ pub(super) fn check(config: &Config, database: &Database, report: &mut CheckRepo
         Ok(instruments) => instruments,
         Err(error) => return report.push("instruments", CheckResult::Failed, chain(&error)),
     };
+    for row in instruments.unreadable() {
+        report.push("instruments", CheckResult::Failed, row.to_string());
+    }
     let plugins: Vec<(&HarvesterConfig, Option<String>)> =
         config.harvesters.iter().map(|table| (table, harvesters::plugin_of(config, table).ok())).collect();
     let tables: Vec<(&HarvesterConfig, &str)> =

@@ -2,8 +2,8 @@
 
 use nexus_plugin_api::{Checkpoint, Effect as LeftBehind, FailureClass, PluginError, Remote};
 
-use super::super::retry::{later, pause_between_runs, rate_limit_end};
-use super::super::{Class, Effect, Origin, State, TargetFacts};
+use super::super::retry::{later, pause_between_runs, rate_limit_end, rest_at_least_once};
+use super::super::{Class, Delivery, Effect, Origin, State, TargetFacts};
 use super::{Turn, error_text, has_id};
 
 /// How many objects a person is told by name, where there should be one.
@@ -38,6 +38,54 @@ impl Turn {
             self.effects.push(Effect::Find);
         } else {
             self.deliver();
+        }
+    }
+
+    pub(super) fn named_before(&mut self, target: TargetFacts, before: &Delivery) {
+        if self.row.state != State::Due || target.can_find || self.row.question_open() {
+            return self.refuse("nothing is to be taken over");
+        }
+        let name = &before.destination;
+        if self.row.target.as_ref().is_some_and(|old| *old != target.id) {
+            self.leave_old_target();
+        }
+        let is_there = before.target.as_ref() == Some(&target.id);
+        self.row.target = Some(target.id);
+        self.row.can_find = false;
+        self.row.settle = target.settle;
+        if !is_there {
+            return self.ask_a_person(&format!(
+                "the session was delivered to `{name}`, which the configuration no longer names, at a place that was \
+                 not noted: if it is this one, the record is there, and the destination cannot be asked"
+            ));
+        }
+        self.row.remote_id.clone_from(&before.remote_id);
+        self.row.remote_url.clone_from(&before.remote_url);
+        self.row.delivered_sha256.clone_from(&before.delivered_sha256);
+        self.row.checkpoint.clone_from(&before.checkpoint);
+        self.row.checkpoint_sha256.clone_from(&before.checkpoint_sha256);
+        self.row.origin = before.origin;
+        self.row.upload_log_id = before.upload_log_id;
+        let object = self.known_object().map(|object| format!(": {object}")).unwrap_or_default();
+        self.note(
+            "delivery_taken_over",
+            &format!("delivered to `{name}` before, which is the same place{object}"),
+        );
+        if before.question_open() || matches!(before.state, State::Unknown | State::InFlight) {
+            self.row.absent_after = before.absent_after;
+            self.row.intent_at = before.intent_at;
+            return self.ask_a_person(&format!(
+                "an earlier attempt, as destination `{name}`, may have delivered the record, and the destination cannot \
+                 be asked"
+            ));
+        }
+        let is_equal = self.row.remote_id.is_some()
+            && self.row.checkpoint.is_none()
+            && self.row.delivered_sha256 == self.row.wanted_sha256;
+        if is_equal {
+            self.start_over();
+            self.row.failure_text = None;
+            self.enter(State::Delivered);
         }
     }
 
@@ -253,6 +301,17 @@ impl Turn {
                 self.row.not_before = Some(self.row.absent_after.map_or(earliest, |end| end.max(earliest)));
             }
         }
+    }
+
+    /// No fault of the destination, and nothing that a second try in this run would mend.
+    pub(super) fn record_gone(&mut self, why: &str) {
+        self.set_failure(Class::Transient, why);
+        self.row.failure_effect =
+            Some(if self.row.question_open() { LeftBehind::Maybe } else { LeftBehind::None });
+        self.log_failure(Class::Transient);
+        let earliest = later(self.now, rest_at_least_once(self.row.attempt));
+        self.enter(State::Due);
+        self.row.not_before = Some(self.row.absent_after.map_or(earliest, |end| end.max(earliest)));
     }
 
     fn fail_for_good(&mut self, class: Class) {

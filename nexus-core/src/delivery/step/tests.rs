@@ -255,7 +255,7 @@ fn a_half_delivered_other_record_is_a_persons_matter_where_nothing_can_be_asked(
     let more = Event::StepMore { checkpoint: Checkpoint(json!(1)), content_sha256: "h1".to_owned() };
     let refused = Event::DeliverFailed(PluginError::transient("refused"));
     let (row, effects) = after_all([wanted("h1"), claim(false), more, refused, wanted("h2"), claim(false)]);
-    assert_eq!((row.state, row.attempt), (State::Unknown, 1));
+    assert_eq!((row.state, row.attempt), (State::Unknown, 0));
     assert!(needs_person(&effects));
     let (row, _) = step(&row, Event::Retry, after(60));
     assert_eq!(step(&row, claim(false), after(600)).0.state, State::InFlight);
@@ -411,4 +411,42 @@ fn long_messages_are_cut_at_a_character() {
     let (row, _) = after_all([wanted("h1"), claim(false), Event::DeliverFailed(error)]);
     assert_eq!(row.failure_text.map(|text| text.len()), Some(LONGEST_TEXT));
     assert_eq!(cut(&format!("a{}", "é".repeat(5000))).len(), LONGEST_TEXT - 1);
+}
+
+/// What another name is known to have left at this place.
+fn before(events: impl IntoIterator<Item = Event>) -> Event {
+    let before = Delivery { destination: "old".into(), ..after_all(events).0 };
+    Event::NamedBefore { target: place("A", false), before: Box::new(before) }
+}
+
+#[test]
+fn what_another_name_delivered_to_a_place_that_cannot_be_asked_is_taken_over() {
+    let (row, effects) = after_all([wanted("h1"), before([wanted("h1"), claim(false), done("7", "h1")])]);
+    assert_eq!((row.state, row.remote_id.as_deref()), (State::Delivered, Some("7")));
+    assert!(logged(&effects).is_empty() && !needs_person(&effects), "{effects:?}");
+
+    let old = before([wanted("h1"), claim(false), done("7", "h1")]);
+    let (_, effects) = after_all([wanted("h2"), old, claim(false)]);
+    let previous = Some(remote("7", Some("h1")));
+    assert_eq!(effects, [Effect::Deliver { previous, checkpoint: None }]);
+}
+
+#[test]
+fn what_another_name_left_unclear_is_for_a_person_to_decide() {
+    let (row, effects) = after_all([wanted("h1"), before([wanted("h1"), claim(false), Event::Overdue])]);
+    assert_eq!(row.state, State::Unknown);
+    assert!(row.question_open() && needs_person(&effects));
+}
+
+#[test]
+fn a_record_built_anew_ends_a_rest_and_not_the_time_that_an_unclear_attempt_has_to_settle() {
+    let refused = || Event::DeliverFailed(PluginError::transient("refused"));
+    let twice = [wanted("h1"), claim(false), refused(), claim(false), refused()];
+    assert!(after_all(twice.clone()).0.not_before > Some(after(60)));
+    let (row, _) = after_all(twice.into_iter().chain([wanted("h1")]));
+    assert_eq!((row.state, row.not_before, row.attempt), (State::Due, None, 0));
+
+    let unclear = [wanted("h1"), claim(false), Event::Overdue, Event::Retry, wanted("h2")];
+    let (row, _) = after_all(unclear);
+    assert!(row.not_before > Some(after(60)), "{row:?}");
 }

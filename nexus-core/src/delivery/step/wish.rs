@@ -31,6 +31,11 @@ impl Turn {
             }
             (State::Held, Some(Hold::After)) => self.hold_or_due(hold),
             (State::Due, _) => {
+                // The record itself may have been what was wrong. Nothing else that it waits for is cut short: a pause that
+                // the destination asked for, the time that an unclear attempt has to settle.
+                if self.row.failure_class == Some(Class::Transient) {
+                    self.start_over();
+                }
                 if hold.is_some() {
                     self.hold_or_due(hold);
                 }

@@ -1,6 +1,6 @@
 //! Page after page of a list, and what is made of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use nexus_plugin_api::{Call, LogLevel};
@@ -18,13 +18,19 @@ use crate::{graph, rest};
 /// Items that cannot be read and are named; the others are counted.
 const MOST_NAMED: usize = 20;
 
+/// Items that cannot be read and are remembered until they can.
+pub const MOST_UNREAD: usize = 100;
+
 /// Events of one list.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The events, recurring ones taken apart.
     pub events: Vec<Event>,
-    /// Items that cannot be read: which, and why.
+    /// Items that cannot be read: which, and why. The last one may stand for those that are not named.
     pub unreadable: Vec<(String, String)>,
+    /// The numbers of all of them, but one more than are remembered at most; each with the item that it belongs to:
+    /// itself, or of an occurrence the one that recurs.
+    pub unread: BTreeMap<String, String>,
 }
 
 /// A list that is being read.
@@ -37,6 +43,7 @@ pub struct Reading<'c> {
     exceptions: Exceptions,
     unreadable: Vec<(String, String)>,
     unreadable_beyond: usize,
+    unread: BTreeMap<String, String>,
     /// Whether every item was seen, so that no exception can be missing.
     is_whole: bool,
 }
@@ -114,6 +121,7 @@ impl<'c> Reading<'c> {
             exceptions: Exceptions::default(),
             unreadable: Vec::new(),
             unreadable_beyond: 0,
+            unread: BTreeMap::new(),
             is_whole: false,
         }
     }
@@ -171,8 +179,8 @@ impl<'c> Reading<'c> {
                 ListKind::CalendarView => graph::event_row(value),
             };
             let Some(row) = row.map(Arc::new) else { continue };
-            match read(Arc::clone(&row), columns, &mut || calendar.zone(call))? {
-                Err(why) => self.reject(&row, why),
+            match read(&row, columns, &mut || calendar.zone(call))? {
+                Err(why) => self.reject(&row, &row.id, why),
                 Ok(Item::Event(event)) => self.keep(event),
                 Ok(Item::Series(row, series)) => {
                     self.series.insert(row.id.clone(), (row, series));
@@ -181,6 +189,10 @@ impl<'c> Reading<'c> {
                 Ok(Item::Changed(master, original, event)) => {
                     self.exceptions.add(master, original);
                     self.keep(event);
+                }
+                Ok(Item::Unreadable(master, original, why)) => {
+                    self.reject(&row, &master, why);
+                    self.exceptions.add(master, original);
                 }
             }
         }
@@ -193,7 +205,13 @@ impl<'c> Reading<'c> {
         }
     }
 
-    fn reject(&mut self, row: &Row, why: String) {
+    fn reject(&mut self, row: &Row, of: &str, why: String) {
+        if self.unread.contains_key(&row.id) {
+            return;
+        }
+        if self.unread.len() <= MOST_UNREAD {
+            self.unread.insert(row.id.clone(), of.to_owned());
+        }
         if self.unreadable.len() < MOST_NAMED {
             self.unreadable.push((row.id.clone(), why));
         } else {
@@ -275,6 +293,6 @@ impl<'c> Reading<'c> {
             let more = format!("{} more items cannot be read", self.unreadable_beyond);
             self.unreadable.push((String::new(), more));
         }
-        Found { events, unreadable: self.unreadable }
+        Found { events, unreadable: self.unreadable, unread: self.unread }
     }
 }

@@ -20,6 +20,10 @@ pub struct Cursor {
     pub to: DateTime<Utc>,
     /// The keys of events that ended within `look_back` before it, each with the end of its session (UTC).
     pub given: BTreeMap<String, DateTime<Utc>>,
+    /// The numbers of items that cannot be read, each with the end (UTC) from which on its events are wanted once they
+    /// can be.
+    #[serde(default)]
+    pub unread: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Cursor {
@@ -30,7 +34,13 @@ impl Cursor {
             latest.sort_by(|(_, a), (_, b)| b.cmp(a));
             given = latest.into_iter().take(MOST_GIVEN).collect();
         }
-        Self { v: 1, list: list.to_owned(), to, given }
+        Self { v: 1, list: list.to_owned(), to, given, unread: BTreeMap::new() }
+    }
+
+    /// The same with items that cannot be read.
+    #[must_use]
+    pub fn with_unread(self, unread: BTreeMap<String, DateTime<Utc>>) -> Self {
+        Self { unread, ..self }
     }
 
     /// As it is stored.
@@ -52,9 +62,11 @@ mod tests {
     fn a_cursor_comes_back() {
         let to = "2031-05-06T13:00:00.25Z".parse().unwrap();
         let given = [("471@2031-05-06T13:00:00Z".to_owned(), to), ("470".to_owned(), to)];
-        let cursor = Cursor::new("abc", to, given.into());
+        let cursor = Cursor::new("abc", to, given.into()).with_unread([("472".to_owned(), to)].into());
         assert_eq!(Cursor::read(&cursor.write().unwrap(), "abc"), Some(cursor.clone()));
         assert_eq!(Cursor::read(&cursor.write().unwrap(), "def"), None, "another list");
+        let old = r#"{"v":1,"list":"abc","to":"2031-05-06T13:00:00Z","given":{}}"#;
+        assert!(Cursor::read(old, "abc").is_some(), "of a version that remembered less");
         for text in ["", "{}", "{\"conformance\":\"x\"}", "1 7 2031-05-06T13:00:00Z -"] {
             assert_eq!(Cursor::read(text, "abc"), None, "{text}");
         }

@@ -12,7 +12,7 @@ use nexus_plugin_api::{
 use super::asked::{AskedInstrument, AskedList};
 use super::cursor::Cursor;
 use crate::SharePointHarvester;
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Look, MOST_UNREAD};
 use crate::event::Event;
 use crate::fields::Field;
 use crate::identity;
@@ -38,6 +38,20 @@ pub struct Read {
     pub instruments: Vec<InstrumentProgress>,
 }
 
+/// Items that cannot be read, each with the end from which on its events are wanted.
+type Unread = BTreeMap<String, DateTime<Utc>>;
+
+/// Which times of an event count.
+#[derive(Debug, Clone, Copy)]
+enum Times {
+    /// It must have ended in the span that is read.
+    OfSpan,
+    /// It must have ended, and not before this.
+    Since(DateTime<Utc>),
+    /// They do not count.
+    Any,
+}
+
 /// The span of an instrument, in ends of its sessions.
 struct Wanted<'a> {
     asked: &'a AskedInstrument<'a>,
@@ -59,6 +73,8 @@ pub struct Reading<'a> {
     read: Read,
     /// Keys of events that were handed over.
     given: BTreeSet<String>,
+    /// Items that cannot be read, and are told.
+    unread: BTreeSet<String>,
 }
 
 impl<'a> Reading<'a> {
@@ -102,6 +118,7 @@ impl<'a> Reading<'a> {
             now,
             read: Read::default(),
             given: BTreeSet::new(),
+            unread: BTreeSet::new(),
         })
     }
 
@@ -109,32 +126,57 @@ impl<'a> Reading<'a> {
     pub fn read(mut self, call: &Call) -> Result<Read, PluginError> {
         let spans = self.wanted.iter().filter(|one| one.from < one.to);
         let found = self.calendar.read(call, &Spans::new(spans.map(|one| (one.from, one.to))))?;
-        let is_clear = found.unreadable.is_empty();
-        let title = self.calendar.about.title.clone();
-        self.read.rejected.extend(found.unreadable.into_iter().map(|(item, reason)| RejectedRow {
-            place: if item.is_empty() {
-                format!("list {title}")
-            } else {
-                format!("item {item} of list {title}")
-            },
-            reason,
-        }));
+        for (item, reason) in found.unreadable {
+            self.reject(&item, reason);
+        }
+        self.unread.extend(found.unread.into_keys());
         let mut ours = vec![Given::new(); self.wanted.len()];
         for event in &found.events {
-            self.take(call, event, &mut ours, false)?;
+            self.take(call, event, &mut ours, Times::OfSpan)?;
         }
+        self.mended(call, &mut ours)?;
         self.again(call, &mut ours)?;
-        self.progress(is_clear, ours);
+        self.progress(ours);
         Ok(self.read)
     }
 
-    /// Hands over an event, if it is wanted. With `whatever` its times do not count.
+    fn reject(&mut self, item: &str, reason: String) {
+        let title = &self.calendar.about.title;
+        let place =
+            if item.is_empty() { format!("list {title}") } else { format!("item {item} of list {title}") };
+        self.read.rejected.push(RejectedRow { place, reason });
+    }
+
+    /// Items that could not be read before, however long ago: their events are handed over once they can be.
+    fn mended(&mut self, call: &Call, ours: &mut [Given]) -> Result<(), PluginError> {
+        let mut before = Unread::new();
+        for (item, since) in self.wanted.iter().flat_map(|one| one.cursor.iter()).flat_map(|one| &one.unread)
+        {
+            let known = before.entry(item.clone()).or_insert(*since);
+            *known = (*known).min(*since);
+        }
+        before.retain(|item, _| !self.unread.contains(item));
+        for (item, since) in before {
+            let Some(found) = self.calendar.item(call, &item)? else { continue };
+            for event in &found.events {
+                self.take(call, event, ours, Times::Since(since))?;
+            }
+            for (row, why) in found.unreadable {
+                if self.unread.insert(row.clone()) {
+                    self.reject(&row, why);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over an event, if it is wanted.
     fn take(
         &mut self,
         call: &Call,
         event: &Event,
         ours: &mut [Given],
-        whatever: bool,
+        times: Times,
     ) -> Result<(), PluginError> {
         let is_of_it = |one: &Wanted<'_>| {
             one.asked.filter.as_ref().is_none_or(|(column, value)| is_of(event, column, value))
@@ -145,10 +187,14 @@ impl<'a> Reading<'a> {
         let start = event.start.checked_sub_signed(self.sessions.before).unwrap_or(event.start);
         let end = event.end.checked_add_signed(self.sessions.after).unwrap_or(event.end);
         let is_over = event.end.checked_add_signed(self.sessions.grace).is_some_and(|over| over <= self.now);
-        let is_within = one.from <= end && self.request.until.is_none_or(|until| end < until);
+        let is_before_end = self.request.until.is_none_or(|until| end < until);
         // In no time at all nobody worked.
         let is_use = event.start < event.end;
-        let is_wanted = whatever || (is_over && is_within && is_use);
+        let is_wanted = match times {
+            Times::OfSpan => is_over && is_use && one.from <= end && is_before_end,
+            Times::Since(since) => is_over && is_use && since <= end,
+            Times::Any => true,
+        };
         if !is_wanted {
             return Ok(());
         }
@@ -206,22 +252,62 @@ impl<'a> Reading<'a> {
         }
         let keys: Vec<String> = keys.into_iter().filter(|key| !self.given.contains(key)).collect();
         for key in keys {
-            if let Some(event) = self.calendar.event(call, &key)? {
-                self.take(call, &event, ours, true)?;
+            let item = key.rsplit_once('@').map_or(key.as_str(), |(item, _)| item);
+            if !self.unread.contains(item) {
+                match self.calendar.look(call, &key)? {
+                    Look::Event(event) => {
+                        self.take(call, &event, ours, Times::Any)?;
+                        continue;
+                    }
+                    Look::Gone => continue,
+                    Look::Unreadable(item, why) => {
+                        if self.unread.insert(item.clone()) {
+                            self.reject(&item, why);
+                        }
+                    }
+                }
+            }
+            // Nobody knows when it ends now: it is asked for until somebody does.
+            for (one, kept) in self.wanted.iter().zip(ours.iter_mut()) {
+                if one.cursor.as_ref().is_some_and(|cursor| cursor.given.contains_key(&key)) {
+                    kept.insert(key.clone(), one.to);
+                }
             }
         }
         Ok(())
     }
 
-    fn progress(&mut self, is_clear: bool, ours: Vec<Given>) {
+    /// The cursor of an instrument from which the next harvest goes on.
+    fn cursor(&self, one: &Wanted<'_>, kept: Given) -> Cursor {
+        let list = &self.calendar.about.key;
+        let before = one.cursor.as_ref().map(|cursor| &cursor.unread);
+        let since = |item: &String| before.and_then(|before| before.get(item)).copied().unwrap_or(one.from);
+        // More than can be remembered: all of it is read again.
+        if self.unread.len() > MOST_UNREAD {
+            let to = one.from.checked_add_signed(self.sessions.look_back).unwrap_or(one.to);
+            let known = before.cloned().unwrap_or_default();
+            return Cursor::new(list, to.min(one.to), kept).with_unread(known);
+        }
+        let unread = self.unread.iter().map(|item| (item.clone(), since(item))).collect();
+        Cursor::new(list, one.to, kept).with_unread(unread)
+    }
+
+    fn progress(&mut self, ours: Vec<Given>) {
+        let is_clear = self.unread.is_empty();
+        if self.unread.len() > MOST_UNREAD {
+            let reason = format!(
+                "more than {MOST_UNREAD} items cannot be read: until there are fewer, every run reads as far back as \
+                 this one"
+            );
+            self.reject("", reason);
+        }
         for (one, kept) in self.wanted.iter().zip(ours) {
             let query = one.asked.query;
             let is_empty = one.from >= one.to;
             let cursor = if self.is_windowed || is_empty {
                 query.cursor.clone()
             } else {
-                let cursor = Cursor::new(&self.calendar.about.key, one.to, kept);
-                cursor.write().or_else(|| query.cursor.clone())
+                self.cursor(one, kept).write().or_else(|| query.cursor.clone())
             };
             self.read.instruments.push(InstrumentProgress {
                 instrument_pid: query.instrument.pid.clone(),

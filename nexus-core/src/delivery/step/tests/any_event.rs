@@ -57,6 +57,7 @@ fn events() -> impl Strategy<Value = Event> {
         }),
         2 => errors().prop_map(Event::DeliverFailed),
         1 => Just(Event::Overdue),
+        1 => Just(Event::RecordGone { why: "gone".to_owned() }),
         1 => Just(Event::Recover),
     ];
     let wish = prop_oneof![
@@ -66,6 +67,8 @@ fn events() -> impl Strategy<Value = Event> {
         1 => prop::sample::select(vec!["c1", "c2"])
             .prop_map(|digest| Event::ConfigChanged { digest: digest.to_owned() }),
         2 => targets().prop_map(|target| Event::TargetChanged { target }),
+        1 => (targets(), rows())
+            .prop_map(|(target, before)| Event::NamedBefore { target, before: Box::new(before) }),
         1 => (proptest::option::of(Just("9".to_owned())), proptest::option::of(Just("A".to_owned())))
             .prop_map(|(remote_id, target)| Event::PeerUploaded(PeerUpload {
                 remote_id,
