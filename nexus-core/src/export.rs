@@ -225,7 +225,9 @@ impl Desk<'_> {
                 exporter.clock.wait_until(until, &|| self.is_over() || self.rests_until().is_none());
                 continue;
             }
-            if let Some(claim) = self.taken().pop_front() {
+            // Taken out first: the others are not to wait for the attempt.
+            let next = self.taken().pop_front();
+            if let Some(claim) = next {
                 hand.get_or_insert_with(|| self.seat.hand());
                 self.attempt(claim)?;
                 continue;

@@ -69,6 +69,7 @@ pub struct Lab {
     own_harvester: String,
     harvesters: String,
     storage: String,
+    threads: u32,
     build: String,
     export: String,
 }
@@ -114,6 +115,7 @@ impl Lab {
             own_harvester: String::new(),
             harvesters: String::new(),
             storage: String::new(),
+            threads: 2,
             build: String::new(),
             export: String::new(),
         }
@@ -180,6 +182,11 @@ impl Lab {
         writeln!(self.build, "{lines}").unwrap();
     }
 
+    /// Has records built one after the other, in the order of their numbers; deliveries are taken in that order.
+    pub fn build_one_by_one(&mut self) {
+        self.threads = 1;
+    }
+
     /// Sets the export strategy.
     #[must_use]
     pub fn strategy(mut self, strategy: &str) -> Self {
@@ -232,9 +239,15 @@ impl Lab {
     pub fn config(&self) -> Config {
         let text = format!(
             "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n{}\
-             [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n{}{}\
+             [build]\nfile_strategy = \"inclusive\"\nthreads = {}\n{}{}\
              [harvesters.lab]\nplugin = \"scripted\"\n{}{}{}",
-            self.storage, self.build, self.export, self.own_harvester, self.harvesters, self.destinations
+            self.storage,
+            self.threads,
+            self.build,
+            self.export,
+            self.own_harvester,
+            self.harvesters,
+            self.destinations
         );
         Config::from_text(&text, self.folder.path(), "lab.toml")
             .unwrap_or_else(|error| panic!("{error}\n{text}"))

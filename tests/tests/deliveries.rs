@@ -1,6 +1,9 @@
 //! What may go wrong at a destination, and where every session, delivery and object stands afterwards.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use nexus_core::delivery::{Class, State};
 use nexus_core::pipeline::{self, Steps};
@@ -8,7 +11,7 @@ use nexus_core::report::RunReport;
 use nexus_core::session::RecordStatus;
 use nexus_plugin_api::{FailureClass, PluginError};
 use nexus_tests::fault::Gate;
-use nexus_tests::lab::{Fault, FindFault, Lab, short_limits};
+use nexus_tests::lab::{Fault, FindFault, Hook, Lab, short_limits};
 
 const PERMANENT: FailureClass = FailureClass::Permanent;
 const TRANSIENT: FailureClass = FailureClass::Transient;
@@ -404,14 +407,15 @@ fn three_failures_in_a_row_pause_a_destination_until_the_next_run() {
 
 #[test]
 fn a_success_between_failures_voids_them() {
-    let lab = Lab::with_destinations(&["a"]);
+    let mut lab = Lab::with_destinations(&["a"]);
+    lab.build_one_by_one();
     lab.sessions(1..=12);
     let server = lab.servers.server("a");
     server.can_find(false);
-    for number in [1, 11, 2, 3] {
+    for number in [1, 2, 4, 5] {
         server.on_deliver(&format!("lab-use-{number}"), [Fault::Refuse(AUTH)]);
     }
-    // The exporter finds all of them built. By identifier: 1 fails, 10 does not, 11 fails, 12 does not, 2 and 3 fail.
+    // The exporter finds all of them built, one after the other: 3 is taken between two that fail and two more.
     let facility = lab.open().unwrap_or_else(|error| panic!("{error}"));
     pipeline::run(&facility, Steps { export: false, ..Steps::ALL }).unwrap();
     let report = pipeline::run(&facility, Steps { harvest: false, build: false, export: true }).unwrap();
@@ -466,6 +470,33 @@ fn the_pace_of_a_destination_is_kept_and_holds_nobody_else() {
     lab.run();
     assert_eq!((slow.counts().creates, quick.counts().creates), (4, 4));
     assert_eq!(lab.now() - before, TimeDelta::seconds(30), "four beginnings, ten seconds apart");
+}
+
+/// The last of twelve meet inside the destination: by then whole pages are claimed.
+#[test]
+fn as_many_deliveries_are_under_way_as_the_configuration_says() {
+    let mut lab = Lab::new();
+    let server = lab.destination("a", "concurrency = 3");
+    let inside = Arc::new((Mutex::new((0, 0)), Condvar::new()));
+    for number in 7..=12 {
+        let inside = Arc::clone(&inside);
+        let meet = move || {
+            let (count, changed) = &*inside;
+            let mut now = count.lock().unwrap();
+            *now = (now.0 + 1, now.1.max(now.0 + 1));
+            changed.notify_all();
+            let too_few = |now: &mut (u32, u32)| now.1 < 3;
+            let (mut now, waited) =
+                changed.wait_timeout_while(now, Duration::from_secs(60), too_few).unwrap();
+            now.0 -= 1;
+            assert!(!waited.timed_out(), "only {} at the same time", now.1);
+        };
+        server.on_deliver(&format!("lab-use-{number}"), [Fault::First(Hook::new(meet))]);
+    }
+    lab.sessions(1..=12);
+    lab.run();
+    assert_eq!(server.counts().creates, 12);
+    assert_eq!(inside.0.lock().unwrap().1, 3, "and no more");
 }
 
 #[test]

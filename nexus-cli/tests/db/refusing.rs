@@ -104,7 +104,7 @@ fn own_tables_of_a_newer_nexus() {
         .unwrap()
         .execute("INSERT INTO nexus_schema_history (version, name) VALUES (99, 'later')", [])
         .unwrap();
-    let text = "error: database `[DIR]/new.db` was written by a newer nexus (its own tables are at 99, this program knows up to 1); install that version";
+    let text = "error: database `[DIR]/new.db` was written by a newer nexus (its own tables are at 99, this program knows up to 2); install that version";
     for verbs in [LOOKING, MOVING] {
         refused(&sandbox, "new.db", verbs, 6, text);
     }

@@ -71,8 +71,10 @@ impl Clock for StandingClock {
     }
 }
 
-/// Makes the records. They are delivered by a run of its own, so that all are there when it begins.
-fn build(lab: &Lab) {
+/// Makes the records, one after the other, which is the order in which they are taken. They are delivered by a run of its own, so
+/// that all are there when it begins.
+fn build(lab: &mut Lab) {
+    lab.build_one_by_one();
     let facility = lab.open().unwrap_or_else(|error| panic!("{error}"));
     pipeline::run(&facility, Steps { harvest: true, build: true, export: false }).unwrap();
 }
@@ -90,7 +92,7 @@ fn one_at_work_and_one_that_fails() -> (Lab, Gate, [Server; 2]) {
     let mut lab = Lab::new();
     let servers = ["healthy", "flapping"].map(|name| lab.destination(name, "concurrency = 1"));
     lab.sessions(1..=3);
-    build(&lab);
+    build(&mut lab);
     let gate = Gate::new();
     let hook = |act: fn(&Gate)| {
         let gate = gate.clone();
@@ -149,7 +151,7 @@ fn nobody_waits_for_one_that_waits_for_it() {
         let chain = [("first", ""), ("second", "after = [\"first\"]"), ("third", "after = [\"second\"]")];
         let servers = chain.map(|(name, after)| lab.destination(name, after));
         lab.sessions(1..=8);
-        build(&lab);
+        build(&mut lab);
         for (server, failing) in servers.iter().zip([[2, 6], [3, 6], [4, 7]]) {
             for number in failing {
                 server.on_deliver(Lab::id(number).as_str(), [REFUSED]);
@@ -173,11 +175,9 @@ fn deliveries_are_claimed_one_at_a_time_until_the_destination_is_well() {
         let server = lab.destination("archive", "concurrency = 1");
         let numbers = 1..=24;
         lab.sessions(numbers.clone());
-        build(&lab);
-        let mut sessions: Vec<_> = numbers.clone().map(Lab::id).collect();
-        sessions.sort();
-        for (session, _) in sessions.iter().zip(ends.chars()).filter(|(_, end)| *end == 'f') {
-            server.on_deliver(session.as_str(), [REFUSED]);
+        build(&mut lab);
+        for (number, _) in numbers.clone().zip(ends.chars()).filter(|(_, end)| *end == 'f') {
+            server.on_deliver(Lab::id(number).as_str(), [REFUSED]);
         }
         export(&lab, &StandingClock::of(&lab, &Gate::new(), || {}), &StopFlag::default());
         assert_eq!(server.counts().delivers, ends.len() as u64, "{ends}");
