@@ -486,8 +486,7 @@ fn as_many_deliveries_are_under_way_as_the_configuration_says() {
             *now = (now.0 + 1, now.1.max(now.0 + 1));
             changed.notify_all();
             let too_few = |now: &mut (u32, u32)| now.1 < 3;
-            let (mut now, waited) =
-                changed.wait_timeout_while(now, Duration::from_secs(60), too_few).unwrap();
+            let (mut now, waited) = changed.wait_timeout_while(now, Duration::from_mins(1), too_few).unwrap();
             now.0 -= 1;
             assert!(!waited.timed_out(), "only {} at the same time", now.1);
         };
