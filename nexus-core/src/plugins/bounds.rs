@@ -17,7 +17,7 @@ const LONGEST_LINK: usize = 8000;
 /// Largest state of a plugin that is stored: a checkpoint, a cursor, the token of a page, in bytes.
 const LARGEST_STATE: usize = 64 << 10;
 /// Largest reservation, in bytes of JSON: it is stored with its session and becomes part of the record.
-const LARGEST_RESERVATION: usize = 1 << 20;
+const LARGEST_RESERVATION: usize = 8 << 20;
 /// Longest text for people, in bytes; more is cut off.
 const LONGEST_TEXT: usize = 4096;
 
