@@ -47,7 +47,8 @@ pub fn counts(connection: &Connection) -> Result<BTreeMap<String, u64>, SessionE
     Ok(counts)
 }
 
-/// The same, and `None` as well where its status is none that anybody knows: a run must not end with one odd row.
+/// The status as [`status_of`] tells it, and `None` as well where it is none that anybody knows: a run must not end with one
+/// odd row.
 pub fn known_status_of(
     connection: &Connection,
     session: &SessionId,
