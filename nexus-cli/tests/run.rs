@@ -18,6 +18,8 @@ mod outcomes;
 mod refusing;
 #[path = "run/rehearsing.rs"]
 mod rehearsing;
+#[path = "run/service.rs"]
+mod service;
 #[path = "run/stopping.rs"]
 mod stopping;
 #[path = "run/through.rs"]
