@@ -14,7 +14,9 @@ fn unit(name: &str) -> (PathBuf, String) {
 }
 
 fn value<'a>(unit: &'a str, key: &str) -> &'a str {
-    unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_else(|| panic!("{key}?"))
+    unit.lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+        .unwrap_or_else(|| panic!("{key}?"))
 }
 
 #[test]
@@ -42,8 +44,8 @@ fn systemd_takes_the_units() {
     let sandbox = Sandbox::new();
     let (_, service) = unit("nexus.service");
     // systemd looks for the program as well.
-    let service = sandbox
-        .write("nexus.service", service.replace("/usr/local/bin/nexus", env!("CARGO_BIN_EXE_nexus")));
+    let service =
+        sandbox.write("nexus.service", service.replace("/usr/local/bin/nexus", env!("CARGO_BIN_EXE_nexus")));
     let (timer, _) = unit("nexus.timer");
     let timer = sandbox.write("nexus.timer", fs::read(timer).unwrap());
     let judged = Command::new("systemd-analyze").arg("verify").args([&service, &timer]).output().unwrap();

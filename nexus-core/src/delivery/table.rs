@@ -21,7 +21,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use nexus_plugin_api::{Checkpoint, Effect as LeftBehind, Remote};
 use rusqlite::types::{FromSqlError, Type};
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, ToSql, Transaction, params};
 
 use super::{Delivery, Effect, Event, Hold, State, step};
 use crate::ids::{DestinationName, SessionId};
@@ -130,15 +130,9 @@ fn left_behind_word(effect: LeftBehind) -> &'static str {
     }
 }
 
-/// Both writing statements take the values in this order; the last two are what the row was before.
-fn write(
-    tx: &Transaction<'_>,
-    sql: &str,
-    row: &Delivery,
-    before: Option<&Delivery>,
-) -> rusqlite::Result<usize> {
+/// Both writing statements take the values in this order, and two of their own.
+fn write(tx: &Transaction<'_>, sql: &str, row: &Delivery, own: [&dyn ToSql; 2]) -> rusqlite::Result<usize> {
     let time = |time: Option<DateTime<Utc>>| time.map(UtcTime::new);
-    let before = before.unwrap_or(row);
     tx.prepare_cached(sql)?.execute(params![
         row.session,
         row.destination,
@@ -164,8 +158,8 @@ fn write(
         row.origin,
         row.upload_log_id,
         UtcTime::new(row.updated_at),
-        before.state,
-        UtcTime::new(before.updated_at),
+        own[0],
+        own[1],
     ])
 }
 
@@ -183,6 +177,7 @@ fn numbered(
     connection.prepare_cached(sql)?.query_map(params, read)?.collect()
 }
 
+mod place;
 mod which;
 
 pub use which::{Which, knows_destination, which};
@@ -299,16 +294,18 @@ pub fn held_for(
 /// Stores a new delivery. One there already is an error: its primary key is the promise that there is
 /// one record per session and destination.
 pub fn insert(tx: &Transaction<'_>, row: &Delivery) -> Result<(), DeliveryError> {
-    // The condition is always true: it takes up the two values that only an update needs.
     let sql = concat!(
-        "INSERT INTO nexus_delivery (",
+        "INSERT INTO nexus_delivery (rowid, ",
         columns!(),
-        ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+        ") SELECT coalesce(
+             (SELECT rowid FROM nexus_delivery WHERE rowid >= ?25 AND rowid < ?26 ORDER BY rowid DESC LIMIT 1), ?25
+           ) + 1,
+           ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
            ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-           ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24
-         WHERE ?25 = ?6 AND ?26 = ?24"
+           ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24"
     );
-    write(tx, sql, row, None)
+    let span = place::span(&row.destination);
+    write(tx, sql, row, [&span.start, &span.end])
         .map(|_| ())
         .map_err(failed(format!("store the delivery of session `{}` to {}", row.session, row.destination)))
 }
@@ -329,10 +326,9 @@ pub fn save(tx: &Transaction<'_>, before: &Delivery, after: &Delivery) -> Result
             upload_log_id = ?23, updated_at = ?24
           WHERE session_identifier = ?1 AND destination = ?2
             AND state = ?25 AND updated_at = ?26";
-    let changed = write(tx, sql, after, Some(before)).map_err(failed(format!(
-        "save the delivery of session `{}` to {}",
-        after.session, after.destination
-    )))?;
+    let changed = write(tx, sql, after, [&before.state, &UtcTime::new(before.updated_at)]).map_err(
+        failed(format!("save the delivery of session `{}` to {}", after.session, after.destination)),
+    )?;
     if changed == 1 {
         return Ok(());
     }
@@ -389,7 +385,7 @@ pub struct DuePage {
     pub next: Option<PageEnd>,
 }
 
-/// In the order of the rows, which is that of the builds: what is taken together then lies together, here as in
+/// In the order of the rows ([`place`]), which is that of the builds: what is taken together then lies together, here as in
 /// the tables of sessions.
 const DUE: &str = numbered!(
     "WHERE destination = ?1 AND state = 'due' AND not_before IS NULL AND rowid > ?2 ORDER BY rowid LIMIT ?3"

@@ -141,6 +141,31 @@ fn the_queue_is_read_in_pages_without_loss() {
     }
 }
 
+#[test]
+fn the_rows_of_a_destination_follow_one_another_however_they_come() {
+    let session = |n: i64| format!("s{}", 9 - n);
+    let to = |n: i64, name: &str| Delivery { destination: name.into(), ..due(&session(n), None) };
+    let mut database = database_with(&[]);
+    let tx = database.transaction().unwrap();
+    insert(&tx, &to(0, "archive")).unwrap();
+    tx.execute("UPDATE nexus_delivery SET rowid = 7", []).unwrap(); // As an earlier version numbered it.
+    for n in 1..5 {
+        insert(&tx, &to(n, "archive")).unwrap();
+        insert(&tx, &to(n, "notebook")).unwrap();
+    }
+    let mut statement =
+        tx.prepare("SELECT rowid FROM nexus_delivery WHERE destination = ?1 ORDER BY rowid").unwrap();
+    for (name, older) in [("archive", vec![7]), ("notebook", vec![])] {
+        let first = place::span(&name.into()).start + 1;
+        let rows: Vec<i64> =
+            statement.query_map([name], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(rows, [older, (first..first + 4).collect()].concat(), "{name}");
+    }
+    let page = due_page(&tx, &"archive".into(), start(), None, 9).unwrap();
+    let sessions: Vec<_> = page.rows.iter().map(|row| row.session.to_string()).collect();
+    assert_eq!(sessions, (0..5).map(session).collect::<Vec<_>>(), "as their records were built");
+}
+
 fn plan(database: &Database, sql: &str) -> Vec<String> {
     let mut statement = database.read().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let mut rows = statement.raw_query();
