@@ -196,8 +196,10 @@ impl SessionState {
     }
 
     /// The session whose record has this name.
-    pub fn of_record(connection: &Connection, name: &str) -> Result<Option<Self>, SessionStateError> {
-        one(connection, select!("WHERE record_name = ?1"), [name])
+    pub fn of_record(connection: &Connection, name: &str) -> Result<Option<SessionId>, SessionStateError> {
+        connection
+            .prepare_cached("SELECT session_identifier FROM nexus_session WHERE record_name = ?1")
+            .and_then(|mut statement| statement.query_row([name], |row| row.get(0)).optional())
             .map_err(failed(format!("read the session of record `{name}`")))
     }
 

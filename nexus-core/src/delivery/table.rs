@@ -213,6 +213,29 @@ pub fn states_of_session(
         .map_err(failed(format!("read how the deliveries of session `{session}` stand")))
 }
 
+/// Whether a delivery of a session to one of the destinations that `count` may still need the record's file. Asked for every
+/// record that is not put away, in every run; so it ends at the first.
+pub fn needs_record(
+    connection: &Connection,
+    session: &SessionId,
+    count: &dyn Fn(&DestinationName) -> bool,
+) -> Result<bool, DeliveryError> {
+    let is_needed = || -> rusqlite::Result<bool> {
+        let mut statement = connection.prepare_cached(
+            "SELECT destination FROM nexus_delivery
+              WHERE session_identifier = ?1 AND state NOT IN ('delivered', 'not_wanted')",
+        )?;
+        let mut rows = statement.query([session])?;
+        while let Some(row) = rows.next()? {
+            if count(&row.get(0)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    is_needed().map_err(failed(format!("read whether session `{session}` is still to be delivered")))
+}
+
 /// How far another destination is with a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Other {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::{Facility, PAGE, PipelineError};
 use crate::causes::with_causes;
-use crate::delivery::{State, table};
+use crate::delivery::table;
 use crate::durable::{self, DurableError};
 use crate::report::RunReport;
 use crate::session_state::SessionState;
@@ -71,10 +71,8 @@ fn delivered(facility: &Facility, writer: &Writer, names: Vec<String>) -> Result
     writer.run(move |tx| {
         let mut done = Vec::new();
         for name in names {
-            let Some(id) = SessionState::of_record(tx, &name)?.map(|state| state.session) else { continue };
-            if table::states_of_session(tx, &id)?
-                .iter()
-                .all(|(destination, state)| !routes.has(destination) || !wants_record(*state))
+            let Some(id) = SessionState::of_record(tx, &name)? else { continue };
+            if !table::needs_record(tx, &id, &|destination| routes.has(destination))?
                 && crate::session::known_status_of(tx, &id)? == Some(crate::session::RecordStatus::Completed)
             {
                 done.push(name);
@@ -82,11 +80,6 @@ fn delivered(facility: &Facility, writer: &Writer, names: Vec<String>) -> Result
         }
         Ok(done)
     })
-}
-
-/// Whether a delivery may still need the record file.
-fn wants_record(state: State) -> bool {
-    !matches!(state, State::Delivered | State::NotWanted)
 }
 
 /// Names of the records that lie in the records folder itself, as it is read: one that is moved away meanwhile

@@ -142,6 +142,18 @@ fn the_queue_is_read_in_pages_without_loss() {
 }
 
 #[test]
+fn a_record_is_needed_until_its_last_delivery_is_over() {
+    for &state in State::ALL {
+        let delivered = Delivery { destination: "z".into(), state: State::Delivered, ..due("s", None) };
+        let database = database_with(&[Delivery { state, ..due("s", None) }, delivered]);
+        let needed = |count: bool| needs_record(database.read(), &"s".into(), &|_| count).unwrap();
+        let is_over = matches!(state, State::Delivered | State::NotWanted);
+        assert_eq!(needed(true), !is_over, "{state}");
+        assert!(!needed(false), "of a destination that is not configured nobody waits");
+    }
+}
+
+#[test]
 fn the_rows_of_a_destination_follow_one_another_however_they_come() {
     let session = |n: i64| format!("s{}", 9 - n);
     let to = |n: i64, name: &str| Delivery { destination: name.into(), ..due(&session(n), None) };
