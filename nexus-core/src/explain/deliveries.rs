@@ -1,6 +1,6 @@
 //! Where the record went: a paragraph for each destination, also for those that are no longer configured.
 
-use super::say::{Times, command, count, export_command, names, quoted, word};
+use super::say::{Times, command, count, export_command, names, quoted, times as tries};
 use super::{DeliveryFacts, Facts, Paragraph};
 use crate::delivery::{Class, Hold, Origin, State};
 
@@ -131,12 +131,8 @@ fn attempts(one: &DeliveryFacts, times: Times) -> Vec<String> {
     let mut said = Vec::new();
     let last = one.tried.map(|at| format!(", last at {}", times.full(at))).unwrap_or_default();
     if one.line.attempt > 0 {
-        let tries =
-            if one.line.attempt == 1 { "once".to_owned() } else { format!("{} times", one.line.attempt) };
-        said.push(format!(
-            "It was tried {tries}{}.",
-            if tries == "once" { last.replace(", last", "") } else { last }
-        ));
+        let last = if one.line.attempt == 1 { last.replace(", last", "") } else { last };
+        said.push(format!("It was tried {}{last}.", tries(one.line.attempt)));
     }
     if let Some(text) = &one.line.failure_text {
         said.push(format!("{}: {}.", class(one.line.failure_class), quoted(text)));
@@ -197,11 +193,15 @@ fn unknown(facts: &Facts, one: &DeliveryFacts, times: Times) -> Vec<String> {
         }
         return said;
     }
-    said.push("Nobody can tell whether the destination holds the record: look there.".to_owned());
+    said.push(if one.can_find {
+        "Somebody must look there, and leave no more than one of them.".to_owned()
+    } else {
+        "Nobody can tell whether the destination holds the record: look there.".to_owned()
+    });
     if one.configured {
         let name = &one.line.destination;
         said.push(format!(
-            "Then {} delivers it (again), and {} gives it up.",
+            "Then {} goes on with the delivery, and {} gives it up.",
             export_command(facts, "retry", name),
             export_command(facts, "forget", name)
         ));
@@ -211,7 +211,8 @@ fn unknown(facts: &Facts, one: &DeliveryFacts, times: Times) -> Vec<String> {
 
 fn paused(one: &DeliveryFacts, times: Times) -> Option<String> {
     one.pause_class?;
-    let until = one.paused_until.filter(|until| times.is_ahead(*until))?;
+    // Where this one rests as long, that has been said.
+    let until = one.paused_until.filter(|until| times.is_ahead(*until) && one.rests_until < Some(*until))?;
     Some(format!("The destination asked to be left alone until {}.", times.full(until)))
 }
 
@@ -228,6 +229,9 @@ pub(super) fn remedy(facts: &Facts, one: &DeliveryFacts) -> Option<String> {
             export_command(facts, "retry", name),
             export_command(facts, "forget", name)
         )),
+        (State::InFlight, _) => {
+            Some(format!("a look at `{name}` once the next run has made the delivery `unknown`"))
+        }
         (State::Held, Some(Hold::Moved)) => Some(export_command(facts, "backfill", name)),
         (State::Held, Some(Hold::Adoption)) => Some("`nexus adopt --deliver-missing`".to_owned()),
         _ => None,
@@ -236,5 +240,5 @@ pub(super) fn remedy(facts: &Facts, one: &DeliveryFacts) -> Option<String> {
 
 /// The command that delivers the record to any destination of today.
 pub(super) fn backfill(facts: &Facts) -> String {
-    format!("{} --destination {}`", command(facts, "export backfill").trim_end_matches('`'), word("NAME"))
+    format!("{} --destination NAME`", command(facts, "export backfill").trim_end_matches('`'))
 }

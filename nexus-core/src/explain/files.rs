@@ -14,10 +14,10 @@ pub(super) fn told(facts: &Facts, times: Times) -> Vec<Paragraph> {
     let mut said = Vec::new();
     if let Some(folder) = &facts.instrument.folder {
         let window = match (facts.start, facts.end) {
-            (Some(from), Some(to)) => format!(" and were last changed {}", times.span(from, to)),
+            (Some(from), Some(to)) => format!(" that were last changed {} and", times.span(from, to)),
             _ => String::new(),
         };
-        said.push(format!("Its files are those below `{}` that `[build]` takes{window}.", folder.display()));
+        said.push(format!("Its files are those below `{}`{window} that `[build]` takes.", folder.display()));
     }
     let state = facts.remembered.as_ref();
     let ours = state.filter(|state| state.built_by.as_deref().is_some_and(|by| by != "NexusLIMS"));

@@ -12,9 +12,8 @@ use crate::session_state::{CRASHES_UNTIL_ERROR, EVENT_CANCELLED, EVENT_GONE};
 
 pub(super) fn told(facts: &Facts, times: Times) -> Vec<Paragraph> {
     if facts.adoption != Adoption::Done {
-        let status = facts.status.as_deref().unwrap_or("OPEN");
         return vec![Paragraph::of(vec![
-            format!("No run of nexus touches it, and it stays {status}, before `nexus adopt`."),
+            "No run of nexus touches it before `nexus adopt`.".to_owned(),
             "`nexus adopt --dry-run` shows what would be taken on.".to_owned(),
         ])];
     }
@@ -86,7 +85,7 @@ fn to_be_built(facts: &Facts, times: Times) -> (bool, Vec<String>) {
     if let Some(wait) = waits(facts, times) {
         return (true, vec![wait.next]);
     }
-    let how = if crashes(facts) > 0 { ", by itself, before all others" } else { "" };
+    let how = if crashes(facts) > 0 { " alone, before all others" } else { "" };
     let deliver =
         match facts.without_delivery.iter().map(ToString::to_string).chain(open(facts)).collect::<Vec<_>>() {
             places if places.is_empty() => {
@@ -118,10 +117,11 @@ fn rebuild(facts: &Facts, times: Times) -> Vec<String> {
 }
 
 /// Whether a run goes on with a delivery, sooner or later.
-fn goes_on(one: &DeliveryFacts) -> bool {
+fn goes_on(one: &DeliveryFacts, at_work: bool) -> bool {
     one.configured
         && match (one.line.state, one.line.held_for) {
-            (State::Due | State::InFlight, _) | (State::Held, Some(Hold::After)) => true,
+            (State::InFlight, _) => one.can_find || at_work,
+            (State::Due, _) | (State::Held, Some(Hold::After)) => true,
             (State::Unknown, _) => one.can_find && one.line.in_doubt,
             _ => false,
         }
@@ -134,7 +134,8 @@ fn later(one: &DeliveryFacts, times: Times) -> Option<crate::timestamp::UtcTime>
 }
 
 fn built(facts: &Facts, times: Times) -> (bool, Vec<String>) {
-    let going: Vec<&DeliveryFacts> = facts.deliveries.iter().filter(|one| goes_on(one)).collect();
+    let at_work = facts.at_work.is_some();
+    let going: Vec<&DeliveryFacts> = facts.deliveries.iter().filter(|one| goes_on(one, at_work)).collect();
     let mut said = Vec::new();
     let now: Vec<&String> =
         going.iter().filter(|one| later(one, times).is_none()).map(|one| &one.line.destination).collect();
@@ -149,7 +150,7 @@ fn built(facts: &Facts, times: Times) -> (bool, Vec<String>) {
     let remedies: Vec<String> = facts
         .deliveries
         .iter()
-        .filter(|one| one.configured && !goes_on(one))
+        .filter(|one| one.configured && !goes_on(one, at_work))
         .filter_map(|one| remedy(facts, one))
         .collect();
     if !remedies.is_empty() {
@@ -171,6 +172,9 @@ fn done(facts: &Facts) -> String {
     match facts.known_status() {
         Some(RecordStatus::Completed) if facts.remembered.is_some() => {
             format!("Nothing more happens. {again} would build its record again.")
+        }
+        Some(RecordStatus::BuiltNotExported) if facts.remembered.is_none() => {
+            "Nothing more happens by itself: `nexus adopt --deliver-missing` takes it on, and delivers its record.".to_owned()
         }
         Some(RecordStatus::BuiltNotExported) if !facts.has_record() => format!(
             "Nothing more happens by itself: `nexus adopt --deliver-missing` delivers the records that NexusLIMS could not, \

@@ -19,18 +19,19 @@ pub(super) fn told(facts: &Facts, times: Times) -> Vec<Paragraph> {
 
 fn booked(booking: &Booking, times: Times) -> Vec<String> {
     let mut said = Vec::new();
-    let id = booking.id.as_ref().map(|id| format!(" `{id}`")).unwrap_or_default();
+    let what =
+        booking.id.as_ref().map_or_else(|| "a reservation".to_owned(), |id| format!("reservation `{id}`"));
     let title = booking.title.as_ref().map(|title| format!(", “{}”", quoted(title))).unwrap_or_default();
     let user = booking.user.as_ref().map(|user| format!(", of {user}")).unwrap_or_default();
     let span = match (booking.start, booking.end) {
         (Some(from), Some(to)) => format!(", {}", times.span(from, to)),
         _ => String::new(),
     };
-    said.push(format!("Its record rests on reservation{id}{title}{user}{span}."));
+    said.push(format!("Its record rests on {what}{title}{user}{span}."));
     if let Some(url) = &booking.url {
         said.push(format!("See {url}"));
     }
-    said.push("Consent was given there.".to_owned());
+    said.push("Consent was given.".to_owned());
     if booking.of_another_user {
         said.push("The reservation is another person's.".to_owned());
     }

@@ -88,6 +88,15 @@ pub(super) fn count(number: impl Display, what: &str) -> String {
     if number == "1" { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// `once`, `twice`, `3 times`.
+pub(super) fn times(number: u32) -> String {
+    match number {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        more => format!("{more} times"),
+    }
+}
+
 /// `` `a`, `b` and `c` ``.
 pub(super) fn names<T: Display>(names: impl IntoIterator<Item = T>) -> String {
     listed(names.into_iter().map(|name| format!("`{name}`")))

@@ -31,6 +31,10 @@ fn what(facts: &Facts, times: Times) -> String {
         }
         (Some(start), None) => format!("{user} began to use {instrument} at {}.", times.full(start)),
         (None, Some(end)) => format!("{user} used {instrument} until {}.", times.full(end)),
+        (None, None) if facts.log.is_empty() => {
+            let user = facts.user.as_ref().map(|user| format!(" by {user}")).unwrap_or_default();
+            format!("A use of {instrument}{user} that never entered the session log.")
+        }
         (None, None) => format!("{user} used {instrument}; when, the session log does not tell."),
     }
 }

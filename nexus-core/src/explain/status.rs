@@ -1,6 +1,6 @@
 //! Why the session has its status, by which rule.
 
-use super::say::{Times, command, count, names, quoted};
+use super::say::{Times, command, names, quoted, times as tries};
 use super::{Adoption, Facts, Happened, Paragraph};
 use crate::delivery::{SessionOutcome, State, Strategy};
 use crate::session::RecordStatus;
@@ -12,9 +12,7 @@ pub(super) fn told(facts: &Facts, times: Times) -> Vec<Paragraph> {
             vec!["It is OPEN: it enters the session log when its usage event has ended.".to_owned()]
         }
         (None, _) => vec![
-            "It has no status: its usage event was called off, or went, before it had ended, and never entered the session \
-             log."
-                .to_owned(),
+            "It has no status: its usage event was called off, or vanished, before it could enter the session log.".to_owned(),
         ],
         (Some(status), None) => vec![format!(
             "It is `{status}`, which is no status that nexus or NexusLIMS knows: it is left alone until somebody corrects it."
@@ -119,7 +117,7 @@ fn rule(strategy: Strategy) -> &'static str {
         Strategy::BestEffort => "under the strategy `best_effort` one destination must have the record",
         Strategy::All => "under the strategy `all` every destination must have the record",
         Strategy::FirstSuccess => {
-            "under the strategy `first_success` one destination must have the record, and the others are not asked"
+            "under the strategy `first_success` one destination must have the record, and then no other is asked"
         }
     }
 }
@@ -132,11 +130,11 @@ fn completed(facts: &Facts) -> Vec<String> {
     let done = counted(facts, &[State::Delivered]);
     let mut said = Vec::new();
     if facts.outcome().is_completed() {
-        said.push(format!("It is COMPLETED: {}, and {}.", rule(facts.strategy), have(&done)));
+        said.push(format!("It is COMPLETED: {}; {}.", rule(facts.strategy), have(&done)));
     } else if facts.has_record() {
-        said.push("It is COMPLETED, and stays so, once it was.".to_owned());
+        said.push("It is COMPLETED: its record was delivered once, and the status stays.".to_owned());
         said.push(format!(
-            "By the settings and deliveries of today it would not become so: {}.",
+            "It would not become so today: {}, the record as it is now.",
             rule(facts.strategy)
         ));
     } else {
@@ -152,7 +150,7 @@ fn completed(facts: &Facts) -> Vec<String> {
 fn not_exported(facts: &Facts) -> Vec<String> {
     let missing = counted(facts, &OPEN);
     let done = counted(facts, &[State::Delivered]);
-    let so_far = if done.is_empty() { String::new() } else { format!("; {}", have(&done)) };
+    let so_far = if done.is_empty() { String::new() } else { format!(", {}", have(&done)) };
     if !facts.has_record() && facts.deliveries.is_empty() {
         return vec![
             "It is BUILT_NOT_EXPORTED: NexusLIMS built its record, and no export of it worked.".to_owned(),
@@ -160,15 +158,17 @@ fn not_exported(facts: &Facts) -> Vec<String> {
     }
     match facts.outcome() {
         SessionOutcome::Completed { .. } => vec![
-            format!("It is BUILT_NOT_EXPORTED, though {}, and {}.", rule(facts.strategy), have(&done)),
+            format!("It is BUILT_NOT_EXPORTED and could be COMPLETED: {}; {}.", rule(facts.strategy), have(&done)),
             "The status moves as soon as one of its deliveries changes.".to_owned(),
         ],
-        SessionOutcome::Open | SessionOutcome::Stuck => vec![format!(
-            "It is BUILT_NOT_EXPORTED: {}, and {} {} missing{so_far}.",
-            rule(facts.strategy),
-            names(&missing),
-            if missing.len() == 1 { "is" } else { "are" }
-        )],
+        SessionOutcome::Open | SessionOutcome::Stuck => {
+            let lack = if missing.len() == 1 { "does not have it yet" } else { "do not have it yet" };
+            vec![format!(
+                "It is BUILT_NOT_EXPORTED: {}; {} {lack}{so_far}.",
+                rule(facts.strategy),
+                names(&missing)
+            )]
+        }
         SessionOutcome::NoDestination => vec![
             "It is BUILT_NOT_EXPORTED: the record was built, and there is no destination that it is to go to.".to_owned(),
         ],
@@ -184,10 +184,8 @@ fn crashes(facts: &Facts) -> Vec<String> {
         return vec!["The run that is under way has it in hand.".to_owned()];
     }
     let ended = attempts - u32::from(facts.at_work.is_some());
-    let mut said = vec![format!(
-        "A run had it in hand when the program ended before its time, {}.",
-        count(ended, "time")
-    )];
+    let mut said =
+        vec![format!("The program ended before its time {} with this session in hand.", tries(ended))];
     if ended >= CRASHES_UNTIL_ERROR {
         said.push("So it may be what ends the program, and is not built again by itself.".to_owned());
     }
@@ -200,10 +198,12 @@ fn foreign(facts: &Facts, times: Times) -> Vec<String> {
     if let (Some(ours), Some(now), Adoption::Done) = (ours, &facts.status, facts.adoption)
         && ours.as_str() != now
     {
-        return vec![
-            format!("Nexus made it {ours}; another program, or a person, has made it {now} since."),
-            "The next run takes note of that.".to_owned(),
-        ];
+        let mut said =
+            vec![format!("Nexus made it {ours}; another program, or a person, has made it {now} since.")];
+        if facts.known_status().is_some() {
+            said.push("The next run takes note of that.".to_owned());
+        }
+        return said;
     }
     let last = facts.happened.iter().rev().find_map(|one| match one {
         Happened::Noted { at, kind, detail, .. } if kind == "moved_by_another_program" => Some((*at, detail)),
@@ -213,7 +213,7 @@ fn foreign(facts: &Facts, times: Times) -> Vec<String> {
     if facts.status.as_ref().is_some_and(|status| detail.ends_with(&format!(" to {status}"))) {
         let from = detail.split(" to ").next().unwrap_or_default();
         return vec![format!(
-            "Not nexus gave it that status: it was {from} before, as was noticed at {}.",
+            "It was not nexus that gave it this status: it was {from} before, as was noticed at {}.",
             times.full(at)
         )];
     }

@@ -32,7 +32,7 @@ pub(super) fn waits(facts: &Facts, times: Times) -> Option<Wait> {
     let (topic, what, next) = meant(facts, times, reason);
     let mut sentences = vec![what];
     if let Some(since) = state.waiting_since {
-        sentences.push(format!("So it has been since {}.", times.full(since)));
+        sentences.push(format!("It has been so since {}.", times.full(since)));
     }
     if reason == "no files yet" {
         sentences.extend(until(facts, times));

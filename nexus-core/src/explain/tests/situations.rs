@@ -305,7 +305,7 @@ fn of_others(told: &mut Vec<Situation>) {
     let mut stage = Stage::usual();
     stage.peer("COMPLETED").row("RECORD_GENERATION", "2024-03-05T12:00:00.123456", "COMPLETED").sql(
         "INSERT INTO upload_log (session_identifier, destination_name, success, timestamp, record_id, record_url)
-         VALUES ('https://nemo.example.org/api/usage_events/?id=17', 'cdcs', 1, '2024-03-05T12:00:01.5', 'p1',
+         VALUES ('https://nemo.example.org/api/usage_events/?id=17', 'cdcs', 1, '2024-03-05T10:12:01.5', 'p1',
                  'https://bob:hunter2@cdcs.example.org/data?id=p1')",
     );
     tell(told, "Made by NexusLIMS, and not met yet", ALL, &stage);

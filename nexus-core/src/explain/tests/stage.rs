@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::super::{Explanation, Facts, HAPPENINGS, Settings, Subject, Surroundings, explain};
 use crate::clock::{Clock as _, ManualClock};
 use crate::db::Database;
-use crate::delivery::{self, Delivery, Event, Hold, State, Strategy, TargetFacts, table};
+use crate::delivery::{self, Delivery, Event, Hold, Strategy, TargetFacts, table};
 use crate::export::{Moment, Route, Routes, settle_session, write_down};
 use crate::folders::Folders;
 use crate::ids::{DestinationName, SessionId};
@@ -216,10 +216,6 @@ impl Stage {
             });
         }
         self
-    }
-
-    pub fn state(&self, destination: &str) -> State {
-        table::load(self.database.read(), &id(), &destination.into()).unwrap().unwrap().state
     }
 
     pub fn ends_run(&mut self) -> &mut Self {
