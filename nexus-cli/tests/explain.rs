@@ -237,6 +237,23 @@ fn one_that_nexuslims_made_and_nexus_has_not_met() {
 }
 
 #[test]
+fn one_that_nexuslims_could_not_build_with_the_command_that_has_nexus_try() {
+    let facility = facility();
+    facility.sql(
+        "INSERT INTO session_log (session_identifier, instrument, timestamp, event_type, record_status, user)
+         VALUES ('theirs', 'TEM', '2024-04-01T09:00:00', 'START', 'ERROR', 'carl'),
+                ('theirs', 'TEM', '2024-04-01T10:00:00', 'END', 'ERROR', 'carl')",
+    );
+    let text = explained(&facility, "theirs");
+    says(&text, &["It is ERROR: NexusLIMS could not build it; its log tells why."]);
+    for expected in ["ERROR → TO_BE_BUILT; the next run builds it", "is TO_BE_BUILT already"] {
+        let told = copied(&facility.sandbox, &text, "Nothing more happens by itself.");
+        assert_eq!(told, format!("theirs: {expected}\n"));
+    }
+    assert_eq!(facility.status("theirs"), "TO_BE_BUILT");
+}
+
+#[test]
 fn a_database_that_was_never_adopted() {
     let facility = Facility::new();
     fs::copy(facility.sandbox.fixture("v2_5_0b.sqlite"), facility.sandbox.path("nexus.db")).unwrap();

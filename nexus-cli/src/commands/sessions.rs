@@ -44,7 +44,7 @@ pub struct SessionsArgs {
 enum Verb {
     /// List sessions, newest first.
     List(ListArgs),
-    /// Tell one session's story: its record, its deliveries, what happened.
+    /// List what is known of one session: its record, its deliveries, what happened; `nexus explain` tells why.
     Show {
         /// The session identifier, as the list shows it, or the name of its record.
         #[arg(value_name = "ID|RECORD")]

@@ -181,7 +181,10 @@ fn crashes(facts: &Facts) -> Vec<String> {
         return Vec::new();
     }
     if facts.at_work.is_some() && attempts == 1 {
-        return vec!["The run that is under way has it in hand.".to_owned()];
+        return vec![
+            "The run that is under way has it in hand, or an earlier one had it when the program ended."
+                .to_owned(),
+        ];
     }
     let ended = attempts - u32::from(facts.at_work.is_some());
     let mut said =

@@ -282,6 +282,10 @@ fn the_record(told: &mut Vec<Situation>) {
     stage.happens("cdcs", [claim(true), Event::FoundNone, arrived()]);
     stage.change(|tx, _, _| session_state::request_rebuild(tx, &id()).unwrap());
     tell(told, "A rebuild was asked for", wanted, &stage);
+    for _ in 0..2 {
+        stage.change(|tx, _, _| session_state::begin_attempt(tx, &id()).unwrap());
+    }
+    tell(told, "A rebuild that ended the program twice", &[Subject::Status, Subject::Next], &stage);
     for (name, reason) in [
         ("A rebuild that is refused", "rebuild refused"),
         ("A rebuild without files", "rebuild without files"),
