@@ -211,9 +211,9 @@ fn deliveries(told: &mut Vec<Situation>) {
     tell(told, "A call that did not end", GOING, &stage);
 
     let mut stage = harvested();
-    stage.built().happens("cdcs", [claim(true), Event::FoundNone, arrived()]);
-    stage.later(60).happens("cdcs", [Event::Wanted { content_sha256: "other".to_owned(), hold: None }]);
-    tell(told, "Delivered, and built again", GOING, &stage);
+    stage.built().happens("cdcs", [claim(true), Event::FoundNone, arrived()]).ends_run();
+    stage.later(60).built_as("fedcba9876543210", &json!({ "internal_id": "42" })).ends_run();
+    tell(told, "Delivered, and built again", ALL, &stage);
 
     let mut stage = harvested();
     stage.built().happens("cdcs", [claim(true), Event::FoundNone, arrived(), Event::Forget]);
