@@ -178,7 +178,6 @@ fn print(explanation: &Explanation) {
             for (at, sentence) in paragraph.sentences.iter().enumerate() {
                 match (at, &paragraph.about) {
                     (0, Some(about)) => output::line(format!("  {about}: {sentence}")),
-                    (0, None) => output::line(format!("  {sentence}")),
                     (_, Some(_)) => output::line(format!("    {sentence}")),
                     (_, None) => output::line(format!("  {sentence}")),
                 }

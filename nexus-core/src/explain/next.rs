@@ -202,7 +202,7 @@ fn runs(facts: &Facts, times: Times) -> Option<String> {
         None => Some("No run has come to its end yet.".to_owned()),
         Some(look) if times.since(look) > QUIET_AT_MOST => Some(format!(
             "But the last run came to its end {}: see whether a timer calls one.",
-            times.from_now(look)
+            times.relative(look)
         )),
         Some(_) => None,
     }

@@ -3,6 +3,7 @@
 use super::say::{Times, command, quoted};
 use super::waiting::{Topic, waits};
 use super::{Facts, Paragraph};
+use crate::session::RecordStatus;
 use crate::session_state::{EVENT_CANCELLED, EVENT_GONE};
 
 /// So much of a hash tells it from all others.
@@ -21,13 +22,13 @@ fn record(facts: &Facts, times: Times) -> Vec<String> {
     let mut said = Vec::new();
     let state = facts.remembered.as_ref();
     let Some(name) = &facts.record_name else { return said };
-    let is_built = facts.has_record() || facts.known_status().is_some_and(|status| status.implies_record());
+    let is_built = facts.has_record() || facts.known_status().is_some_and(RecordStatus::implies_record);
     if !is_built {
         said.push(format!("It has no record; `{name}` is kept as the name of one."));
         return said;
     }
     match state.and_then(|state| Some((state, state.built_at?, state.built_by.as_deref()?))) {
-        Some((state, at, by)) if by == "NexusLIMS" => {
+        Some((state, at, "NexusLIMS")) => {
             said.push(format!(
                 "Its record is `{name}`, built by NexusLIMS and taken over at {}.",
                 times.full(at)

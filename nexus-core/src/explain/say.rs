@@ -27,7 +27,7 @@ impl Times {
     }
 
     /// `3 hours ago`, `in 12 minutes`.
-    pub fn from_now(&self, time: UtcTime) -> String {
+    pub fn relative(&self, time: UtcTime) -> String {
         let ahead = time.0.signed_duration_since(self.now);
         let minute = TimeDelta::minutes(1);
         if ahead > TimeDelta::zero() {
@@ -45,7 +45,7 @@ impl Times {
 
     /// `2024-03-05 09:10 +01:00 (3 hours ago)`.
     pub fn full(&self, time: UtcTime) -> String {
-        format!("{} ({})", self.at(time), self.from_now(time))
+        format!("{} ({})", self.at(time), self.relative(time))
     }
 
     /// Whether it lies ahead.

@@ -27,7 +27,7 @@ fn what(facts: &Facts, times: Times) -> String {
             let span = times.span(start, end);
             let lasted = length(end.0.signed_duration_since(start.0));
             let ended = if times.is_ahead(end) { "ends" } else { "ended" };
-            format!("{user} used {instrument} {span}, for {lasted}; that {ended} {}.", times.from_now(end))
+            format!("{user} used {instrument} {span}, for {lasted}; that {ended} {}.", times.relative(end))
         }
         (Some(start), None) => format!("{user} began to use {instrument} at {}.", times.full(start)),
         (None, Some(end)) => format!("{user} used {instrument} until {}.", times.full(end)),
@@ -69,7 +69,7 @@ fn source(facts: &Facts, times: Times) -> Vec<String> {
     if facts.in_use
         && let Some(look) = facts.last_look
     {
-        said.push(format!("That is how it was when a run last looked, {}.", times.from_now(look)));
+        said.push(format!("That is how it was when a run last looked, {}.", times.relative(look)));
     }
     if let Some(since) = state.and_then(|state| state.gone_since) {
         said.push(format!("Its source does not know the event any more, since {}.", times.full(since)));

@@ -1,7 +1,7 @@
 //! Why the session has its status, by which rule.
 
 use super::say::{Times, command, names, quoted, times as tries};
-use super::{Adoption, Facts, Happened, Paragraph};
+use super::{Adoption, DeliveryFacts, Facts, Happened, Paragraph};
 use crate::delivery::{SessionOutcome, State, Strategy};
 use crate::session::RecordStatus;
 use crate::session_state::{CRASHES_UNTIL_ERROR, EVENT_CANCELLED, EVENT_GONE};
@@ -133,10 +133,17 @@ fn completed(facts: &Facts) -> Vec<String> {
         said.push(format!("It is COMPLETED: {}; {}.", rule(facts.strategy), have(&done)));
     } else if facts.has_record() {
         said.push("It is COMPLETED: its record was delivered once, and the status stays.".to_owned());
-        said.push(format!(
-            "It would not become so today: {}, the record as it is now.",
-            rule(facts.strategy)
-        ));
+        let is_older = |one: &&DeliveryFacts| one.configured && one.holds_other_version;
+        let older: Vec<&String> =
+            facts.deliveries.iter().filter(is_older).map(|one| &one.line.destination).collect();
+        said.push(if older.is_empty() {
+            format!(
+                "By the settings and deliveries of today it would not become so: {}.",
+                rule(facts.strategy)
+            )
+        } else {
+            format!("An earlier version of it is at {}.", names(older))
+        });
     } else {
         said.push("It is COMPLETED: NexusLIMS built and delivered its record.".to_owned());
     }

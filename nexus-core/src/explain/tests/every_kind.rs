@@ -49,7 +49,10 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
             if !["tests", "explain", "conformance"].contains(&name.as_str()) {
                 collect(&path, into);
             }
-        } else if name.ends_with(".rs") && name != "tests.rs" && name != "simulation.rs" {
+        } else if path.extension().is_some_and(|end| end == "rs")
+            && name != "tests.rs"
+            && name != "simulation.rs"
+        {
             into.push(path);
         }
     }

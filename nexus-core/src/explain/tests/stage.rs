@@ -88,6 +88,9 @@ impl Stage {
 
     pub fn later(&mut self, minutes: i64) -> &mut Self {
         self.clock.advance(TimeDelta::minutes(minutes));
+        if !self.journal.is_begun(self.database.read()).unwrap() {
+            self.journal = Journal::open(self.database.read(), &self.clock).unwrap();
+        }
         self
     }
 
