@@ -275,6 +275,28 @@ fn a_database_that_was_never_adopted() {
 }
 
 #[test]
+fn every_session_that_nexuslims_left_can_be_explained_whatever_is_in_its_rows() {
+    for name in ["v2_5_0b.sqlite", "broken_rows.sqlite"] {
+        let facility = Facility::new();
+        let path = facility.sandbox.path("nexus.db");
+        fs::copy(facility.sandbox.fixture(name), &path).unwrap();
+        let database = Connection::open(&path).unwrap();
+        let mut statement = database.prepare("SELECT DISTINCT session_identifier FROM session_log").unwrap();
+        let ids: Vec<String> =
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert!(ids.len() >= 8, "{ids:?}");
+        for adopted in [false, true] {
+            for id in &ids {
+                let text = explained(&facility, id);
+                assert_eq!(text.contains("before `nexus adopt`."), !adopted, "{text}");
+                says(&text, &["\nSession\n  ", "\nStatus\n  It is ", "\nWhat comes next\n  "]);
+            }
+            facility.nexus(["adopt"]);
+        }
+    }
+}
+
+#[test]
 fn nothing_is_changed_and_a_run_that_is_under_way_is_no_hindrance() {
     let facility = facility();
     let before = (facility.dump(), facility.tree());

@@ -22,12 +22,13 @@ use crate::output;
 /// Arguments of `nexus explain`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  nexus explain 'logbook:logbook/17'                     a session
-  nexus explain 2024-03-05_FEI-Titan-TEM_17.xml          the session of a record
-  nexus explain https://cdcs.example.org/data?id=65e6f2  where does this record come from?
-  nexus explain 17                                       a usage event, by its number at its source
+  nexus explain 'logbook:logbook/17'                a session
+  nexus explain 2024-03-05_FEI-Titan-TEM_17.xml     the session of a record
+  nexus explain 'https://cdcs.example.org/data?id=65e6f2'
+                                                    where does this record come from?
+  nexus explain 17                                  a usage event, by its id at its source
   nexus explain --instrument FEI-Titan-TEM --at '2024-03-05 10:30'
-                                                         who used the instrument then?
+                                                    who used the instrument then?
 
 A time without an offset is meant in the zone of the instrument. Times are told in that zone as well.
 

@@ -192,7 +192,9 @@ pub struct Facts {
     pub status: Option<String>,
     /// Its rows in the session log.
     pub log: Vec<LogRow>,
-    /// What of them keeps it from being built.
+    /// Rows of the upload log that cannot be read, and why.
+    pub unreadable: Vec<String>,
+    /// What of its rows in the session log keeps it from being built.
     pub broken: Option<String>,
     /// What nexus remembers of it.
     pub remembered: Option<SessionState>,
@@ -271,7 +273,8 @@ impl Facts {
             name,
         });
         let local = *around.clock.now_local().offset();
-        let mut happened = happenings::read(connection, id, own, local, around.at_work.is_some())?;
+        let (mut happened, unreadable) =
+            happenings::read(connection, id, own, local, around.at_work.is_some())?;
         let deliveries = if own { deliveries(connection, id, settings, &happened)? } else { Vec::new() };
         let without = settings.routes.destinations.iter().map(|route| route.name.clone());
         let left_out = around.happenings.map_or(0, |most| happened.len().saturating_sub(most));
@@ -282,6 +285,7 @@ impl Facts {
             at_work: around.at_work.clone(),
             last_look: if own { meta::last_heartbeat(connection)? } else { None },
             user,
+            unreadable,
             start: began,
             end: ended,
             in_use: open_since.is_some() && rows.is_empty(),

@@ -68,10 +68,7 @@ fn crashes(facts: &Facts) -> u32 {
 
 fn to_be_built(facts: &Facts, times: Times) -> (bool, Vec<String>) {
     if facts.broken.is_some() {
-        return (
-            false,
-            vec!["Nothing more happens before its rows in the session log are corrected.".to_owned()],
-        );
+        return (false, vec!["Nothing more happens before that is put right.".to_owned()]);
     }
     if crashes(facts) >= CRASHES_UNTIL_ERROR {
         return (

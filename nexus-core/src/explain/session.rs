@@ -1,6 +1,6 @@
 //! What the session is, and where it comes from.
 
-use super::say::{Times, length, listed};
+use super::say::{Times, length, listed, quoted};
 use super::{Adoption, Facts, Happened, LogRow, Paragraph};
 use crate::session::{EventType, RecordStatus};
 
@@ -112,6 +112,7 @@ fn oddities(facts: &Facts) -> Vec<String> {
             row.row, row.event_type, row.timestamp
         ));
     }
+    said.extend(facts.unreadable.iter().map(|row| format!("{}.", quoted(row).replacen("row", "Row", 1))));
     let (starts, ends) = (rows(EventType::Start), rows(EventType::End));
     if let (Some(start), Some(end)) = (starts.last(), ends.last())
         && start.record_status != end.record_status

@@ -89,7 +89,7 @@ impl Happened {
     }
 }
 
-/// All of them. A time without an offset was written by NexusLIMS, in the zone of the machine that it ran on: this one's,
+/// All of them, and what of the upload log cannot be read. A time without an offset was written by NexusLIMS, in the zone of the machine that it ran on: this one's,
 /// as far as anybody knows.
 pub(super) fn read(
     connection: &Connection,
@@ -97,7 +97,7 @@ pub(super) fn read(
     own: bool,
     local: FixedOffset,
     at_work: bool,
-) -> Result<Vec<Happened>, ExplainError> {
+) -> Result<(Vec<Happened>, Vec<String>), ExplainError> {
     let mut all: Vec<Happened> = Vec::new();
     if own {
         let notes = event::of_session(connection, id)?;
@@ -128,7 +128,9 @@ pub(super) fn read(
         };
         Some(UtcTime::new(utc))
     };
-    all.extend(UploadLog::of_session(connection, id)?.rows.into_iter().map(|row| {
+    let uploads = UploadLog::of_session(connection, id)?;
+    let unreadable = uploads.unreadable.iter().map(ToString::to_string).collect();
+    all.extend(uploads.rows.into_iter().map(|row| {
         let by_peer = !is_ours(&row);
         let class = row.metadata.as_ref().and_then(|metadata| metadata.get("class")?.as_str());
         Happened::Uploaded {
@@ -143,5 +145,5 @@ pub(super) fn read(
         }
     }));
     all.sort_by_key(Happened::order);
-    Ok(all)
+    Ok((all, unreadable))
 }

@@ -377,6 +377,12 @@ fn strange_rows(told: &mut Vec<Situation>) {
     stage.sql("PRAGMA ignore_check_constraints = ON; UPDATE session_log SET record_status = 'PAUSED'");
     tell(told, "A status that is none", wanted, &stage);
     let mut stage = harvested();
+    stage.sql(
+        "INSERT INTO upload_log (session_identifier, destination_name, success, timestamp)
+         VALUES ('https://nemo.example.org/api/usage_events/?id=17', 'cdcs', 'perhaps', '2024-03-05T10:12:01')",
+    );
+    tell(told, "An upload that cannot be read", &[Subject::Session, Subject::Happened], &stage);
+    let mut stage = harvested();
     stage.row("RECORD_GENERATION", "2024-03-05T12:00:00", "WAITING_FOR_END");
     tell(told, "A build that NexusLIMS did not end", &[Subject::Session], &stage);
 }
