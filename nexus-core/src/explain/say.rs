@@ -31,15 +31,11 @@ impl Times {
         let ahead = time.0.signed_duration_since(self.now);
         let minute = TimeDelta::minutes(1);
         if ahead > TimeDelta::zero() {
-            if ahead < minute {
-                "in less than a minute".to_owned()
-            } else {
-                format!("in {}", in_words(ahead))
-            }
+            if ahead < minute { "in less than a minute".to_owned() } else { format!("in {}", far(ahead)) }
         } else if -ahead < minute {
             "just now".to_owned()
         } else {
-            format!("{} ago", in_words(-ahead))
+            format!("{} ago", far(-ahead))
         }
     }
 
@@ -70,8 +66,17 @@ impl Times {
     }
 }
 
+/// How far a moment is; nobody counts years in days.
+fn far(length: TimeDelta) -> String {
+    match length.num_days() / 365 {
+        years @ 2.. => count(years, "year"),
+        _ => in_words(length),
+    }
+}
+
 /// A length to the minute: `1 hour 45 minutes`.
 pub(super) fn length(length: TimeDelta) -> String {
+    let length = length.checked_add(&TimeDelta::seconds(30)).unwrap_or(length);
     let parts = [
         (length.num_days(), "day"),
         (length.num_hours() % 24, "hour"),
@@ -137,4 +142,39 @@ pub(super) fn export_command(facts: &Facts, verb: &str, destination: impl Displa
 pub(super) fn quoted(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     one_line.trim_end_matches(['.', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_told_to_the_minute_and_rounded() {
+        let said = |seconds| length(TimeDelta::seconds(seconds));
+        assert_eq!([said(29), said(30), said(89)], ["less than a minute", "1 minute", "1 minute"]);
+        assert_eq!([said(3 * 3600 - 1), said(90_060)], ["3 hours", "1 day 1 hour 1 minute"]);
+        assert!(length(TimeDelta::MAX).starts_with("106751991167 days"), "and nothing overflows");
+    }
+
+    #[test]
+    fn far_away_is_told_in_years() {
+        let said = |days| far(TimeDelta::days(days));
+        assert_eq!([said(729), said(730), said(1841)], ["729 days", "2 years", "5 years"]);
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_as_it_was() {
+        assert_eq!([word("logbook:lab/17"), word("a b")], ["logbook:lab/17", "'a b'"]);
+        assert_eq!(
+            [word("https://n/?id=1"), word("it's"), word("")],
+            ["'https://n/?id=1'", r"'it'\''s'", "''"]
+        );
+    }
+
+    #[test]
+    fn names_stand_in_a_row() {
+        let said = [names(["a"]), names(["a", "b"]), names(["a", "b", "c"])];
+        assert_eq!(said, ["`a`", "`a` and `b`", "`a`, `b` and `c`"]);
+        assert_eq!(quoted(" two\nlines.. "), "two lines");
+    }
 }
