@@ -192,7 +192,10 @@ fn one_that_ended_the_program_twice() {
             "The next run makes it ERROR.",
         ],
     );
+    facility.sql("UPDATE nexus_session SET attempts = 2 WHERE session_identifier = 'logbook:lab/2'");
+    copied(&facility.sandbox, &explained(&facility, "logbook:lab/2"), "The next run makes it ERROR.");
     facility.run(4);
+    assert_eq!(facility.status("logbook:lab/2"), "COMPLETED", "somebody had asked for one more try");
     let text = explained(&facility, "logbook:lab/1");
     assert_eq!(headings(&text)[0], "logbook:lab/1: ERROR");
     says(&text, &["It is ERROR because making its record crashed the program 2 times."]);

@@ -2,7 +2,7 @@
 
 use super::say::{Times, command, count, export_command, names, quoted, times as tries};
 use super::{DeliveryFacts, Facts, Paragraph};
-use crate::delivery::{Class, Hold, Origin, State};
+use crate::delivery::{Class, Hold, Origin, State, Strategy};
 
 pub(super) fn told(facts: &Facts, times: Times) -> Vec<Paragraph> {
     let mut paragraphs: Vec<Paragraph> = facts
@@ -33,6 +33,12 @@ fn delivery(facts: &Facts, one: &DeliveryFacts, times: Times) -> Vec<String> {
         State::InFlight => in_flight(facts, one, times),
         State::Failed => failed(facts, one, times),
         State::Unknown => unknown(facts, one, times),
+        State::NotWanted if facts.strategy == Strategy::FirstSuccess && facts.outcome().is_completed() => {
+            vec![
+                "It is not asked: another destination has the record, which is enough under `first_success`."
+                    .to_owned(),
+            ]
+        }
         State::NotWanted => vec!["The record is not wanted there, or not any more.".to_owned()],
     };
     if one.line.state != State::Delivered && one.line.state != State::NotWanted {

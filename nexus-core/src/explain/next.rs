@@ -108,7 +108,7 @@ fn rebuild(facts: &Facts, times: Times) -> Vec<String> {
     if crashes(facts) >= CRASHES_UNTIL_ERROR {
         return vec![
             "The next run gives the rebuild up; the record that exists stays.".to_owned(),
-            format!("{} before that lets the run try once more.", command(facts, "sessions rebuild")),
+            format!("{} after that asks for it once more.", command(facts, "sessions rebuild")),
         ];
     }
     match waits(facts, times) {
