@@ -66,7 +66,9 @@ pub enum Command {
     Adopt(commands::adopt::AdoptArgs),
     /// Show how many sessions and deliveries stand where.
     Status(commands::status::StatusArgs),
-    /// List sessions, and tell the story of one.
+    /// Tell one session's story: why it is where it is, by which rule, what comes next, and what can be done.
+    Explain(commands::explain::ExplainArgs),
+    /// List sessions, show the facts about one, and decide about them.
     Sessions(commands::sessions::SessionsArgs),
     /// Read one file, print its metadata as JSON, and draw its preview.
     Extract(commands::extract::ExtractArgs),

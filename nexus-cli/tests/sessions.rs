@@ -67,6 +67,10 @@ fn a_line_says_where_a_session_stands_and_why() {
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines[0].split_whitespace().next(), Some("session"));
     assert!(lines[1].contains("logbook:lab/1") && lines[1].contains(" COMPLETED "), "{table}");
+    // One form, with the offset that is meant: this one was stored without, that of one in use in UTC.
+    assert!(lines[1].contains(" 2024-03-05 09:00 +01:00 "), "{table}");
+    let table = facility.nexus(["sessions", "list", "--status", "OPEN"]).done();
+    assert!(table.contains(" 2024-03-01 13:00 -07:00 "), "{table}");
 }
 
 #[test]

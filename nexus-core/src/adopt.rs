@@ -99,7 +99,7 @@ pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteE
 }
 
 /// A database that only NexusLIMS worked on has none of our tables.
-fn has_own_tables(conn: &Connection) -> rusqlite::Result<bool> {
+pub(crate) fn has_own_tables(conn: &Connection) -> rusqlite::Result<bool> {
     conn.query_row(
         "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'nexus_meta')",
         [],

@@ -23,6 +23,7 @@ pub mod delivery;
 pub mod destination_state;
 pub mod durable;
 pub mod event;
+pub mod explain;
 pub mod export;
 pub mod external_user;
 pub mod extract;

@@ -1,23 +1,27 @@
 //! What a person asks: how many sessions stand where, and the story of one. Reads only.
 
+mod story;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
-use crate::delivery::{Class, Delivery, Hold, Origin, State, table, wait_for_somebody};
-use crate::event::{self, Event};
+use crate::delivery::{State, table, wait_for_somebody};
 use crate::failing::{self, Failing};
 use crate::ids::{HarvesterName, SessionId};
 use crate::meta;
 use crate::own_table::OwnTableError;
 use crate::run::Run;
 use crate::session;
-use crate::session_state::{record_name, seen_user};
+use crate::session_state::seen_user;
 use crate::timestamp::{Timestamp, UtcTime};
-use crate::upload_log::{UploadLog, UploadLogError};
+use crate::upload_log::UploadLogError;
+
+pub(crate) use story::session_of_stem;
+pub use story::{DeliveryLine, EventLine, SessionStory, UploadLine, session_of_record, story};
 
 /// What was asked cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +70,7 @@ pub struct Overview {
 
 /// After so long without a run somebody is told: nexus does not know how often its timer calls it, but none calls it
 /// less often than once a day.
-const QUIET_AT_MOST: TimeDelta = TimeDelta::hours(24);
+pub(crate) const QUIET_AT_MOST: TimeDelta = TimeDelta::hours(24);
 
 impl Overview {
     /// How long no run has come to its end; `None`: none ever did, or the clock is behind.
@@ -167,83 +171,6 @@ pub struct Filter {
     pub until: Option<DateTime<Utc>>,
     /// At most so many, newest first.
     pub limit: Option<usize>,
-}
-
-/// One delivery of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeliveryLine {
-    /// Destination.
-    pub destination: String,
-    /// State.
-    pub state: State,
-    /// What a held one waits for.
-    pub held_for: Option<Hold>,
-    /// Attempts since the record last changed or a person last asked.
-    pub attempt: u32,
-    /// When the last attempt was begun (UTC).
-    pub tried_at: Option<String>,
-    /// Remote id, if any.
-    pub remote_id: Option<String>,
-    /// Link, if any.
-    pub remote_url: Option<String>,
-    /// Class of the last failure.
-    pub failure_class: Option<Class>,
-    /// Text of the last failure.
-    pub failure_text: Option<String>,
-    /// Not tried before (UTC).
-    pub not_before: Option<String>,
-    /// Whether an earlier attempt may have left something behind: the destination is asked before anything is made.
-    pub in_doubt: bool,
-    /// Who delivered it: `nexus` or `peer`.
-    pub origin: Origin,
-}
-
-/// One upload log row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UploadLine {
-    /// Destination.
-    pub destination: String,
-    /// Whether it worked.
-    pub success: bool,
-    /// When; empty if what is stored is no time.
-    pub timestamp: String,
-    /// Remote id.
-    pub record_id: Option<String>,
-    /// What went wrong.
-    pub error_message: Option<String>,
-}
-
-/// One event of a session's story.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EventLine {
-    /// When (UTC).
-    pub at: String,
-    /// What.
-    pub kind: String,
-    /// Details.
-    pub detail: Option<String>,
-}
-
-/// One session's story.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SessionStory {
-    /// The session.
-    #[serde(flatten)]
-    pub line: SessionLine,
-    /// Files in its record.
-    pub file_count: Option<i64>,
-    /// When its record was built (UTC).
-    pub built_at: Option<String>,
-    /// Hash of the record's content.
-    pub content_sha256: Option<String>,
-    /// Whether a rebuild was asked for.
-    pub rebuild_requested: bool,
-    /// Its deliveries.
-    pub deliveries: Vec<DeliveryLine>,
-    /// Every upload tried.
-    pub uploads: Vec<UploadLine>,
-    /// What happened.
-    pub events: Vec<EventLine>,
 }
 
 const LINE: &str = "
@@ -412,194 +339,5 @@ pub fn knows_instrument(conn: &Connection, pid: &str) -> rusqlite::Result<bool> 
     )
 }
 
-/// The session of a record, by the record's name or the name of its file.
-///
-/// # Errors
-/// The database cannot be read.
-pub fn session_of_record(conn: &Connection, name: &str) -> rusqlite::Result<Option<SessionId>> {
-    let stem = name.rsplit('/').next().unwrap_or(name);
-    let stem = stem.strip_suffix(".xml").unwrap_or(stem);
-    let named = conn
-        .query_row("SELECT session_identifier FROM nexus_session WHERE record_name = ?1", [stem], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    if named.is_some() {
-        return Ok(named);
-    }
-    // Nobody has noted the names of the records that NexusLIMS delivered; they follow from the session.
-    let Some((date, day)) = stem.get(..10).and_then(|date| Some((date.parse().ok()?, date))) else {
-        return Ok(None);
-    };
-    let mut statement = conn.prepare(
-        "SELECT s.session_identifier, s.instrument FROM session_log s
-           LEFT JOIN nexus_session n ON n.session_identifier = s.session_identifier
-          WHERE s.event_type = 'START' AND substr(s.timestamp, 1, 10) = ?1 AND n.record_name IS NULL",
-    )?;
-    let of_that_day = statement.query_map([day], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
-    for row in of_that_day {
-        let (id, pid) = row?;
-        if record_name(date, &pid.as_str().into(), &id) == stem {
-            return Ok(Some(id));
-        }
-    }
-    Ok(None)
-}
-
-type Facts = (Option<i64>, Option<String>, Option<String>, bool);
-
-/// One session's story; `None` if there is no such session.
-///
-/// # Errors
-/// The database cannot be read.
-pub fn story(conn: &Connection, id: &SessionId) -> Result<Option<SessionStory>, OverviewError> {
-    let stored = conn
-        .query_row(
-            &format!("{LINE} AND s.session_identifier = ?1 ORDER BY s.id_session_log LIMIT 1"),
-            [id],
-            line,
-        )
-        .optional()?;
-    let found = match stored {
-        Some(found) => Some(found),
-        None => conn.query_row(&format!("{OPEN} AND session_identifier = ?1"), [id], open_line).optional()?,
-    };
-    let Some(line) = found else { return Ok(None) };
-    let facts: Option<Facts> = conn
-        .query_row(
-            "SELECT file_count, built_at, content_sha256, rebuild_requested FROM nexus_session
-              WHERE session_identifier = ?1",
-            [id],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-        )
-        .optional()?;
-    let (file_count, built_at, content_sha256, rebuild_requested) = facts.unwrap_or_default();
-    Ok(Some(SessionStory {
-        line,
-        file_count,
-        built_at,
-        content_sha256,
-        rebuild_requested,
-        deliveries: table::of_session(conn, id)?.into_iter().map(DeliveryLine::from).collect(),
-        uploads: UploadLog::of_session(conn, id)?.rows.into_iter().map(UploadLine::from).collect(),
-        events: event::of_session(conn, id)?.into_iter().map(EventLine::from).collect(),
-    }))
-}
-
-impl From<Delivery> for DeliveryLine {
-    fn from(row: Delivery) -> Self {
-        Self {
-            destination: row.destination.to_string(),
-            state: row.state,
-            held_for: row.held_for,
-            attempt: row.attempt,
-            tried_at: row.intent_at.map(|at| UtcTime::new(at).to_string()),
-            remote_id: row.remote_id,
-            remote_url: row.remote_url,
-            failure_class: row.failure_class,
-            failure_text: row.failure_text,
-            not_before: row.not_before.map(|at| UtcTime::new(at).to_string()),
-            in_doubt: row.absent_after.is_some(),
-            origin: row.origin,
-        }
-    }
-}
-
-impl DeliveryLine {
-    /// When it is tried again, or what it waits for; `None`: nothing more is to happen. `configured`: whether
-    /// the configuration names its destination.
-    pub fn next(&self, configured: bool) -> Option<String> {
-        match (self.state, self.held_for) {
-            (State::Delivered | State::NotWanted, _) => None,
-            _ if !configured => Some("never: its destination is not configured".to_owned()),
-            (State::Due, _) => Some(match &self.not_before {
-                Some(at) => format!("next run after {at} (UTC)"),
-                None => "next run".to_owned(),
-            }),
-            (State::InFlight, _) => Some("under way, or asked about by the next run".to_owned()),
-            (State::Held, Some(Hold::After)) => Some("after the destinations it links to".to_owned()),
-            (State::Held, Some(Hold::Moved)) => Some("if `nexus export backfill` asks for it".to_owned()),
-            (State::Held, _) => Some("if `nexus adopt --deliver-missing` asks for it".to_owned()),
-            (State::Failed, _) => {
-                Some("when the configuration or the record changes, or by `nexus export retry`".to_owned())
-            }
-            (State::Unknown, _) => {
-                Some("look there, then `nexus export retry` or `nexus export forget`".to_owned())
-            }
-        }
-    }
-}
-
-impl From<UploadLog> for UploadLine {
-    fn from(row: UploadLog) -> Self {
-        Self {
-            destination: row.destination.to_string(),
-            success: row.success,
-            timestamp: row.timestamp.map(|at| at.to_string()).unwrap_or_default(),
-            record_id: row.record_id,
-            error_message: row.error_message,
-        }
-    }
-}
-
-impl From<Event> for EventLine {
-    fn from(event: Event) -> Self {
-        Self { at: event.at.to_string(), kind: event.note.kind, detail: event.note.detail }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seen(heartbeat: Option<&str>) -> Overview {
-        Overview { last_heartbeat: heartbeat.map(str::to_owned), ..Overview::default() }
-    }
-
-    #[test]
-    fn a_day_without_a_run_is_told_unless_one_is_under_way() {
-        let seen_at = seen(Some("2024-03-05T00:00:00.000000Z"));
-        let told = |now: &str, at_work| seen_at.needs_person(now.parse().unwrap(), at_work);
-        assert_eq!(told("2024-03-06T00:00:00Z", false), [""; 0]);
-        let late = told("2024-03-06T00:00:01Z", false);
-        assert!(late[0].starts_with("no run has come to its end for 24 hours: "), "{late:?}");
-        assert!(late[0].contains("`systemctl list-timers`"), "{late:?}");
-        assert_eq!(told("2024-03-09T00:00:00Z", true), [""; 0]);
-        assert!(told("2024-03-09T00:00:00Z", false)[0].contains(" for 4 days: "));
-        // The clock was set back, or nothing has run yet.
-        assert_eq!(told("2024-03-01T00:00:00Z", false), [""; 0]);
-        assert_eq!(seen(None).needs_person("2024-03-09T00:00:00Z".parse().unwrap(), false), [""; 0]);
-    }
-
-    #[test]
-    fn a_harvester_that_fails_again_and_again_is_told_with_how_often() {
-        let mut seen = seen(Some("2024-03-05T00:00:00.000000Z"));
-        let mut failing = Failing {
-            since: "2024-03-04T00:00:00.000000Z".to_owned(),
-            runs: 1,
-            error: "no route".to_owned(),
-        };
-        let now = "2024-03-05T00:00:01Z".parse().unwrap();
-        seen.failing.insert("north".into(), failing.clone());
-        let told = seen.needs_person(now, false);
-        assert!(
-            told[0].starts_with("harvester `north` failed in the last run: no route; `nexus config check`")
-        );
-        failing.runs = 7;
-        seen.failing.insert("north".into(), failing);
-        let told = seen.needs_person(now, true);
-        assert!(
-            told[0].starts_with(
-                "harvester `north` failed in each of the last 7 runs, since 2024-03-04 00:00 UTC: no route; "
-            ),
-            "{told:?}"
-        );
-    }
-
-    #[test]
-    fn lengths_are_said_in_units_of_which_there_are_some() {
-        let said = |minutes| in_words(TimeDelta::minutes(minutes));
-        assert_eq!([said(0), said(1), said(119)], ["0 minutes", "1 minute", "119 minutes"]);
-        assert_eq!([said(120), said(47 * 60 + 59), said(48 * 60)], ["2 hours", "47 hours", "2 days"]);
-    }
-}
+mod tests;

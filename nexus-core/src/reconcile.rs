@@ -167,7 +167,7 @@ fn is_known(tx: &Transaction<'_>, row: &UploadLog) -> Result<bool, WriteError> {
 
 /// Our rows carry the session's key in their metadata. The peer's carry what its exporters like, which may be called
 /// a key as well.
-fn is_ours(row: &UploadLog) -> bool {
+pub(crate) fn is_ours(row: &UploadLog) -> bool {
     let key = row.metadata.as_ref().and_then(|metadata| metadata.get("key")?.as_str());
     key.is_some_and(|key| key == session_state::record_key(&row.session_identifier))
 }

@@ -100,6 +100,14 @@ impl Run {
             .map_err(OwnTableError::to("read the last run"))
     }
 
+    /// One of them; `None`: there is none of this number, or it is forgotten by now.
+    pub fn load(connection: &Connection, id: i64) -> Result<Option<Self>, OwnTableError> {
+        connection
+            .prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))
+            .and_then(|mut statement| statement.query_row([id], Self::read).optional())
+            .map_err(OwnTableError::to(format!("read run {id}")))
+    }
+
     /// The last ones, newest first.
     pub fn newest(connection: &Connection, limit: u32) -> Result<Vec<Self>, OwnTableError> {
         connection

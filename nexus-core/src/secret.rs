@@ -138,6 +138,16 @@ fn in_json(value: &str) -> String {
     serde_json::Value::from(value).to_string().trim_matches('"').to_owned()
 }
 
+/// An address without the user and password that some people put into it.
+pub(crate) fn without_credentials(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..host_end).and_then(|host| host.rfind('@')) {
+        Some(at) => format!("{scheme}://{MASK}{}", rest.get(at..).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

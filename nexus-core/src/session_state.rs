@@ -35,6 +35,7 @@ mod tests;
 
 use chrono::TimeDelta;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, Transaction, params};
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -101,7 +102,7 @@ fn failed(what: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> SessionSta
 }
 
 /// A row of `nexus_session`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SessionState {
     /// The session, as first stored.
     pub session: SessionId,
@@ -137,7 +138,8 @@ pub struct SessionState {
     pub rebuild_requested: bool,
     /// Builds begun since the last that came to an end; more than 0 at the start of a run: crashes.
     pub attempts: u32,
-    /// The reservation that went into the record.
+    /// The reservation that went into the record. It may have megabytes: left out where the row is shown.
+    #[serde(skip)]
     pub reservation: Option<Value>,
     /// How many records were built.
     pub record_version: u32,

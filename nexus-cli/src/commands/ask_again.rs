@@ -26,12 +26,12 @@ pub fn retry(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> 
     change(global, sessions, |tx, id| {
         let Some(status) = session::status_of(tx, id)? else { return Ok(unknown(id)) };
         if status == RecordStatus::ToBeBuilt {
-            session_state::end_attempt(tx, id)?;
+            let_go(tx, id)?;
             return Ok(Told::done(format!("{id}: is TO_BE_BUILT already")));
         }
         match session::move_status(tx, id, status, RecordStatus::ToBeBuilt) {
             Ok(Moved::Moved { .. }) => {
-                session_state::end_attempt(tx, id)?;
+                let_go(tx, id)?;
                 Ok(Told::done(format!("{id}: {status} → TO_BE_BUILT; the next run builds it")))
             }
             Ok(Moved::Stale { actual }) => Ok(Told::refused(format!(
@@ -44,6 +44,15 @@ pub fn retry(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> 
             Err(error) => Ok(Told::refused(error.to_string())),
         }
     })
+}
+
+/// Forgets the builds that did not come to an end. Of a session that another program brought, and no run has met, nothing is
+/// remembered.
+fn let_go(tx: &Transaction<'_>, id: &SessionId) -> Result<(), WriteError> {
+    if SessionState::load(tx, id)?.is_some() {
+        session_state::end_attempt(tx, id)?;
+    }
+    Ok(())
 }
 
 /// Asks for another record of sessions that have one.

@@ -5,6 +5,7 @@ pub mod ask_again;
 pub mod config;
 pub mod db;
 pub mod demo;
+pub mod explain;
 pub mod export;
 pub mod extract;
 pub mod harvesters;
@@ -35,6 +36,7 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
         Command::Export(args) => export::run(global, args),
         Command::Adopt(args) => adopt::run(global, &args),
         Command::Status(args) => status::run(global, &args),
+        Command::Explain(args) => explain::run(global, &args),
         Command::Sessions(args) => sessions::run(global, args),
         Command::Extract(args) => extract::run(global, &args),
         Command::Record(args) => record::run(global, args),

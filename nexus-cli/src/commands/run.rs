@@ -23,7 +23,7 @@ use crate::exit_code::{ExitCode, Stop};
 use crate::{first_party, interrupt, output};
 use progress::Watch;
 
-pub use moment::{since, until};
+pub use moment::{moment, since, until};
 pub use print::{minutes, print};
 
 const CODES: &str = "Exit code: 0 done (also when there was nothing to do), 3 the configuration cannot be used, 4 finished but \

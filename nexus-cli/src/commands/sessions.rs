@@ -7,15 +7,17 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use nexus_core::export::Routes;
 use nexus_core::ids::SessionId;
-use nexus_core::overview::{self, Filter, SessionStory};
+use nexus_core::instrument::Instruments;
+use nexus_core::overview::{self, Filter, SessionLine, SessionStory};
 use nexus_core::pipeline;
 use nexus_core::session::RecordStatus;
+use nexus_core::timestamp::Timestamp;
 
 use crate::args::Global;
 use crate::commands::{ask_again, config, run as runs, status};
 use crate::exit_code::{ExitCode, OrStop as _, Stop};
 use crate::output;
-pub use which::Which;
+pub use which::{Which, known_instrument};
 
 /// Arguments of `nexus sessions`.
 #[derive(Debug, Args)]
@@ -42,7 +44,7 @@ pub struct SessionsArgs {
 enum Verb {
     /// List sessions, newest first.
     List(ListArgs),
-    /// Tell one session's story: its record, its deliveries, what happened.
+    /// List what is known of one session: its record, its deliveries, what happened; `nexus explain` tells why.
     Show {
         /// The session identifier, as the list shows it, or the name of its record.
         #[arg(value_name = "ID|RECORD")]
@@ -124,7 +126,7 @@ pub fn run(global: &Global, args: SessionsArgs) -> Result<ExitCode, Stop> {
 fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
     let database = status::open(global)?;
     let ListArgs { status, instrument, user, since, until, limit } = args;
-    which::known_instrument(database.read(), instrument.as_deref())?;
+    known_instrument(database.read(), instrument.as_deref())?;
     let filter = Filter { status, instrument, user, since, until, limit };
     let lines = overview::sessions(database.read(), &filter).or_stop(ExitCode::Failed)?;
     if global.json {
@@ -132,15 +134,18 @@ fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
     } else if lines.is_empty() {
         output::line("no sessions");
     } else {
+        let instruments = Instruments::load(database.read()).or_stop(ExitCode::Failed)?;
         output::table(
             &["session", "instrument", "user", "start", "end", "status", "record or reason"],
             lines.into_iter().map(|line| {
+                let shown = |time: &str| minutes(time, &line, &instruments);
+                let (start, end) = (shown(&line.start), line.end.as_deref().map(shown).unwrap_or_default());
                 vec![
                     line.session_identifier.to_string(),
                     line.instrument,
                     line.user.unwrap_or_default(),
-                    runs::minutes(&line.start),
-                    line.end.as_deref().map(runs::minutes).unwrap_or_default(),
+                    start,
+                    end,
                     line.status,
                     line.reason.or(line.record_name).unwrap_or_default(),
                 ]
@@ -148,6 +153,22 @@ fn list(global: &Global, args: ListArgs) -> Result<ExitCode, Stop> {
         );
     }
     Ok(ExitCode::Done)
+}
+
+/// `2024-03-05 09:00 +01:00`: in the offset that was stored, or in that of the instrument's zone, which is meant where there
+/// was none. The beginning of a session in use was noted in UTC.
+fn minutes(time: &str, line: &SessionLine, instruments: &Instruments) -> String {
+    let Ok(stored) = time.parse::<Timestamp>() else { return time.to_owned() };
+    let zone = instruments.get(&line.instrument.as_str().into()).and_then(|known| known.timezone().ok());
+    let shown = match (stored.fixed(), zone) {
+        (Some(time), Some(zone)) if line.status == "OPEN" => Some(time.with_timezone(&zone).fixed_offset()),
+        (Some(time), _) => Some(time),
+        (None, zone) => zone.map(|zone| stored.in_zone(zone)),
+    };
+    match shown {
+        Some(time) => time.format("%Y-%m-%d %H:%M %:z").to_string(),
+        None => stored.naive_local().format("%Y-%m-%d %H:%M").to_string(),
+    }
 }
 
 fn show(global: &Global, session: &str) -> Result<ExitCode, Stop> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::source::Source;
-use crate::secret::{MASK, Redactor, Secret};
+use crate::secret::{MASK, Redactor, Secret, without_credentials};
 
 /// A file with a secret holds a token or a password, not a document.
 const LARGEST_SECRET: u64 = 64 * 1024;
@@ -327,14 +327,4 @@ fn sounds_secret(name: &str) -> bool {
     ["token", "secret", "passw", "credential", "api_key", "apikey", "access_key", "private_key", "auth"]
         .iter()
         .any(|word| name.contains(word))
-}
-
-/// An address without the user and password that some people put into it.
-fn without_credentials(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest.get(..host_end).and_then(|host| host.rfind('@')) {
-        Some(at) => format!("{scheme}://{MASK}{}", rest.get(at..).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }

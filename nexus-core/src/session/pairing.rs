@@ -115,6 +115,8 @@ struct Halves {
     first: Option<i64>,
     /// The last row with another status.
     other: Option<WhyBroken>,
+    /// Rows of which there are several: what they are, the one that counts, the one before.
+    doubled: Vec<(EventType, i64, i64)>,
 }
 
 /// A session that is to be built, by one of its rows: all that need be remembered of it to read it again.
@@ -178,6 +180,14 @@ pub fn each_to_build(
             if halves.first != Some(number) {
                 continue;
             }
+            for (event, row, instead_of) in &halves.doubled {
+                tracing::warn!(
+                    session = %identifier,
+                    row,
+                    instead_of,
+                    "several {event} rows: the last one counts"
+                );
+            }
             let instrument = halves.instrument();
             let session = pair(&identifier, halves, instruments).map_err(|why| BrokenSession {
                 identifier: identifier.clone(),
@@ -193,6 +203,22 @@ pub fn each_to_build(
         Ok(())
     };
     read().map_err(reading)
+}
+
+/// What keeps one session from being built; `None`: nothing does, or it is not to be built.
+pub fn broken(
+    connection: &Connection,
+    instruments: &Instruments,
+    identifier: &SessionId,
+) -> Result<Option<BrokenSession>, SessionError> {
+    let halves = read_halves(connection, identifier)
+        .map_err(SessionError::database(format!("read the rows of session `{identifier}`")))?;
+    if halves.first.is_none() {
+        return Ok(None);
+    }
+    let instrument = halves.instrument();
+    let why = pair(identifier, halves, instruments).err();
+    Ok(why.map(|why| BrokenSession { identifier: identifier.clone(), instrument, why }))
 }
 
 /// The identifier itself is no text, so that nothing could be asked or written under it.
@@ -289,12 +315,7 @@ fn read_halves(connection: &Connection, identifier: &SessionId) -> rusqlite::Res
         };
         let slot = if event == EventType::Start { &mut halves.start } else { &mut halves.end };
         if let Some(earlier) = slot.replace(half) {
-            tracing::warn!(
-                session = %identifier,
-                row = number,
-                instead_of = earlier.row,
-                "several {event} rows: the last one counts"
-            );
+            halves.doubled.push((event, number, earlier.row));
         }
     }
     Ok(halves)

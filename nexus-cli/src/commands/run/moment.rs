@@ -18,6 +18,14 @@ pub fn until(text: &str) -> Result<DateTime<Utc>, String> {
     parse(text, true, &Local)
 }
 
+/// A moment; without an offset, in this zone. A day alone is none.
+pub fn moment<Z: TimeZone>(text: &str, zone: &Z) -> Result<DateTime<Utc>, String> {
+    if NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").is_ok() {
+        return Err(format!("`{text}` is a whole day; it takes a time, such as 2024-03-05T09:10"));
+    }
+    parse(text, false, zone)
+}
+
 fn parse<Z: TimeZone>(text: &str, whole_day: bool, zone: &Z) -> Result<DateTime<Utc>, String> {
     let text = text.trim();
     if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
