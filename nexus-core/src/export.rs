@@ -13,6 +13,7 @@ mod context;
 mod outcome;
 mod pace;
 mod queue;
+mod resettle;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,6 +25,7 @@ pub use bell::Bell;
 pub use board::Board;
 pub(crate) use outcome::{Moment, write_down};
 pub use outcome::{Route, Routes, settle_session};
+pub use resettle::resettle;
 
 use self::board::Seat;
 use self::pace::Pace;

@@ -167,6 +167,9 @@ impl Run<'_> {
         if steps.harvest {
             self.harvest(&mut report)?;
         }
+        if steps.export {
+            self.resettle(&mut report)?;
+        }
         if steps.build || steps.export {
             self.build_and_export(steps, &mut report)?;
         }
@@ -364,6 +367,19 @@ impl Run<'_> {
     }
 
     /// Tells of records that nobody will deliver, since their destination was renamed or removed.
+    /// What was missing may not be wanted any more.
+    fn resettle(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let completed =
+            crate::export::resettle(self.writer, &self.facility.routes, self.facility.clock.now())?;
+        if completed > 0 {
+            report.warnings.push(format!(
+                "the strategy or the destinations are not those of the last run: {completed} sessions that were \
+                 BUILT_NOT_EXPORTED lack nothing now, and are COMPLETED"
+            ));
+        }
+        Ok(())
+    }
+
     fn stranded(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let routes = self.facility.routes.destinations.iter();
         let configured: Vec<_> = routes.map(|route| route.name.clone()).collect();

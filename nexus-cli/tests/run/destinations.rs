@@ -175,3 +175,44 @@ fn without_destinations_records_are_built_and_kept() {
     assert_eq!(line(&report, ID)["result"], "BUILT_NOT_EXPORTED");
     assert_eq!(facility.files("data/records").len(), 2);
 }
+
+/// Under `all` a record is at the first of two destinations, and the second is away.
+fn half_delivered() -> Facility {
+    let facility = Facility::with_two_sessions();
+    facility.settings(&two("all")).folder("one");
+    facility.run(4);
+    assert_eq!(facility.status(ID), "BUILT_NOT_EXPORTED");
+    assert_eq!(states(&facility), json!({ "first": "delivered", "second": "due" }));
+    facility
+}
+
+#[test]
+fn a_strategy_that_wants_less_completes_what_waited() {
+    let facility = half_delivered();
+    facility.run(4);
+    assert_eq!(facility.status(ID), "BUILT_NOT_EXPORTED");
+
+    facility.settings(&two("best_effort"));
+    let report = facility.run(4);
+    assert_eq!(facility.status(ID), "COMPLETED");
+    assert_eq!(states(&facility), json!({ "first": "delivered", "second": "due" }), "and is not forgotten");
+    let told = report["warnings"].to_string();
+    assert!(told.contains("2 sessions that were BUILT_NOT_EXPORTED lack nothing now"), "{told}");
+    let report = facility.run(4);
+    assert!(!report["warnings"].to_string().contains("BUILT_NOT_EXPORTED"), "said once");
+}
+
+#[test]
+fn a_destination_that_is_taken_out_completes_what_waited_for_it() {
+    let facility = half_delivered();
+    let (first, _) =
+        two("all").split_once("[destinations.second]").map(|(a, b)| (a.to_owned(), b.len())).unwrap();
+    facility.settings(&first);
+    facility.run(0);
+    assert_eq!(facility.status(ID), "COMPLETED");
+    // The other way round, what is COMPLETED stays so.
+    facility.settings(&two("all"));
+    let before = facility.column("SELECT record_status FROM session_log");
+    facility.run(4);
+    assert_eq!(facility.column("SELECT record_status FROM session_log"), before);
+}

@@ -166,7 +166,7 @@ fn not_exported(facts: &Facts) -> Vec<String> {
     match facts.outcome() {
         SessionOutcome::Completed { .. } => vec![
             format!("It is BUILT_NOT_EXPORTED and could be COMPLETED: {}; {}.", rule(facts.strategy), have(&done)),
-            "The status moves as soon as one of its deliveries changes.".to_owned(),
+            "The next run completes it: the strategy or the destinations were changed.".to_owned(),
         ],
         SessionOutcome::Open | SessionOutcome::Stuck => {
             let lack = if missing.len() == 1 { "does not have it yet" } else { "do not have it yet" };
