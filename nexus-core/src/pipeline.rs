@@ -366,7 +366,6 @@ impl Run<'_> {
         }
     }
 
-    /// Tells of records that nobody will deliver, since their destination was renamed or removed.
     /// What was missing may not be wanted any more.
     fn resettle(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let completed =
@@ -380,6 +379,7 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Tells of records that nobody will deliver, since their destination was renamed or removed.
     fn stranded(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let routes = self.facility.routes.destinations.iter();
         let configured: Vec<_> = routes.map(|route| route.name.clone()).collect();
