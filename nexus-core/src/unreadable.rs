@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use rusqlite::types::Type;
 use rusqlite::{Error, Params, Row, Statement};
 
 use crate::ids::SessionId;
@@ -64,11 +65,23 @@ pub(crate) fn read_rows<T>(
     Ok(found)
 }
 
+/// A value where another kind of value belongs.
+fn out_of_place(kind: Type) -> &'static str {
+    match kind {
+        Type::Null => "nothing",
+        Type::Integer | Type::Real => "a number, not text",
+        Type::Text => "text, not a number",
+        Type::Blob => "bytes, neither text nor a number",
+    }
+}
+
 /// What is wrong with a value, if the error is about a value and not about the database.
 pub(crate) fn value_problem(error: &Error) -> Option<String> {
     match error {
         Error::FromSqlConversionFailure(_, _, source) => Some(source.to_string()),
-        Error::InvalidColumnType(_, name, kind) => Some(format!("column `{name}` holds {kind}, not text")),
+        Error::InvalidColumnType(_, name, kind) => {
+            Some(format!("column `{name}` holds {}", out_of_place(*kind)))
+        }
         Error::IntegralValueOutOfRange(_, number) => Some(format!("{number} is out of range")),
         Error::Utf8Error(_, source) => Some(source.to_string()),
         _ => None,
