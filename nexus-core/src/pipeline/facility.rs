@@ -18,6 +18,7 @@ use crate::folders::Folders;
 use crate::instrument::InstrumentError;
 use crate::lock::LockError;
 use crate::plugins::{Catalogue, Groups, OpenError, Plugins, Surroundings};
+use crate::question::Window;
 use crate::report::Progress;
 use crate::stop::StopFlag;
 use crate::unsynced;
@@ -98,6 +99,8 @@ pub struct Facility {
     pub progress: Box<dyn Fn(Progress<'_>) + Send + Sync>,
     /// Which of the sessions that are to be built are wanted now.
     pub choice: Choice,
+    /// The span of ends of usage events that a harvest reads again, whatever was read before; `None`: what is new.
+    pub window: Option<Window>,
     /// How many sessions are listed, looked for and built at a time: bounds what a run holds of its backlog.
     /// [`TRANCHE`], unless a test says otherwise.
     pub tranche: NonZeroUsize,
@@ -200,6 +203,7 @@ impl Facility {
             stop,
             progress: Box::new(|_| {}),
             choice: Choice::default(),
+            window: None,
             tranche: TRANCHE,
             accept_storage: false,
             validator,
