@@ -433,3 +433,128 @@ fn the_demo_is_accounted_for() {
         "{text}"
     );
 }
+
+#[test]
+fn files_that_came_late_are_found_with_what_to_do() {
+    let facility = through();
+    // A session without files, and files that are in no session.
+    facility.log(&[&ROWS[..], &["8,SEM,bea,2024-03-11 10:00,2024-03-11 12:00,Nothing,yes,"]].concat());
+    facility.run(0);
+    assert_eq!(facility.status("logbook:lab/8"), "NO_FILES_FOUND");
+    let files =
+        |options: &[&str], code| audit(&facility, &[&MARCH[..], &["--files"], options].concat(), code);
+    let tree = facility.tree();
+    let report = files(&[], 0);
+    assert_eq!(report["files"], json!({ "late": { "lines": [], "left_out": 0 }, "orphans": [] }));
+    assert_eq!(facility.tree(), tree);
+
+    facility.save("sem/late.tif", "2024-03-11T11:00:00-06:00");
+    facility.save("tem/more.tif", "2024-03-05T10:00:00+01:00");
+    facility.save("tem/notes.txt", "2024-03-05T10:00:00+01:00");
+    for (name, at) in [("a/1.tif", "01"), ("a/2.tif", "03"), ("b/1.tif", "02"), ("loose.tif", "04")] {
+        facility.save(&format!("sem/{name}"), &format!("2024-03-20T{at}:00:00Z"));
+    }
+    let report = files(&[], 4);
+    assert_eq!(report["sum"]["missing"], 0);
+    let late = &report["files"]["late"]["lines"];
+    let expected = |id: &str, why: &str, command: &str, in_record: Value, now: u64| {
+        let one = late.as_array().unwrap().iter().find(|one| one["session"] == id).unwrap();
+        assert_eq!((&one["why"], &one["command"]), (&json!(why), &json!(command)));
+        assert_eq!((&one["in_record"], &one["now"]), (&in_record, &json!(now)));
+        one["example"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+    };
+    let example =
+        expected("logbook:lab/8", "no_record", "nexus sessions retry 'logbook:lab/8'", Value::Null, 1);
+    assert_eq!(example, "late.tif");
+    let example =
+        expected("logbook:lab/1", "more_files", "nexus sessions rebuild 'logbook:lab/1'", json!(1), 2);
+    assert_eq!(example, "more.tif", "the new one, and not one that does not count");
+    assert_eq!(late.as_array().unwrap().len(), 2);
+    let folder = |name: &str, files: u64, bytes: u64, first: &str, last: &str| {
+        let at = |hour: &str| format!("2024-03-20T{hour}:00:00.000000Z");
+        json!({ "folder": name, "files": files, "bytes": bytes, "first": at(first), "last": at(last) })
+    };
+    let size = |name: &str| format!("file sem/{name}").len() as u64;
+    let orphans = &report["files"]["orphans"];
+    assert_eq!(
+        orphans[0]["folders"]["lines"],
+        json!([
+            folder("a", 2, 2 * size("a/1.tif"), "01", "03"),
+            folder(".", 1, size("loose.tif"), "04", "04"),
+            folder("b", 1, size("b/1.tif"), "02", "02"),
+        ])
+    );
+    assert_eq!((&orphans[0]["files"], &orphans[0]["instrument"]), (&json!(4), &json!("SEM")));
+    assert_eq!(orphans.as_array().unwrap().len(), 1, "{orphans:#}");
+
+    let text = facility.nexus(["audit", "--files", "--since", "2024-03-01T00:00Z"]).code(4).stdout;
+    assert!(text.contains("files that came late, in 2 sessions:\n"), "{text}");
+    assert!(text.contains("in no session: 4 files of SEM ("), "{text}");
+    assert!(text.ends_with(": 2 with late files\n"), "{text}");
+    assert!(!text.contains("not proved"), "{text}");
+
+    // What is advised helps, and orphans alone ask for nothing.
+    facility.nexus(["sessions", "retry", "logbook:lab/8"]).code(0);
+    facility.nexus(["sessions", "rebuild", "logbook:lab/1"]).code(0);
+    facility.run(0);
+    let report = files(&[], 0);
+    assert_eq!(report["files"]["orphans"][0]["files"], 4);
+
+    // As many files as in the record, and another one among them.
+    std::fs::remove_file(facility.sandbox.path("instruments/tem/more.tif")).unwrap();
+    assert_eq!(files(&[], 0)["files"]["late"]["left_out"], 0, "a file that is gone is not a new one");
+    facility.save("tem/other.tif", "2024-03-05T10:30:00+01:00");
+    let report = files(&["--instrument", "TEM"], 4);
+    assert_eq!(report["files"]["late"]["lines"][0]["why"], "other_files");
+    assert!(report["files"]["late"]["lines"][0]["example"].as_str().unwrap().ends_with("/other.tif"));
+}
+
+#[test]
+fn a_use_that_is_missing_or_goes_on_leaves_no_orphans() {
+    let facility = through();
+    facility.save("tem/now.tif", "2024-03-09T11:00:00+01:00");
+    facility.save("tem/called-off.tif", "2024-03-08T11:00:00+01:00");
+    facility.sql("DELETE FROM session_log WHERE session_identifier = 'logbook:lab/2'");
+    let report = audit(&facility, &[&MARCH[..], &["--files"]].concat(), 4);
+    assert_eq!(report["sum"]["missing"], 1);
+    let orphans = report["files"]["orphans"].as_array().unwrap();
+    assert_eq!(orphans.len(), 1, "{orphans:#?}");
+    assert_eq!((&orphans[0]["instrument"], &orphans[0]["files"]), (&json!("TEM"), &json!(1)));
+}
+
+#[test]
+fn a_storage_that_is_away_is_said_and_nothing_else_of_its_instrument() {
+    let facility = through();
+    facility.save("sem/orphan.tif", "2024-03-20T00:00:00Z");
+    facility.save("tem/orphan.tif", "2024-03-20T00:00:00Z");
+    std::fs::rename(facility.sandbox.path("instruments/tem"), facility.sandbox.path("away")).unwrap();
+    let report = audit(&facility, &[&MARCH[..], &["--files"]].concat(), 4);
+    let [not_proved] = &report["not_proved"].as_array().unwrap()[..] else { panic!("{report:#}") };
+    assert_eq!(not_proved["instruments"], json!(["TEM"]));
+    let why = not_proved["why"].as_str().unwrap();
+    assert!(
+        why.starts_with("its files were not looked at: instrument folder ") && why.contains("does not exist")
+    );
+    assert_eq!(report["files"]["orphans"].as_array().unwrap().len(), 1);
+    std::fs::rename(facility.sandbox.path("away"), facility.sandbox.path("instruments/tem")).unwrap();
+    let remembered = facility.column("SELECT value FROM nexus_meta WHERE key = 'storage'")[0].to_string();
+    assert!(remembered.contains("kind"), "{remembered}");
+    facility.sql("UPDATE nexus_meta SET value = replace(value, '\"kind\":\"', '\"kind\":\"other-') WHERE key = 'storage'");
+    let report = audit(&facility, &[&MARCH[..], &["--files"]].concat(), 4);
+    assert_eq!(
+        (
+            report["files"]["orphans"].as_array().unwrap().len(),
+            report["not_proved"].as_array().unwrap().len()
+        ),
+        (0, 2)
+    );
+    assert!(report["not_proved"][0]["why"].as_str().unwrap().contains(" was on other-"), "{report:#}");
+    facility.sql("UPDATE nexus_meta SET value = replace(value, 'other-', '') WHERE key = 'storage'");
+    std::fs::rename(facility.sandbox.path("instruments/tem"), facility.sandbox.path("away")).unwrap();
+    // An empty mount point is no storage.
+    facility.folder("instruments/tem");
+    let report = audit(&facility, &[&MARCH[..], &["--files"]].concat(), 4);
+    let why = report["not_proved"][0]["why"].as_str().unwrap();
+    assert!(why.ends_with("holds no file at all: is the storage mounted?"), "{why}");
+    audit(&facility, &MARCH, 0);
+}

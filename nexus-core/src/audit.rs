@@ -19,6 +19,7 @@ mod classes;
 mod known;
 mod proof;
 mod report;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -47,11 +48,13 @@ use self::answers::Answer;
 use self::classes::{Classes, Next, Scope};
 use self::known::Tables;
 use self::proof::{Bounds, Range, Sentences};
+use self::storage::Uses;
 
 pub use report::{
-    Alone, AloneKind, AuditReport, Class, HarvesterAudit, InstrumentAudit, Listed, Missing, NotProved, Sum,
-    Told, Unreadable, WhyMissing,
+    Alone, AloneKind, AuditReport, Class, FilesReport, HarvesterAudit, InstrumentAudit, Late, Listed,
+    Missing, NotProved, Orphans, OrphansOfFolder, Sum, Told, Unreadable, WhyLate, WhyMissing,
 };
+pub use storage::Storage;
 
 /// How far back an audit looks if nobody says.
 pub const LOOKS_BACK: TimeDelta = TimeDelta::days(30);
@@ -124,6 +127,8 @@ pub struct Audit<'a> {
     pub instruments: BTreeSet<InstrumentPid>,
     /// Only these harvesters; empty: all.
     pub only: BTreeSet<HarvesterName>,
+    /// The storage, if its side is wanted too.
+    pub storage: Option<Storage<'a>>,
 }
 
 impl Audit<'_> {
@@ -223,6 +228,7 @@ struct Reading<'a> {
 struct Snapshot {
     classes: Classes,
     found: Found,
+    uses: Option<Uses>,
     /// By answer: what the next run asks, and when the cursors last moved.
     next: Vec<(HarvestRequest, BTreeMap<InstrumentPid, UtcTime>)>,
 }
@@ -237,7 +243,7 @@ impl Reading<'_> {
         }
         let mut snapshot = self.snapshot(&mut asked, &ranges)?;
         self.second_question(&asked, &mut snapshot);
-        let Snapshot { mut classes, found, .. } = snapshot;
+        let Snapshot { mut classes, found, uses, .. } = snapshot;
         let mut not_proved = Sentences::default();
         let mut notes = Sentences::default();
         for ((answer, ranges), audit) in asked.answers.iter().zip(ranges).zip(&mut classes.harvesters) {
@@ -269,6 +275,11 @@ impl Reading<'_> {
         }
         let mut not_proved: Vec<NotProved> = not_proved.into_not_proved().collect();
         not_proved.extend(self.nobody_answers_for());
+        let files = self.audit.storage.zip(uses).map(|(storage, uses)| {
+            let (report, not_looked_at) = storage::look(storage, self.scope, uses);
+            not_proved.extend(not_looked_at);
+            report
+        });
         let notes = notes
             .into_not_proved()
             .map(|note| {
@@ -279,7 +290,10 @@ impl Reading<'_> {
         Ok(AuditReport {
             from: UtcTime::new(self.bounds.from),
             until: UtcTime::new(self.bounds.until),
-            accounted_for: sum.missing == 0 && sum.unreadable == 0 && not_proved.is_empty(),
+            accounted_for: sum.missing == 0
+                && sum.unreadable == 0
+                && not_proved.is_empty()
+                && files.as_ref().is_none_or(|files| files.late.is_empty()),
             events: sum.total(),
             sum,
             remedy: classes.to_bring.map(remedy),
@@ -289,6 +303,7 @@ impl Reading<'_> {
             alone: found.alone,
             alone_by_kind: found.by_kind,
             not_judged: found.not_judged,
+            files,
             not_proved,
             notes,
         })
@@ -325,13 +340,17 @@ impl Reading<'_> {
         for answer in &asked.answers {
             next.push(next_question(self.tables, answer)?);
         }
-        Ok(Snapshot { classes, found, next })
+        let uses = match self.audit.storage {
+            Some(_) => Some(storage::uses(self.tables, self.scope, &asked.answers)?),
+            None => None,
+        };
+        Ok(Snapshot { classes, found, uses, next })
     }
 
     /// Asks what the next run will ask, where something depends on it. Events of sessions that seem to be alone are asked
     /// for by name as well: one that was moved to another time is not gone.
     fn second_question(&self, asked: &Asked<'_>, snapshot: &mut Snapshot) {
-        let Snapshot { classes, found, next } = snapshot;
+        let Snapshot { classes, found, next, .. } = snapshot;
         let doubtful = std::mem::take(&mut found.doubtful);
         for (at, (answer, harvester)) in asked.answers.iter().zip(&asked.harvesters).enumerate() {
             let unknown: HashSet<&str> = classes
@@ -446,7 +465,8 @@ impl NotProved {
     pub fn sentence(&self) -> String {
         match &self.harvester {
             Some(harvester) => format!("harvester `{harvester}`, {}: {}", named(&self.instruments), self.why),
-            None => self.why.clone(),
+            None if self.instruments.is_empty() => self.why.clone(),
+            None => format!("{}: {}", named(&self.instruments), self.why),
         }
     }
 }

@@ -19,7 +19,7 @@ use chrono::TimeDelta;
 pub use crate::build::{Choice, PlannedActivity, PlannedSession};
 pub use crate::question::Window;
 pub use crate::stop::StopFlag;
-pub use facility::{Facility, PipelineError, folders, routes};
+pub use facility::{Facility, PipelineError, folders, pool, routes, selection};
 
 use crate::build::Builder;
 use crate::causes::with_causes;

@@ -429,6 +429,7 @@ pub fn audited(facility: &Facility, since: Option<DateTime<Utc>>) -> AuditReport
         until: None,
         instruments: BTreeSet::new(),
         only: BTreeSet::new(),
+        storage: None,
     };
     audit.run(&database).unwrap_or_else(|error| panic!("{error}"))
 }

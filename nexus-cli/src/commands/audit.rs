@@ -4,13 +4,13 @@ mod print;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use nexus_core::audit::{Audit, AuditError, AuditReport};
+use nexus_core::audit::{Audit, AuditError, AuditReport, Storage};
 use nexus_core::clock::SystemClock;
 use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::ids::{HarvesterName, InstrumentPid};
 use nexus_core::instrument::Instruments;
-use nexus_core::pipeline::PipelineError;
+use nexus_core::pipeline::{self, PipelineError};
 
 use crate::args::Global;
 use crate::commands::config;
@@ -26,6 +26,7 @@ Examples:
                                          March, wherever the harvesters have read to by now
   nexus audit --instrument FEI-Titan-TEM --since 2020-01-01
                                          one instrument from the beginning
+  nexus audit --files --since 2024-03-01 the storage as well: late files, and files in no session
   nexus audit --json --brief             the sums for a script
 
 Every harvester is asked for the usage events that ended in the window, and each event is found in the database, or shown to \
@@ -33,7 +34,7 @@ come with the next run, or listed as missing. An event counts by its end. A date
 --since begins with that day, --until ends with it. Nothing is written, and a run may be under way.
 
 Exit code: 0 every event is accounted for, 1 the audit itself failed, 2 the command line is wrong, 3 the configuration cannot be \
-used, 4 something is missing, unreadable or not proved, 6 the database cannot be used.";
+used, 4 something is missing, unreadable, late or not proved, 6 the database or the storage cannot be used.";
 
 /// Arguments of `nexus audit`.
 #[derive(Debug, Args)]
@@ -51,6 +52,9 @@ pub struct AuditArgs {
     /// Only events of this harvester; may be given several times.
     #[arg(long = "harvester", value_name = "NAME")]
     harvesters: Vec<String>,
+    /// Look through the storage as well: for files that came after their session was settled, and for files in no session.
+    #[arg(long)]
+    files: bool,
     /// Show the sums, and no single events and sessions.
     #[arg(long)]
     brief: bool,
@@ -75,7 +79,7 @@ pub fn run(global: &Global, args: AuditArgs) -> Result<ExitCode, Stop> {
 }
 
 fn made(config: &Config, database: &Database, args: AuditArgs) -> Result<AuditReport, Stop> {
-    let AuditArgs { since, until, instruments, harvesters, .. } = args;
+    let AuditArgs { since, until, instruments, harvesters, files, .. } = args;
     let instruments: Vec<InstrumentPid> = instruments.into_iter().map(InstrumentPid::from).collect();
     let harvesters: Vec<HarvesterName> = harvesters.into_iter().map(HarvesterName::from).collect();
     let known = Instruments::load(database.read()).or_stop(ExitCode::CannotStart)?;
@@ -98,6 +102,15 @@ fn made(config: &Config, database: &Database, args: AuditArgs) -> Result<AuditRe
     let plugins = first_party::catalogue()
         .open(&only(config, &tables), workplace.surroundings())
         .map_err(|errors| stopped(PipelineError::Plugins(errors)))?;
+    let folders = pipeline::folders(config);
+    let walked = files.then(|| Ok((pipeline::selection(config)?, pipeline::pool(config)?)));
+    let walked = walked.transpose().map_err(stopped)?;
+    let storage = walked.as_ref().map(|(selection, pool)| Storage {
+        folders: &folders,
+        selection,
+        follow_outside_links: config.build.follow_outside_links,
+        pool,
+    });
     let audit = Audit {
         harvesters: &plugins.harvesters,
         clock: &SystemClock,
@@ -106,6 +119,7 @@ fn made(config: &Config, database: &Database, args: AuditArgs) -> Result<AuditRe
         until,
         instruments: instruments.into_iter().collect(),
         only: harvesters.into_iter().collect(),
+        storage,
     };
     audit.run(database).map_err(|error| match error {
         AuditError::EmptyWindow { .. } => {
@@ -124,4 +138,7 @@ fn without_lists(report: &mut AuditReport) {
     report.missing.leave_out();
     report.unreadable.leave_out();
     report.alone.leave_out();
+    if let Some(files) = &mut report.files {
+        files.late.leave_out();
+    }
 }

@@ -313,6 +313,80 @@ pub struct HarvesterAudit {
     pub outside: Vec<OutsideEvents>,
 }
 
+/// Why a session's files came late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyLate {
+    /// It was settled as having no files, and has some now.
+    NoRecord,
+    /// There are more files than its record has.
+    MoreFiles,
+    /// There is a file that is not in its record.
+    OtherFiles,
+}
+
+/// A session whose files came late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Late {
+    /// The session.
+    pub session: SessionId,
+    /// Its instrument.
+    pub instrument: InstrumentPid,
+    /// When it ended, in the instrument's zone.
+    pub end: String,
+    /// Why its files are late: a word for scripts.
+    pub why: WhyLate,
+    /// Files in its record; `None`: it has none, or nobody counted them.
+    pub in_record: Option<u64>,
+    /// Files in its window now.
+    pub now: u64,
+    /// One of the new ones.
+    pub example: String,
+    /// What to do.
+    pub command: String,
+}
+
+/// Files of a folder right below an instrument's that are in no session's window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrphansOfFolder {
+    /// Its name; `.`: the instrument's folder itself.
+    pub folder: String,
+    /// How many.
+    pub files: u64,
+    /// Their size together.
+    pub bytes: u64,
+    /// When the first was written.
+    pub first: UtcTime,
+    /// When the last was written.
+    pub last: UtcTime,
+}
+
+/// Files of an instrument that are in no session's window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Orphans {
+    /// The instrument.
+    pub instrument: InstrumentPid,
+    /// How many.
+    pub files: u64,
+    /// Their size together.
+    pub bytes: u64,
+    /// When the first was written.
+    pub first: UtcTime,
+    /// When the last was written.
+    pub last: UtcTime,
+    /// By folder, those with most files first.
+    pub folders: Listed<OrphansOfFolder>,
+}
+
+/// What the storage says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FilesReport {
+    /// Sessions whose files came late.
+    pub late: Listed<Late>,
+    /// Files in no session's window, by instrument.
+    pub orphans: Vec<Orphans>,
+}
+
 /// The whole audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditReport {
@@ -340,6 +414,8 @@ pub struct AuditReport {
     pub alone_by_kind: BTreeMap<AloneKind, u64>,
     /// Sessions that could not be held against their source, since it does not answer for their time.
     pub not_judged: u64,
+    /// What the storage says, if it was asked.
+    pub files: Option<FilesReport>,
     /// What is not proved.
     pub not_proved: Vec<NotProved>,
     /// What is worth knowing and asks for nothing.

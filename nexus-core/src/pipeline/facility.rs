@@ -141,6 +141,27 @@ pub fn routes(config: &Config) -> Routes {
     Routes { destinations: destinations.into(), strategy }
 }
 
+/// Which files belong to records.
+///
+/// # Errors
+/// An ignore pattern is none.
+pub fn selection(config: &Config) -> Result<Selection, PipelineError> {
+    let suffixes = match config.build.file_strategy {
+        FileStrategy::Exclusive => Some(config.build.exclusive_suffixes.as_slice()),
+        FileStrategy::Inclusive => None,
+    };
+    Ok(Selection::new(suffixes, &config.build.ignore)?)
+}
+
+/// The threads that walk the storage and build records.
+///
+/// # Errors
+/// They could not be started.
+pub fn pool(config: &Config) -> Result<rayon::ThreadPool, PipelineError> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(config.build.threads);
+    Ok(threads.thread_name(|index| format!("build {index}")).build()?)
+}
+
 /// Makes every destination wait for all that come before it, so that one that is not needed is not tried:
 /// by falling priority, but never before those that it is to come after anyway.
 fn one_after_the_other(routes: &mut Vec<Route>) {
@@ -176,16 +197,7 @@ impl Facility {
                 destination.after.clone_from(&route.after);
             }
         }
-        let build = &config.build;
-        let suffixes = match build.file_strategy {
-            FileStrategy::Exclusive => Some(build.exclusive_suffixes.as_slice()),
-            FileStrategy::Inclusive => None,
-        };
-        let selection = Selection::new(suffixes, &build.ignore)?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(build.threads)
-            .thread_name(|index| format!("build {index}"))
-            .build()?;
+        let (selection, pool) = (selection(config)?, pool(config)?);
         let validator = validate::shipped()?;
         let readers = plugins
             .extractors

@@ -1,6 +1,6 @@
 //! An audit, for people.
 
-use nexus_core::audit::{AloneKind, AuditReport, HarvesterAudit, Listed, Sum};
+use nexus_core::audit::{AloneKind, AuditReport, FilesReport, HarvesterAudit, Listed, Sum, WhyLate};
 use nexus_core::timestamp::UtcTime;
 
 use crate::commands::run::{list, minutes};
@@ -17,6 +17,9 @@ pub fn print(report: &AuditReport, brief: bool) {
     missing(report, brief);
     unreadable(report, brief);
     alone(report, brief);
+    if let Some(found) = &report.files {
+        files(found, brief);
+    }
     list("worth knowing", &report.notes);
     let not_proved: Vec<String> = report.not_proved.iter().map(|one| one.sentence()).collect();
     list("not proved", &not_proved);
@@ -39,6 +42,9 @@ fn verdict(report: &AuditReport) -> String {
         if count > 0 {
             parts.push(format!("{} {what}", grouped(count)));
         }
+    }
+    if let Some(late) = report.files.as_ref().map(|files| files.late.count()).filter(|late| *late > 0) {
+        parts.push(format!("{} with late files", grouped(late)));
     }
     if !report.not_proved.is_empty() {
         parts.push("not everything is proved".to_owned());
@@ -167,6 +173,61 @@ fn alone(report: &AuditReport, brief: bool) {
     more(&report.alone);
 }
 
+fn files(report: &FilesReport, brief: bool) {
+    if !report.late.is_empty() {
+        output::line(format!("\nfiles that came late, in {} sessions:", report.late.count()));
+        for one in report.late.lines.iter().filter(|_| !brief) {
+            let was = match (one.why, one.in_record) {
+                (WhyLate::NoRecord, _) => "it was settled as having no files".to_owned(),
+                (_, Some(files)) => format!("its record has {files}"),
+                (_, None) => "its record has others".to_owned(),
+            };
+            let (id, pid, end, now) = (&one.session, &one.instrument, minutes(&one.end), one.now);
+            output::line(format!(
+                "  - {id} ({pid}, ended {end}): {now} now, and {was}; for one `{}`",
+                one.example
+            ));
+            output::line(format!("    {}", one.command));
+        }
+        more(&report.late);
+    }
+    for orphans in &report.orphans {
+        output::line(format!(
+            "\nin no session: {} files of {} ({}), written {} to {}",
+            grouped(orphans.files),
+            orphans.instrument,
+            size(orphans.bytes),
+            minute(orphans.first),
+            minute(orphans.last)
+        ));
+        for one in orphans.folders.lines.iter().filter(|_| !brief) {
+            output::line(format!(
+                "  {:<30} {:>9} files  {:>9}  {} to {}",
+                one.folder,
+                grouped(one.files),
+                size(one.bytes),
+                minute(one.first),
+                minute(one.last)
+            ));
+        }
+        if orphans.folders.left_out > 0 {
+            output::line(format!("  and {} more folders", orphans.folders.left_out));
+        }
+    }
+}
+
+/// A size in bytes as people say it.
+fn size(bytes: u64) -> String {
+    let (mut rest, mut unit) = (bytes, "B");
+    for larger in ["kB", "MB", "GB", "TB", "PB"] {
+        if rest < 10_000 {
+            break;
+        }
+        (rest, unit) = (rest / 1_000, larger);
+    }
+    format!("{rest} {unit}")
+}
+
 fn about(kind: AloneKind) -> &'static str {
     match kind {
         AloneKind::EventGone => {
@@ -206,13 +267,21 @@ fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{grouped, size};
 
     #[test]
     fn numbers_are_read_in_threes() {
         assert_eq!(
             [0, 12, 123, 1_234, 123_456, 1_234_567].map(grouped),
             ["0", "12", "123", "1,234", "123,456", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn sizes_are_said_in_units_of_which_there_are_some() {
+        assert_eq!(
+            [0, 9_999, 10_000, 12_345_678, 9_999_999_999, 10_000_000_000_000].map(size),
+            ["0 B", "9999 B", "10 kB", "12 MB", "9999 MB", "10 TB"]
         );
     }
 }
