@@ -24,7 +24,7 @@ use crate::{first_party, interrupt, output};
 use progress::Watch;
 
 pub use moment::{since, until};
-pub use print::{list, minutes, print};
+pub use print::{files, list, minutes, print};
 
 const CODES: &str = "Exit code: 0 done (also when there was nothing to do), 3 the configuration cannot be used, 4 finished but \
 something needs a person, 5 another run holds the lock, 6 could not start, 130 stopped at once by a second Ctrl-C.";

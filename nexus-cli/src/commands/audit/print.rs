@@ -3,7 +3,7 @@
 use nexus_core::audit::{AloneKind, AuditReport, FilesReport, HarvesterAudit, Listed, Sum, WhyLate};
 use nexus_core::timestamp::UtcTime;
 
-use crate::commands::run::{list, minutes};
+use crate::commands::run::{files, list, minutes};
 use crate::output;
 
 /// Prints the report; in brief, without single events and sessions.
@@ -18,7 +18,7 @@ pub fn print(report: &AuditReport, brief: bool) {
     unreadable(report, brief);
     alone(report, brief);
     if let Some(found) = &report.files {
-        files(found, brief);
+        storage(found, brief);
     }
     list("worth knowing", &report.notes);
     let not_proved: Vec<String> = report.not_proved.iter().map(|one| one.sentence()).collect();
@@ -173,7 +173,7 @@ fn alone(report: &AuditReport, brief: bool) {
     more(&report.alone);
 }
 
-fn files(report: &FilesReport, brief: bool) {
+fn storage(report: &FilesReport, brief: bool) {
     if !report.late.is_empty() {
         output::line(format!("\nfiles that came late, in {} sessions:", report.late.count()));
         for one in report.late.lines.iter().filter(|_| !brief) {
@@ -193,8 +193,8 @@ fn files(report: &FilesReport, brief: bool) {
     }
     for orphans in &report.orphans {
         output::line(format!(
-            "\nin no session: {} files of {} ({}), written {} to {}",
-            grouped(orphans.files),
+            "\nin no session: {} of {} ({}), written {} to {}",
+            files(orphans.files),
             orphans.instrument,
             size(orphans.bytes),
             minute(orphans.first),
@@ -202,9 +202,9 @@ fn files(report: &FilesReport, brief: bool) {
         ));
         for one in orphans.folders.lines.iter().filter(|_| !brief) {
             output::line(format!(
-                "  {:<30} {:>9} files  {:>9}  {} to {}",
+                "  {:<30} {:>14}  {:>9}  {} to {}",
                 one.folder,
-                grouped(one.files),
+                files(one.files),
                 size(one.bytes),
                 minute(one.first),
                 minute(one.last)
