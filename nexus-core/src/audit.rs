@@ -276,7 +276,7 @@ impl Reading<'_> {
         let mut not_proved: Vec<NotProved> = not_proved.into_not_proved().collect();
         not_proved.extend(self.nobody_answers_for());
         let files = self.audit.storage.zip(uses).map(|(storage, uses)| {
-            let (report, not_looked_at) = storage::look(storage, self.scope, uses);
+            let (report, not_looked_at) = storage::look(storage, self.scope, &uses);
             not_proved.extend(not_looked_at);
             report
         });

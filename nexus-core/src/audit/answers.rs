@@ -84,15 +84,13 @@ impl Answer {
                 external_id: event.external_id,
             };
             // As in a harvest, what is told later is what counts.
-            match self.places.get(&event.external_id).and_then(|at| self.events.get_mut(*at)) {
-                Some(earlier) => {
-                    self.told.again += 1;
-                    *earlier = event;
-                }
-                None => {
-                    self.places.insert(event.external_id.clone(), self.events.len());
-                    self.events.push(event);
-                }
+            let told = self.places.get(&event.external_id).and_then(|at| self.events.get_mut(*at));
+            if let Some(earlier) = told {
+                self.told.again += 1;
+                *earlier = event;
+            } else {
+                self.places.insert(event.external_id.clone(), self.events.len());
+                self.events.push(event);
             }
         }
         for step in page.instruments {

@@ -288,13 +288,9 @@ impl Classes {
                 }
             };
             let Some(audit) = self.harvesters.get_mut(at) else { continue };
-            match audit.instruments.iter_mut().find(|one| one.instrument == event.instrument) {
-                Some(known) => known.sum.count(&class),
-                None => {
-                    let mut sum = Sum::default();
-                    sum.count(&class);
-                    audit.instruments.push(of_instrument(event.instrument.clone(), sum));
-                }
+            // All that were asked about are there, and events of others were refused.
+            if let Some(known) = audit.instruments.iter_mut().find(|one| one.instrument == event.instrument) {
+                known.sum.count(&class);
             }
         }
     }

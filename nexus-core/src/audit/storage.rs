@@ -118,7 +118,7 @@ fn record_of(tables: Tables<'_>, id: &SessionId) -> Result<Option<Option<Record>
 }
 
 /// Walks the folders of the instruments once, and holds what is there against the sessions.
-pub(super) fn look(storage: Storage<'_>, scope: &Scope<'_>, uses: Uses) -> (FilesReport, Vec<NotProved>) {
+pub(super) fn look(storage: Storage<'_>, scope: &Scope<'_>, uses: &Uses) -> (FilesReport, Vec<NotProved>) {
     let whole = Window { from: scope.from.into(), to: scope.until.into() };
     let chosen: Vec<_> = scope.instruments.iter().filter(|one| scope.is_chosen(&one.pid)).collect();
     let mut away: BTreeMap<usize, String> = BTreeMap::new();

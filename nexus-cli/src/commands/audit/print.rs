@@ -1,6 +1,8 @@
 //! An audit, for people.
 
-use nexus_core::audit::{AloneKind, AuditReport, FilesReport, HarvesterAudit, Listed, Sum, WhyLate};
+use nexus_core::audit::{
+    AloneKind, AuditReport, FilesReport, HarvesterAudit, Listed, NotProved, Sum, WhyLate,
+};
 use nexus_core::timestamp::UtcTime;
 
 use crate::commands::run::{files, list, minutes};
@@ -21,7 +23,7 @@ pub fn print(report: &AuditReport, brief: bool) {
         storage(found, brief);
     }
     list("worth knowing", &report.notes);
-    let not_proved: Vec<String> = report.not_proved.iter().map(|one| one.sentence()).collect();
+    let not_proved: Vec<String> = report.not_proved.iter().map(NotProved::sentence).collect();
     list("not proved", &not_proved);
     output::line(format!("\n{}", verdict(report)));
 }
