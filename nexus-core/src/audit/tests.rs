@@ -420,3 +420,60 @@ fn lists_have_an_end_and_counts_do_not() {
     listed.leave_out();
     assert_eq!((listed.lines.len(), listed.count()), (0, 2_500));
 }
+
+/// What is proved by an answer of this span, and how many sentences say what is not, and what is only told.
+fn proved(
+    progress: Option<(Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool)>,
+    (from_is_asked, until_is_asked): (bool, bool),
+    sessions_before: u64,
+) -> Result<(Range, usize, usize), String> {
+    let mut answer = Answer::new("log".into(), Vec::new());
+    let instruments = progress.into_iter().map(|(covered_from, covered_to, complete)| {
+        let instrument_pid = "TEM".to_owned();
+        let cursor = None;
+        nexus_plugin_api::InstrumentProgress { instrument_pid, cursor, complete, covered_from, covered_to }
+    });
+    answer.take(HarvestPage { instruments: instruments.collect(), ..HarvestPage::default() });
+    answer.ended = Ended::Whole;
+    let bounds = Bounds { from: from(), until: until(), from_is_asked, until_is_asked };
+    let (harvester, pid) = ("log".into(), "TEM".into());
+    let range = proof::range(&answer, &pid, bounds)?;
+    let (mut not_proved, mut notes) = (Sentences::default(), Sentences::default());
+    proof::gaps((&harvester, &pid), range, bounds, sessions_before, (&mut not_proved, &mut notes));
+    Ok((range, not_proved.into_not_proved().count(), notes.into_not_proved().count()))
+}
+
+#[test]
+fn what_an_answer_covers_is_what_it_proves() {
+    let whole = (from(), until());
+    let (asked, nobody) = ((true, true), (false, false));
+    assert_eq!(proved(Some((None, None, true)), asked, 0).unwrap(), (whole, 0, 0));
+    let wide = (Some(from() - TimeDelta::days(9)), Some(until() + TimeDelta::days(9)), true);
+    assert_eq!(proved(Some(wide), asked, 0).unwrap(), (whole, 0, 0));
+
+    let later = from() + TimeDelta::days(3);
+    let late = Some((Some(later), None, true));
+    assert_eq!(proved(late, asked, 0).unwrap(), ((later, until()), 1, 0));
+    assert_eq!(proved(late, nobody, 0).unwrap(), ((later, until()), 0, 1));
+    assert_eq!(proved(late, nobody, 1).unwrap(), ((later, until()), 1, 0), "somebody knows of that time");
+
+    // A calendar that waits until an event is over for good, and one that has stood still.
+    for (hours, asked, not_proved, notes) in
+        [(1, nobody, 0, 1), (48, nobody, 0, 1), (49, nobody, 1, 0), (1, asked, 1, 0)]
+    {
+        let earlier = until() - TimeDelta::hours(hours);
+        let found = proved(Some((None, Some(earlier), true)), asked, 0).unwrap();
+        assert_eq!(found, ((from(), earlier), not_proved, notes), "{hours}");
+    }
+}
+
+#[test]
+fn an_answer_that_speaks_of_nothing_here_proves_nothing() {
+    let refused = |progress| proved(progress, (false, false), 0).unwrap_err();
+    assert_eq!(refused(None), "its answer does not say how far it was read");
+    assert!(refused(Some((None, None, false))).starts_with("its answer is not complete"));
+    let moment = Some(from() + TimeDelta::days(1));
+    assert!(refused(Some((moment, moment, true))).starts_with("its answer speaks of no time at all"));
+    let elsewhere = Some((None, Some(from()), true));
+    assert_eq!(refused(elsewhere), "its answer speaks of another time: up to 2024-03-01 00:00 UTC");
+}
