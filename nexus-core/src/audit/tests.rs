@@ -421,9 +421,12 @@ fn lists_have_an_end_and_counts_do_not() {
     assert_eq!((listed.lines.len(), listed.count()), (0, 2_500));
 }
 
+/// From and to of an answer, and whether it is complete.
+type Says = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool);
+
 /// What is proved by an answer of this span, and how many sentences say what is not, and what is only told.
 fn proved(
-    progress: Option<(Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool)>,
+    progress: Option<Says>,
     (from_is_asked, until_is_asked): (bool, bool),
     sessions_before: u64,
 ) -> Result<(Range, usize, usize), String> {
