@@ -57,7 +57,7 @@ pub enum Command {
     /// Harvest, build and export: what a timer calls.
     Run(commands::run::RunArgs),
     /// Bring new sessions from the harvesters, and nothing else.
-    Harvest(commands::run::StepArgs),
+    Harvest(commands::run::HarvestArgs),
     /// Build the records of the sessions that are to be built, and nothing else.
     Build(commands::run::RunArgs),
     /// Deliver the records that are due, and nothing else.
@@ -66,6 +66,8 @@ pub enum Command {
     Adopt(commands::adopt::AdoptArgs),
     /// Show how many sessions and deliveries stand where.
     Status(commands::status::StatusArgs),
+    /// Prove that no session is missing: hold the usage events of the schedulers against the database.
+    Audit(commands::audit::AuditArgs),
     /// Tell one session's story: why it is where it is, by which rule, what comes next, and what can be done.
     Explain(commands::explain::ExplainArgs),
     /// List sessions, show the facts about one, and decide about them.

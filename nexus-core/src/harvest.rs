@@ -9,23 +9,18 @@ mod store;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use nexus_plugin_api::{HarvestRequest, InstrumentProgress, InstrumentQuery, InstrumentRef, OutsideEvents};
+use nexus_plugin_api::{HarvestRequest, InstrumentProgress, InstrumentRef, OutsideEvents};
 
 use crate::clock::Clock;
-use crate::cursor::Cursor;
 use crate::ids::InstrumentPid;
 use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::plugins::HarvesterInstance;
+use crate::question::{self, Ended, Window, covers_nothing};
 use crate::report::{HarvestCounts, MOST_LINES};
-use crate::session_state::SessionState;
 use crate::stop::StopFlag;
 use crate::writer::{WriteError, Writer};
-
-/// Pages after which a harvester that never ends is stopped.
-const MOST_PAGES: usize = 100_000;
 
 /// What tools are called together of which a report has no more lines.
 const MORE_TOOLS: &str = "(more tools)";
@@ -44,6 +39,9 @@ pub struct Harvest<'a> {
     pub journal: Arc<Journal>,
     /// Which system of `external_user_identifiers` this harvester may write, if any.
     pub user_system: Option<crate::external_user::ExternalSystem>,
+    /// Read this span again instead of what is new. Then no cursor moves, and nothing that is missing from the answer
+    /// is taken as gone: whoever asks for a span again asks for what was left out, not for a new state.
+    pub window: Option<Window>,
 }
 
 impl Harvest<'_> {
@@ -61,7 +59,7 @@ impl Harvest<'_> {
         let mut counts = HarvestCounts::default();
         let mut request = self.request(harvester, instruments)?;
         let read = self.read(harvester, instruments, &mut request, &mut counts)?;
-        if counts.failed.is_some() || read.is_stopped {
+        if counts.failed.is_some() || read.is_stopped || self.window.is_some() {
             return Ok(counts);
         }
         let Some(check) = self.complete(harvester, read) else { return Ok(counts) };
@@ -97,24 +95,11 @@ impl Harvest<'_> {
             .map(|one| (one.pid.as_str().into(), one.timezone.parse().unwrap_or(Tz::UTC)))
             .collect();
         let mut read = Read::default();
-        request.page = None;
-        for _ in 0..MOST_PAGES {
-            if self.stop.is_set() {
-                read.is_stopped = true;
-                return Ok(read);
-            }
-            let page = match harvester.harvest(request) {
-                Ok(page) => page,
-                Err(error) => {
-                    counts.failed = Some(error.told());
-                    return Ok(read);
-                }
-            };
+        let ended = question::pages(harvester, request, self.stop, &mut |page| {
             read.seen.extend(page.events.iter().map(|event| event.external_id.clone()));
             for step in &page.instruments {
                 read.progress.insert(step.instrument_pid.as_str().into(), step.clone());
             }
-            let more = page.more.clone();
             let stored = store::Page {
                 harvester: harvester.name.clone(),
                 answer: page,
@@ -122,6 +107,7 @@ impl Harvest<'_> {
                 now: self.clock.now(),
                 journal: Arc::clone(&self.journal),
                 user_system: self.user_system,
+                moves_cursors: self.window.is_none(),
             };
             let seen = std::mem::take(&mut read.seen);
             let (page_counts, seen) = self.writer.run(move |tx| {
@@ -130,12 +116,13 @@ impl Harvest<'_> {
             })?;
             read.seen = seen;
             add(counts, page_counts);
-            if more.is_none() || more == request.page {
-                return Ok(read);
-            }
-            request.page = more;
+            Ok::<(), WriteError>(())
+        })?;
+        match ended {
+            Ended::Whole => {}
+            Ended::Stopped => read.is_stopped = true,
+            Ended::Failed(why) => counts.failed = Some(why),
         }
-        counts.failed = Some(format!("it gave more than {MOST_PAGES} pages and was stopped"));
         Ok(read)
     }
 
@@ -144,21 +131,11 @@ impl Harvest<'_> {
         harvester: &HarvesterInstance,
         instruments: &[InstrumentRef],
     ) -> Result<HarvestRequest, WriteError> {
-        let name = harvester.name.clone();
-        let instruments = instruments.to_vec();
-        self.writer.run(move |tx| {
-            let mut known = Cursor::of_harvester(tx, &name)?;
-            let instruments = instruments
-                .into_iter()
-                .map(|instrument| {
-                    let cursor = known.remove(&InstrumentPid::from(instrument.pid.as_str()));
-                    InstrumentQuery { instrument, cursor: cursor.and_then(|known| known.cursor) }
-                })
-                .collect();
-            let open =
-                SessionState::open(tx, &name)?.into_iter().filter_map(|state| state.external_id).collect();
-            Ok(HarvestRequest { instruments, open, ..HarvestRequest::default() })
-        })
+        if let Some(window) = self.window {
+            return Ok(question::of_window(window, instruments));
+        }
+        let (name, instruments) = (harvester.name.clone(), instruments.to_vec());
+        self.writer.run(move |tx| Ok(question::next(tx, &name, &instruments)?))
     }
 
     /// What a harvest proves of the events that are not in it; `None`: nothing.
@@ -187,11 +164,6 @@ struct Read {
     progress: BTreeMap<InstrumentPid, InstrumentProgress>,
     /// Somebody asked to stop.
     is_stopped: bool,
-}
-
-/// Whether the covered span is empty: then nothing can be missing from it.
-fn covers_nothing((from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) -> bool {
-    from.zip(to).is_some_and(|(from, to)| from >= to)
 }
 
 /// Adds what a second pass changed. What it saw was counted by the first, but for the events that were missing then.
@@ -224,7 +196,7 @@ fn add(to: &mut HarvestCounts, page: HarvestCounts) {
 
 /// Adds events of tools that are no instrument, by tool. No source has more tools than a report has lines; what comes
 /// beyond is counted together, since names without end would be looked through without end.
-fn add_outside(to: &mut Vec<OutsideEvents>, page: Vec<OutsideEvents>) {
+pub(crate) fn add_outside(to: &mut Vec<OutsideEvents>, page: Vec<OutsideEvents>) {
     let places: Vec<String> = to.iter().map(|known| known.tool.clone()).collect();
     let mut places: HashMap<String, usize> = places.into_iter().zip(0..).collect();
     for mut outside in page {

@@ -11,6 +11,7 @@
 pub mod activity;
 pub mod adopt;
 pub mod api_address;
+pub mod audit;
 pub mod backfill;
 pub mod build;
 pub mod builder;
@@ -42,6 +43,7 @@ pub mod own_table;
 pub mod pipeline;
 pub mod plugins;
 pub mod preview;
+pub mod question;
 pub mod reconcile;
 pub mod record;
 pub mod report;

@@ -17,8 +17,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 pub use crate::build::{Choice, PlannedActivity, PlannedSession};
+pub use crate::question::Window;
 pub use crate::stop::StopFlag;
-pub use facility::{Facility, PipelineError, folders, routes};
+pub use facility::{Facility, PipelineError, folders, pool, routes, selection};
 
 use crate::build::Builder;
 use crate::causes::with_causes;
@@ -30,11 +31,11 @@ use crate::external_user::ExternalSystem;
 use crate::failing;
 use crate::harvest::Harvest;
 use crate::ids::{HarvesterName, SessionId};
-use crate::instrument::{Instruments, instrument_ref};
+use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::lock::{DatabaseLock, RunLock};
 use crate::meta;
-use crate::plugins::{Groups, HarvesterInstance, Reaped, harvester_of};
+use crate::plugins::{Groups, HarvesterInstance, Reaped, served};
 use crate::reconcile::{self, Unseen};
 use crate::report::{HarvestCounts, Progress, RunReport, harvest_failed};
 use crate::session::{self, RecordStatus};
@@ -228,18 +229,8 @@ impl Run<'_> {
     /// Harvesters in parallel, each with the instruments it serves.
     fn harvest(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let harvesters = &self.facility.plugins.harvesters;
-        let mut served: Vec<Vec<_>> = harvesters.iter().map(|_| Vec::new()).collect();
-        for instrument in self.instruments.iter() {
-            match harvester_of(&instrument.pid, &instrument.harvester, &instrument.api_url, harvesters) {
-                Ok(found) => {
-                    let at = harvesters.iter().position(|harvester| harvester.name == found.name);
-                    if let Some(list) = at.and_then(|at| served.get_mut(at)) {
-                        list.push(instrument_ref(instrument));
-                    }
-                }
-                Err(none) => report.unserved.note(none, 0),
-            }
-        }
+        let (served, unserved) = served(self.instruments.iter(), harvesters);
+        report.unserved.extend(unserved);
         for (idle, _) in harvesters.iter().zip(&served).filter(|(_, instruments)| instruments.is_empty()) {
             if !harvesters.iter().any(|other| other.reservations_from.as_ref() == Some(&idle.name)) {
                 report.warnings.push(format!(
@@ -295,6 +286,7 @@ impl Run<'_> {
             stop: &self.facility.stop,
             journal: Arc::clone(&self.journal),
             user_system: harvester.plugin.parse::<ExternalSystem>().ok(),
+            window: self.facility.window,
         };
         harvest.run(harvester, instruments)
     }

@@ -36,6 +36,6 @@ pub use files::{FileError, Program};
 pub use groups::{Groups, Reaped};
 pub use harvester::HarvesterInstance;
 pub use instances::Plugins;
-pub use matching::{NoHarvester, harvester_of, harvester_table_of};
+pub use matching::{NoHarvester, harvester_of, harvester_table_of, served};
 pub use process::{Launch, ProcessPlugin, StartError};
 pub use unserved::Unserved;

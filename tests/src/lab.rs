@@ -8,7 +8,7 @@ mod pause;
 pub use pause::OfClock;
 mod trap;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use nexus_core::audit::{Audit, AuditReport};
 use nexus_core::clock::{Clock as _, ManualClock};
 use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
@@ -25,7 +26,7 @@ use nexus_core::durable;
 use nexus_core::extract::Readers;
 use nexus_core::ids::SessionId;
 use nexus_core::instrument::Instrument;
-use nexus_core::pipeline::{self, Facility, PipelineError, Steps, StopFlag};
+use nexus_core::pipeline::{self, Facility, PipelineError, Steps, StopFlag, Window};
 use nexus_core::plugins::{Catalogue, Limits};
 use nexus_core::report::RunReport;
 use nexus_core::session::{self, RecordStatus};
@@ -285,6 +286,18 @@ impl Lab {
         pipeline::run(&facility, Steps { harvest: true, build: false, export: false }).unwrap()
     }
 
+    /// What an audit says of the events that ended at this instant or later; nothing may be written.
+    pub fn audit(&self, since: DateTime<Utc>) -> AuditReport {
+        audited(&self.open().unwrap_or_else(|error| panic!("{error}")), Some(since))
+    }
+
+    /// A harvest that reads a span again.
+    pub fn harvest_again(&self, from: DateTime<Utc>, until: Option<DateTime<Utc>>) -> RunReport {
+        let mut facility = self.open().unwrap_or_else(|error| panic!("{error}"));
+        facility.window = Some(Window { from, until });
+        pipeline::run(&facility, Steps { harvest: true, build: false, export: false }).unwrap()
+    }
+
     /// One run, which must get to its end; its counts must add up.
     pub fn run(&self) -> RunReport {
         self.run_with(|_| {})
@@ -403,6 +416,22 @@ impl Default for Lab {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What an audit of a facility says. Its sums are checked by itself.
+pub fn audited(facility: &Facility, since: Option<DateTime<Utc>>) -> AuditReport {
+    let database = Database::open(&facility.config.database.path, Access::Read).unwrap();
+    let audit = Audit {
+        harvesters: &facility.plugins.harvesters,
+        clock: facility.clock.as_ref(),
+        stop: &facility.stop,
+        since,
+        until: None,
+        instruments: BTreeSet::new(),
+        only: BTreeSet::new(),
+        storage: None,
+    };
+    audit.run(&database).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Puts a file somewhere, with its time.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, TimeDelta, Utc};
 use nexus_core::adopt::{self, Adopted, Sources};
+use nexus_core::audit::AuditReport;
 use nexus_core::clock::ManualClock;
 use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::event;
 use nexus_core::ids::SessionId;
 use nexus_core::instrument::{Instrument, Instruments};
-use nexus_core::pipeline::{self, Facility, PipelineError, Steps, StopFlag};
+use nexus_core::pipeline::{self, Facility, PipelineError, Steps, StopFlag, Window};
 use nexus_core::plugins::Catalogue;
 use nexus_core::report::RunReport;
 use nexus_core::session;
@@ -23,7 +24,7 @@ use roxmltree::{Document, Node};
 use tempfile::TempDir;
 
 use crate::fake_nemo::TOKEN;
-use crate::lab::put;
+use crate::lab::{audited, put};
 use crate::nemo_table::{Fields, Outcome, Outcomes, Row, TOOL};
 
 /// The zone of its instruments; the servers of the tests stand elsewhere.
@@ -130,6 +131,18 @@ impl NemoFacility {
     /// A run that brings sessions and does nothing with them.
     pub fn harvest(&self) -> RunReport {
         self.steps(Steps { harvest: true, build: false, export: false })
+    }
+
+    /// A harvest that reads a span again.
+    pub fn harvest_again(&self, from: DateTime<Utc>, until: Option<DateTime<Utc>>) -> RunReport {
+        let mut facility = self.open().unwrap_or_else(|error| panic!("{error}"));
+        facility.window = Some(Window { from, until });
+        pipeline::run(&facility, Steps { harvest: true, build: false, export: false }).unwrap()
+    }
+
+    /// What an audit says of the events that ended at this instant or later.
+    pub fn audit(&self, since: DateTime<Utc>) -> AuditReport {
+        audited(&self.open().unwrap_or_else(|error| panic!("{error}")), Some(since))
     }
 
     fn steps(&self, steps: Steps) -> RunReport {

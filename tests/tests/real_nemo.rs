@@ -92,6 +92,10 @@ fn a_whole_run_leaves_what_the_table_says() {
     let report = facility.run();
     assert_eq!(report.build.planned, rows.len() as u64);
     table::compare_outcomes(&rows, &facility.outcomes(&rows));
+    let audit = facility.audit(bench::origin() - Duration::days(3_000));
+    // Of one, the server cannot show the booking: it waits.
+    assert_eq!((audit.events, audit.sum.all_waiting()), (rows.len() as u64, 1));
+    assert!(audit.accounted_for, "{audit:?}");
 }
 
 #[test]

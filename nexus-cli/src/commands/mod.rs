@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod ask_again;
+pub mod audit;
 pub mod config;
 pub mod db;
 pub mod demo;
@@ -29,13 +30,12 @@ pub fn dispatch(global: &Global, command: Command) -> Result<ExitCode, Stop> {
     match command {
         Command::Init(args) => init::run(global, args),
         Command::Run(args) => run::run(global, &args, Steps::ALL),
-        Command::Harvest(args) => {
-            run::step(global, &args, Steps { harvest: true, build: false, export: false })
-        }
+        Command::Harvest(args) => run::harvest(global, &args),
         Command::Build(args) => run::run(global, &args, Steps { harvest: false, build: true, export: false }),
         Command::Export(args) => export::run(global, args),
         Command::Adopt(args) => adopt::run(global, &args),
         Command::Status(args) => status::run(global, &args),
+        Command::Audit(args) => audit::run(global, args),
         Command::Explain(args) => explain::run(global, &args),
         Command::Sessions(args) => sessions::run(global, args),
         Command::Extract(args) => extract::run(global, &args),

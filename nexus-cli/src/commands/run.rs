@@ -14,7 +14,7 @@ use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::ids::{InstrumentPid, SessionId};
 use nexus_core::instrument::Instruments;
-use nexus_core::pipeline::{self, Choice, Facility, PipelineError, Steps};
+use nexus_core::pipeline::{self, Choice, Facility, PipelineError, Steps, Window};
 use nexus_core::report::RunReport;
 
 use crate::args::Global;
@@ -24,7 +24,7 @@ use crate::{first_party, interrupt, output};
 use progress::Watch;
 
 pub use moment::{moment, since, until};
-pub use print::{minutes, print};
+pub use print::{files, list, minutes, print};
 
 const CODES: &str = "Exit code: 0 done (also when there was nothing to do), 3 the configuration cannot be used, 4 finished but \
 something needs a person, 5 another run holds the lock, 6 could not start, 130 stopped at once by a second Ctrl-C.";
@@ -80,17 +80,56 @@ pub struct RunArgs {
     accept_storage: bool,
 }
 
-/// Arguments of `nexus harvest` and `nexus export`.
+/// Arguments of `nexus export`.
 #[derive(Debug, Args)]
-#[command(after_help = format!("Examples:
-  nexus harvest                  bring new sessions, and build nothing yet
-  nexus harvest --json           the counts for a script
-
-{CODES}"))]
 pub struct StepArgs {
     /// Show only the counts.
     #[arg(long)]
     pub brief: bool,
+}
+
+/// Arguments of `nexus harvest`.
+#[derive(Debug, Args)]
+#[command(after_help = format!("Examples:
+  nexus harvest                  bring new sessions, and build nothing yet
+  nexus harvest --json           the counts for a script
+  nexus harvest --since 2024-03-01 --until 2024-03-31
+                                 read the usage events of March again, whatever was read before
+
+With --since every harvester is asked for all that ended in the span. What is missing here comes in, what has changed is \
+taken over; where the next harvest goes on does not change, and nothing is taken as gone. Days and times are meant as in \
+`nexus run`, but an event counts by its end. `nexus audit` shows what is missing.
+
+{CODES}"))]
+pub struct HarvestArgs {
+    #[command(flatten)]
+    step: StepArgs,
+    /// Read again the usage events that ended on this day or later, or at this time or later.
+    #[arg(long, value_name = "DATE|TIME", value_parser = since)]
+    since: Option<DateTime<Utc>>,
+    /// With --since: only those that ended on this day or earlier, or before this time.
+    #[arg(long, value_name = "DATE|TIME", value_parser = until, requires = "since")]
+    until: Option<DateTime<Utc>>,
+}
+
+/// Brings sessions: what is new, or what ended in a span that somebody names.
+pub fn harvest(global: &Global, args: &HarvestArgs) -> Result<ExitCode, Stop> {
+    let config = config::load(global)?;
+    let window = args.since.map(|from| span(from, args.until)).transpose()?;
+    let mut facility = open(&config)?;
+    facility.window = window;
+    let steps = Steps { harvest: true, build: false, export: false };
+    watched(global, facility, steps, args.step.brief, None)
+}
+
+/// The span of ends of usage events between two moments.
+fn span(from: DateTime<Utc>, until: Option<DateTime<Utc>>) -> Result<Window, Stop> {
+    if let Some(until) = until.filter(|until| from >= *until) {
+        let error = anyhow::anyhow!("no usage event can have ended at {from} or later and before {until}");
+        let hint = "--since takes the earlier moment, --until the later one";
+        return Err(Stop::new(ExitCode::Usage, error).with_hint(hint));
+    }
+    Ok(Window { from, until })
 }
 
 /// Runs the given steps over the sessions that are chosen.

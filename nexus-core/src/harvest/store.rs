@@ -8,13 +8,13 @@ use chrono_tz::Tz;
 use nexus_plugin_api::{HarvestPage, MetUser, RejectedRow, UsageEvent};
 use rusqlite::Transaction;
 
-use super::covers_nothing;
 use crate::clock::ManualClock;
 use crate::cursor::Cursor;
 use crate::external_user::{self, ExternalSystem, NewIdentifier};
 use crate::ids::{HarvesterName, InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::journal::Journal;
+use crate::question::covers_nothing;
 use crate::report::HarvestCounts;
 use crate::session::{self, RecordStatus};
 use crate::session_log::{NewSession, Stored};
@@ -34,6 +34,8 @@ pub(super) struct Page {
     pub now: DateTime<Utc>,
     pub journal: Arc<Journal>,
     pub user_system: Option<ExternalSystem>,
+    /// Whether the cursors of the answer are stored.
+    pub moves_cursors: bool,
 }
 
 /// Stores a page; `seen` are the ids of all events of this harvest so far.
@@ -56,6 +58,18 @@ pub(super) fn store(
             None => one(tx, &page, event, &mut counts)?,
         }
     }
+    if page.moves_cursors {
+        move_cursors(tx, &page)?;
+    }
+    for user in &page.answer.users {
+        if let Some(system) = user.system.parse().ok().filter(|system| Some(*system) == page.user_system) {
+            identify(tx, user, system, page.now);
+        }
+    }
+    Ok(counts)
+}
+
+fn move_cursors(tx: &Transaction<'_>, page: &Page) -> Result<(), WriteError> {
     let stored = Cursor::of_harvester(tx, &page.harvester)?;
     for step in &page.answer.instruments {
         let instrument = InstrumentPid::from(step.instrument_pid.as_str());
@@ -74,12 +88,7 @@ pub(super) fn store(
         }
         .save(tx)?;
     }
-    for user in &page.answer.users {
-        if let Some(system) = user.system.parse().ok().filter(|system| Some(*system) == page.user_system) {
-            identify(tx, user, system, page.now);
-        }
-    }
-    Ok(counts)
+    Ok(())
 }
 
 /// Why an event cannot be a session; it must not keep the others of its page from becoming one.

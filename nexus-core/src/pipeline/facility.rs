@@ -18,6 +18,7 @@ use crate::folders::Folders;
 use crate::instrument::InstrumentError;
 use crate::lock::LockError;
 use crate::plugins::{Catalogue, Groups, OpenError, Plugins, Surroundings};
+use crate::question::Window;
 use crate::report::Progress;
 use crate::stop::StopFlag;
 use crate::unsynced;
@@ -98,6 +99,8 @@ pub struct Facility {
     pub progress: Box<dyn Fn(Progress<'_>) + Send + Sync>,
     /// Which of the sessions that are to be built are wanted now.
     pub choice: Choice,
+    /// The span of ends of usage events that a harvest reads again, whatever was read before; `None`: what is new.
+    pub window: Option<Window>,
     /// How many sessions are listed, looked for and built at a time: bounds what a run holds of its backlog.
     /// [`TRANCHE`], unless a test says otherwise.
     pub tranche: NonZeroUsize,
@@ -138,6 +141,27 @@ pub fn routes(config: &Config) -> Routes {
     Routes { destinations: destinations.into(), strategy }
 }
 
+/// Which files belong to records.
+///
+/// # Errors
+/// An ignore pattern is none.
+pub fn selection(config: &Config) -> Result<Selection, PipelineError> {
+    let suffixes = match config.build.file_strategy {
+        FileStrategy::Exclusive => Some(config.build.exclusive_suffixes.as_slice()),
+        FileStrategy::Inclusive => None,
+    };
+    Ok(Selection::new(suffixes, &config.build.ignore)?)
+}
+
+/// The threads that walk the storage and build records.
+///
+/// # Errors
+/// They could not be started.
+pub fn pool(config: &Config) -> Result<rayon::ThreadPool, PipelineError> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(config.build.threads);
+    Ok(threads.thread_name(|index| format!("build {index}")).build()?)
+}
+
 /// Makes every destination wait for all that come before it, so that one that is not needed is not tried:
 /// by falling priority, but never before those that it is to come after anyway.
 fn one_after_the_other(routes: &mut Vec<Route>) {
@@ -173,16 +197,7 @@ impl Facility {
                 destination.after.clone_from(&route.after);
             }
         }
-        let build = &config.build;
-        let suffixes = match build.file_strategy {
-            FileStrategy::Exclusive => Some(build.exclusive_suffixes.as_slice()),
-            FileStrategy::Inclusive => None,
-        };
-        let selection = Selection::new(suffixes, &build.ignore)?;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(build.threads)
-            .thread_name(|index| format!("build {index}"))
-            .build()?;
+        let (selection, pool) = (selection(config)?, pool(config)?);
         let validator = validate::shipped()?;
         let readers = plugins
             .extractors
@@ -200,6 +215,7 @@ impl Facility {
             stop,
             progress: Box::new(|_| {}),
             choice: Choice::default(),
+            window: None,
             tranche: TRANCHE,
             accept_storage: false,
             validator,

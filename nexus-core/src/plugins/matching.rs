@@ -1,9 +1,13 @@
 //! Which harvester serves an instrument.
 
-use super::HarvesterInstance;
+use std::sync::Arc;
+
+use nexus_plugin_api::InstrumentRef;
+
+use super::{HarvesterInstance, Unserved};
 use crate::config::HarvesterConfig;
 use crate::ids::{HarvesterName, InstrumentPid};
-use crate::instrument::Instrument;
+use crate::instrument::{Instrument, instrument_ref};
 
 /// No harvester, or no single one, serves the instrument.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +77,30 @@ pub fn harvester_of<'a>(
     }
 }
 
-/// The same for tables of the configuration, each with the name of its plugin, without an instance of it: the
+/// The instruments that each harvester is to be asked for, in the order of the harvesters, and those that no single one
+/// serves.
+#[must_use]
+pub fn served<'i>(
+    instruments: impl IntoIterator<Item = &'i Arc<Instrument>>,
+    harvesters: &[HarvesterInstance],
+) -> (Vec<Vec<InstrumentRef>>, Unserved) {
+    let mut served: Vec<Vec<_>> = harvesters.iter().map(|_| Vec::new()).collect();
+    let mut unserved = Unserved::default();
+    for instrument in instruments {
+        match harvester_of(&instrument.pid, &instrument.harvester, &instrument.api_url, harvesters) {
+            Ok(found) => {
+                let at = harvesters.iter().position(|harvester| harvester.name == found.name);
+                if let Some(list) = at.and_then(|at| served.get_mut(at)) {
+                    list.push(instrument_ref(instrument));
+                }
+            }
+            Err(none) => unserved.note(none, 0),
+        }
+    }
+    (served, unserved)
+}
+
+/// As [`harvester_of`] for tables of the configuration, each with the name of its plugin, without an instance of it: the
 /// harvester's name, if there is a single one.
 pub fn harvester_table_of<'a>(
     instrument: &Instrument,

@@ -65,4 +65,5 @@ failures_of_a_job!(
     crate::own_table::OwnTableError,
     crate::delivery::table::DeliveryError,
     crate::session_state::SessionStateError,
+    crate::question::QuestionError,
 );

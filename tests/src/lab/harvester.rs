@@ -1,6 +1,6 @@
 //! A harvester that says what the test told it to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
@@ -13,7 +13,7 @@ use nexus_plugin_api::{
 #[derive(Debug, Clone, Default)]
 pub struct ScriptedHarvester(Arc<Mutex<Script>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Script {
     events: BTreeMap<String, UsageEvent>,
     answers: BTreeMap<String, ReservationAnswer>,
@@ -22,6 +22,17 @@ struct Script {
     from: Option<DateTime<Utc>>,
     questions: usize,
     told_emails: Vec<Vec<String>>,
+    passed: BTreeSet<String>,
+    meanwhile: Option<Meanwhile>,
+    goes_round: bool,
+}
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Script").field("events", &self.events).finish_non_exhaustive()
+    }
 }
 
 impl ScriptedHarvester {
@@ -60,6 +71,21 @@ impl ScriptedHarvester {
         self.script().from = Some(from);
     }
 
+    /// An event that it tells of only when somebody names a window: its cursor has passed it.
+    pub fn pass(&self, external_id: &str) {
+        self.script().passed.insert(external_id.to_owned());
+    }
+
+    /// What happens after it has read its answer to the next question for a window, and before it gives it.
+    pub fn meanwhile(&self, happens: impl FnOnce() + Send + 'static) {
+        self.script().meanwhile = Some(Box::new(happens));
+    }
+
+    /// Every page names the same next page.
+    pub fn go_round(&self) {
+        self.script().goes_round = true;
+    }
+
     /// How often it was asked for reservations.
     pub fn questions(&self) -> usize {
         self.script().questions
@@ -87,10 +113,12 @@ impl Plugin for ScriptedHarvester {
 
 impl Harvester for ScriptedHarvester {
     fn harvest(&self, _call: &Call, request: &HarvestRequest) -> Result<HarvestPage, PluginError> {
-        let script = self.script();
+        let mut script = self.script();
         if let Some(failure) = &script.failure {
             return Err(failure.clone());
         }
+        let is_window = request.from.is_some();
+        let meanwhile = script.meanwhile.take_if(|_| is_window);
         let asked = |event: &&UsageEvent| {
             request.instruments.iter().any(|query| query.instrument.pid == event.instrument_pid)
         };
@@ -102,6 +130,9 @@ impl Harvester for ScriptedHarvester {
             covered_to: None,
         });
         let told = |event: &&UsageEvent| {
+            if script.passed.contains(&event.external_id) && !is_window {
+                return false;
+            }
             let ended = event.end.and_then(|end| match end {
                 EventTime::Offset(end) => Some(end.to_utc()),
                 EventTime::Local(_) => None,
@@ -109,11 +140,17 @@ impl Harvester for ScriptedHarvester {
             ended.is_none_or(|ended| script.from.is_none_or(|from| ended >= from))
                 || request.open.contains(&event.external_id)
         };
-        Ok(HarvestPage {
+        let page = HarvestPage {
             events: script.events.values().filter(asked).filter(told).cloned().collect(),
             instruments: progress.collect(),
+            more: script.goes_round.then(|| "on".to_owned()),
             ..HarvestPage::default()
-        })
+        };
+        drop(script);
+        if let Some(happens) = meanwhile {
+            happens();
+        }
+        Ok(page)
     }
 
     fn reservations(

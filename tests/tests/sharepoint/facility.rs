@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use nexus_core::audit::AuditReport;
 use nexus_core::clock::{Clock as _, ManualClock};
 use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
@@ -18,7 +19,7 @@ use nexus_core::session;
 use nexus_core::session_state::SessionState;
 use nexus_plugin_api::{Call, EventTime, UsageEvent};
 use nexus_plugin_sharepoint::{Tuned, pause::Pause};
-use nexus_tests::lab::{ScriptedHarvester, put};
+use nexus_tests::lab::{ScriptedHarvester, audited, put};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -163,7 +164,20 @@ impl Site {
         self.steps(Steps { harvest: true, build: false, export: false })
     }
 
+    /// What an audit says of the last 30 days.
+    pub fn audit(&self) -> AuditReport {
+        audited(&self.open(), None)
+    }
+
     fn steps(&self, steps: Steps) -> RunReport {
+        let report = pipeline::run(&self.open(), steps)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)));
+        assert_eq!(report.build.planned, report.build.accounted(), "{report:?}");
+        self.clock.advance(TimeDelta::hours(1));
+        report
+    }
+
+    fn open(&self) -> Facility {
         let text = self.settings();
         let config = Config::from_text(&text, self.folder.path(), "nexus.toml")
             .unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -174,13 +188,8 @@ impl Site {
             Arc::new(nexus_plugin_folder::Folder),
         ]);
         let clock = Arc::<ManualClock>::clone(&self.clock);
-        let facility = Facility::open(&config, &catalogue, clock, StopFlag::default())
-            .unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let report = pipeline::run(&facility, steps)
-            .unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)));
-        assert_eq!(report.build.planned, report.build.accounted(), "{report:?}");
-        self.clock.advance(TimeDelta::hours(1));
-        report
+        Facility::open(&config, &catalogue, clock, StopFlag::default())
+            .unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
     /// What is known of a session.

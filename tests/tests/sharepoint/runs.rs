@@ -366,6 +366,37 @@ fn a_storm_does_not_look_as_if_events_had_vanished() {
 }
 
 #[test]
+fn an_audit_tells_what_lies_behind_the_look_back_and_where_the_calendar_is_not_over_yet() {
+    both(|bench| {
+        let bench = bench.holding([
+            booking(1, "28T14:00", "28T15:00"),
+            booking(2, "29T14:00", "29T15:00").consent(json!("Disagree")),
+            booking(3, "30T14:00", "30T15:00").cancelled(),
+            // Older than what the first harvest reads.
+            booking(4, "12T14:00", "12T15:00"),
+        ]);
+        let site = from_calendar(bench);
+        site.run();
+        let report = site.audit();
+        let sum = &report.sum;
+        assert_eq!(
+            (sum.all_settled(), sum.cancelled, sum.missing, report.events),
+            (2, 1, 1, 4),
+            "{report:#?}"
+        );
+        assert_eq!(
+            report.remedy.as_deref().unwrap(),
+            "nexus harvest --since 2026-10-12T15:00Z --until 2026-10-12T15:01Z"
+        );
+        // It waits an hour until an event is over for good: nothing that anybody need do.
+        assert!(report.not_proved.is_empty(), "{report:?}");
+        assert!(
+            report.notes[0].ends_with("it tells nothing yet of what ended at 2026-11-01 00:00 UTC or later")
+        );
+    });
+}
+
+#[test]
 fn events_that_grew_too_old_for_a_look_back_did_not_vanish() {
     both(|bench| {
         let bench = bench.holding([booking(1, "26T18:00", "26T19:00")]);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use nexus_plugin_api::{HarvestRequest, OutsideEvents, PluginError, RejectedRow, UsageEvent};
 
 use super::asked::{Asked, Whose};
@@ -89,6 +90,8 @@ impl<'a> Reading<'a> {
                     whole.last_end = Some(whole.last_end.map_or(end, |last| last.max(end)));
                 }
                 Verdict::Event(_, None) => {}
+                // In which zone a tool stands that nobody knows, nobody knows either.
+                Verdict::Outside if !self.wanted(row.end().map(|end| instant(end, Tz::UTC))) => {}
                 Verdict::Outside => {
                     let name = self.name(&row);
                     match whole.outside.get_mut(name) {

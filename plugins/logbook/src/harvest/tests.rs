@@ -192,6 +192,25 @@ fn windows_choose_by_end_and_leave_the_cursor() {
 }
 
 #[test]
+fn tools_that_are_no_instrument_are_counted_in_their_window() {
+    let log = Log::new(
+        "1,Laser,a,2024-03-05 09:00,2024-03-05 10:00,,,\n\
+         2,Laser,a,2024-03-07 09:00,2024-03-07T10:00:00+01:00,,,\n\
+         3,Laser,a,2024-03-08 09:00,,,,\n",
+    );
+    let at = |text: &str| Some(DateTime::parse_from_rfc3339(text).unwrap().to_utc());
+    let counted = |from: &str, until: Option<&str>| {
+        let until = until.and_then(at);
+        let page = log.ask(&HarvestRequest { from: at(from), until, ..request() });
+        page.outside.iter().map(|tool| tool.count).sum::<u64>()
+    };
+    assert_eq!(counted("2024-03-05T10:00:00Z", None), 3);
+    assert_eq!(counted("2024-03-05T10:00:01Z", None), 2);
+    assert_eq!(counted("2024-03-01T00:00:00Z", Some("2024-03-07T09:00:01Z")), 2);
+    assert_eq!(counted("2024-03-01T00:00:00Z", Some("2024-03-07T09:00:00Z")), 1, "in use is after every end");
+}
+
+#[test]
 fn a_log_without_events_covers_nothing() {
     let page = Log::new("").ask(&request());
     assert!(page.instruments.iter().all(|p| p.complete && p.covered_from == p.covered_to));
