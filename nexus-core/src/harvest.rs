@@ -4,6 +4,7 @@
 //! runs ahead of its events. An event that is still in use is remembered, and asked for by its id until it
 //! has ended; only then do START and END enter the session log, together.
 
+mod former;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,6 +24,8 @@ use crate::report::{HarvestCounts, MOST_LINES};
 use crate::session_state::SessionState;
 use crate::stop::StopFlag;
 use crate::writer::{WriteError, Writer};
+
+pub use former::{Owner, TakenOver, take_over_by_address};
 
 /// Pages after which a harvester that never ends is stopped.
 const MOST_PAGES: usize = 100_000;
@@ -196,7 +199,8 @@ fn covers_nothing((from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) ->
 
 /// Adds what a second pass changed. What it saw was counted by the first, but for the events that were missing then.
 fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
-    let HarvestCounts { new, revised, revised_late, gone_late, late, opened, gone, failed, .. } = again;
+    let HarvestCounts { new, revised, revised_late, gone_late, late, opened, gone, failed, .. } =
+        again;
     to.failed = failed;
     let events = new + revised + revised_late;
     let none = HarvestCounts::default();
@@ -204,6 +208,7 @@ fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
 }
 
 fn add(to: &mut HarvestCounts, page: HarvestCounts) {
+    to.taken_over.extend(page.taken_over);
     to.events += page.events;
     to.new += page.new;
     to.revised += page.revised;

@@ -28,7 +28,7 @@ use crate::durable;
 use crate::export::{Bell, Board, Exporter, Moment, Tally};
 use crate::external_user::ExternalSystem;
 use crate::failing;
-use crate::harvest::Harvest;
+use crate::harvest::{self, Harvest, Owner, TakenOver};
 use crate::ids::{HarvesterName, SessionId};
 use crate::instrument::{Instruments, instrument_ref};
 use crate::journal::Journal;
@@ -38,6 +38,7 @@ use crate::plugins::{Groups, HarvesterInstance, Reaped, harvester_of};
 use crate::reconcile::{self, Unseen};
 use crate::report::{HarvestCounts, Progress, RunReport, harvest_failed};
 use crate::session::{self, RecordStatus};
+use crate::session_state::SessionState;
 use crate::timestamp::UtcTime;
 use crate::unsynced;
 use crate::writer::{WriteError, Writer};
@@ -237,6 +238,14 @@ impl Run<'_> {
                 Err(none) => report.unserved.note(none, 0),
             }
         }
+        let owners = harvesters.iter().zip(&served).map(|(harvester, instruments)| Owner {
+            name: harvester.name.clone(),
+            bases: harvester.address.iter().chain(&harvester.aliases).cloned().collect(),
+            instruments: instruments.iter().map(|one| one.pid.as_str().into()).collect(),
+        });
+        let owners: Vec<Owner> = owners.collect();
+        let taken_over = self.writer.run(move |tx| Ok(harvest::take_over_by_address(tx, &owners)?))?;
+        report.warnings.extend(taken_over.iter().map(TakenOver::to_string));
         for (idle, _) in harvesters.iter().zip(&served).filter(|(_, instruments)| instruments.is_empty()) {
             if !harvesters.iter().any(|other| other.reservations_from.as_ref() == Some(&idle.name)) {
                 report.warnings.push(format!(
@@ -275,8 +284,23 @@ impl Run<'_> {
                     listed(&counts.late, late)
                 ));
             }
+            report.warnings.extend(counts.taken_over.iter().cloned());
             report.harvest.insert(name, counts);
         }
+        self.abandoned(report)
+    }
+
+    /// Tells of events in use that nobody asks for, since their harvester was removed or is another source by now.
+    fn abandoned(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let open = self.writer.run(|tx| Ok(SessionState::open_by_harvester(tx)?))?;
+        let configured = &self.facility.plugins.harvesters;
+        let left = open.into_iter().filter(|(name, _)| configured.iter().all(|one| one.name != *name));
+        report.needs_person.extend(left.map(|(name, count)| {
+            format!(
+                "{count} usage events of harvester `{name}` were in use when it was last asked, and the configuration does \
+                 not name it: name it again, or give them up with `nexus harvesters retire {name}`"
+            )
+        }));
         Ok(())
     }
 

@@ -107,6 +107,9 @@ pub struct HarvestCounts {
     pub rejected_left_out: u64,
     /// Why the harvest ended early, if it did.
     pub failed: Option<String>,
+    /// What it took over from another name that proved to be its own.
+    #[serde(skip)]
+    pub taken_over: Vec<String>,
 }
 
 /// What became of the sessions that were to be built.

@@ -40,6 +40,8 @@ mod reading;
 mod rehearsal;
 #[path = "pipeline/renamed.rs"]
 mod renamed;
+#[path = "pipeline/renamed_harvester.rs"]
+mod renamed_harvester;
 #[path = "pipeline/storage.rs"]
 mod storage;
 #[path = "pipeline/strange_rows.rs"]
