@@ -25,7 +25,7 @@ use crate::causes::with_causes;
 use crate::db::{Access, Database};
 use crate::delivery::table;
 use crate::durable;
-use crate::export::{Bell, Board, Exporter, Moment, Tally};
+use crate::export::{Bell, Board, Exporter, Moment, Places, Tally};
 use crate::external_user::ExternalSystem;
 use crate::failing;
 use crate::harvest::{self, Harvest, Owner, TakenOver};
@@ -336,6 +336,7 @@ impl Run<'_> {
             destinations: &facility.plugins.destinations,
             bell: &bell,
             board: Board::default(),
+            places: Places::default(),
             stop: &facility.stop,
             until,
             journal: Arc::clone(&self.journal),
@@ -351,7 +352,11 @@ impl Run<'_> {
                 .filter(|_| steps.export)
                 .map(|destination| {
                     let thread = std::thread::Builder::new().name(format!("export {}", destination.name));
-                    (destination, thread.spawn_scoped(scope, move || exporter.work(destination)))
+                    let work = thread.spawn_scoped(scope, move || exporter.work(destination));
+                    if work.is_err() {
+                        exporter.absent(destination);
+                    }
+                    (destination, work)
                 })
                 .collect();
             let built = if steps.build { self.build(&bell, &progress, report) } else { Ok(()) };

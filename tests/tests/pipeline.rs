@@ -6,6 +6,8 @@
 mod anything;
 #[path = "pipeline/back_again.rs"]
 mod back_again;
+#[path = "pipeline/back_at_a_place.rs"]
+mod back_at_a_place;
 #[path = "pipeline/carriers.rs"]
 mod carriers;
 #[path = "pipeline/choice.rs"]

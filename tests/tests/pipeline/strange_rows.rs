@@ -321,3 +321,40 @@ fn a_database_with_odd_rows_is_adopted_and_they_are_named() {
         assert_eq!(lab.status(3), Some(RecordStatus::Completed), "{table} {column}");
     }
 }
+
+#[test]
+fn a_delivery_whose_session_cannot_be_read_says_why() {
+    let cases = [
+        (
+            "UPDATE session_log SET timestamp = 'soon' WHERE event_type = 'START'",
+            "row 1 of session_log cannot be read",
+        ),
+        (
+            "UPDATE session_log SET timestamp = 'soon' WHERE event_type = 'END'",
+            "row 2 of session_log cannot be read",
+        ),
+        ("DELETE FROM session_log WHERE event_type = 'END'", "it has no END row"),
+        ("UPDATE session_log SET instrument = 'nobody''s'", "`nobody's` is not in the table of instruments"),
+    ];
+    for (sql, why) in cases {
+        let lab = Lab::with_destinations(&["a"]);
+        lab.sessions([1]);
+        let refusals = [(); 2].map(|()| Fault::Refuse(FailureClass::Transient));
+        lab.servers.server("a").on_deliver(Lab::id(1).as_str(), refusals);
+        lab.run();
+        let other = rusqlite::Connection::open(lab.path("nexus.db")).unwrap();
+        other
+            .execute_batch(&format!("PRAGMA ignore_check_constraints = 1; PRAGMA foreign_keys = 0; {sql}"))
+            .unwrap();
+        drop(other);
+        lab.harvester.remove("1");
+        lab.clock.advance(TimeDelta::days(1));
+        let facility = lab.open().unwrap();
+        let only = Steps { harvest: false, build: false, export: true };
+        let report = pipeline::run(&facility, only).unwrap();
+        let told: Vec<&String> =
+            report.needs_person.iter().filter(|line| line.contains("not delivered")).collect();
+        assert_eq!(told.len(), 1, "{report:?}");
+        assert!(told[0].contains(why), "{sql}: {told:?}");
+    }
+}
