@@ -103,6 +103,7 @@ impl Harvest<'_> {
         request.page = None;
         for _ in 0..MOST_PAGES {
             if self.stop.is_set() {
+                counts.stopped = true;
                 read.is_stopped = true;
                 return Ok(read);
             }
@@ -199,9 +200,9 @@ fn covers_nothing((from, to): (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) ->
 
 /// Adds what a second pass changed. What it saw was counted by the first, but for the events that were missing then.
 fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
-    let HarvestCounts { new, revised, revised_late, gone_late, late, opened, gone, failed, .. } =
+    let HarvestCounts { new, revised, revised_late, gone_late, late, opened, gone, failed, stopped, .. } =
         again;
-    to.failed = failed;
+    (to.failed, to.stopped) = (failed, stopped);
     let events = new + revised + revised_late;
     let none = HarvestCounts::default();
     add(to, HarvestCounts { events, new, revised, revised_late, gone_late, late, opened, gone, ..none });
@@ -209,6 +210,7 @@ fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
 
 fn add(to: &mut HarvestCounts, page: HarvestCounts) {
     to.taken_over.extend(page.taken_over);
+    to.stopped |= page.stopped;
     to.events += page.events;
     to.new += page.new;
     to.revised += page.revised;

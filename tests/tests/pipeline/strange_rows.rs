@@ -8,7 +8,7 @@ use nexus_core::clock::ManualClock;
 use nexus_core::db::{Access, Database};
 use nexus_core::delivery::State;
 use nexus_core::instrument::Instruments;
-use nexus_core::pipeline;
+use nexus_core::pipeline::{self, Steps};
 use nexus_core::session::RecordStatus;
 use nexus_plugin_api::{EventTime, FailureClass, PluginError, ReservationAnswer, UsageEvent};
 use nexus_tests::lab::{DumpedRow, Fault, Lab};
