@@ -115,6 +115,9 @@ impl Harvest<'_> {
                 }
             };
             read.seen.extend(page.events.iter().map(|event| event.external_id.clone()));
+            // What cannot be stored is at its source all the same, and has not gone.
+            let rejected = page.rejected.iter().filter_map(|row| row.place.strip_prefix("usage event "));
+            read.seen.extend(rejected.map(str::to_owned));
             for step in &page.instruments {
                 read.progress.insert(step.instrument_pid.as_str().into(), step.clone());
             }

@@ -358,3 +358,22 @@ fn a_delivery_whose_session_cannot_be_read_says_why() {
         assert!(told[0].contains(why), "{sql}: {told:?}");
     }
 }
+
+#[test]
+fn an_event_whose_time_is_out_of_range_costs_no_other_and_has_not_gone() {
+    let lab = Lab::new();
+    lab.sessions([1, 2]);
+    let away = ReservationAnswer::Failed(PluginError::transient("away"));
+    lab.harvester.answer(Lab::id(1).as_str(), away);
+    lab.run();
+    lab.sessions([3]);
+    let beyond = Some(EventTime::Local("+20240-03-05T09:10:00".parse().unwrap()));
+    lab.harvester.put(UsageEvent { end: beyond, ..Lab::event(1) });
+    for _ in 0..3 {
+        let report = lab.run();
+        let counts = &report.harvest[&"lab".into()];
+        assert_eq!((counts.rejected.len(), counts.events), (1, 2), "{report:?}");
+    }
+    assert_eq!(lab.status(1), Some(RecordStatus::ToBeBuilt), "it is there, and cannot be read");
+    assert_eq!(lab.status(3), Some(RecordStatus::BuiltNotExported));
+}
