@@ -90,8 +90,8 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     report
 }
 
-/// Tells what the steps would do, and does nothing: everything is tried on a copy of the database in memory, and
-/// no file is written. Harvesters are asked; destinations are not.
+/// Tells what the steps would do, and does nothing: everything is tried on a copy of the database, and no
+/// file that stays is written. Harvesters are asked; destinations are not.
 ///
 /// `tell` hears of every session that is to be built, by the instant of its end.
 ///
@@ -106,7 +106,7 @@ pub fn rehearse(
     facility.require_known()?;
     let database = Database::open(&facility.config.database.path, Access::Read)?;
     database.require_head()?;
-    let mut copy = database.copy_in_memory()?;
+    let mut copy = database.copy_to_try()?;
     drop(database);
     facility.require_adopted(&mut copy)?;
     let instruments = Instruments::load(copy.read())?;
