@@ -9,6 +9,7 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -29,6 +30,12 @@ pub use former::{Owner, TakenOver, take_over_by_address};
 
 /// Pages after which a harvester that never ends is stopped.
 const MOST_PAGES: usize = 100_000;
+/// The same for pages in a row on which nothing is new.
+const MOST_FRUITLESS: u32 = 1_000;
+/// For so many times as long as one page may take it may go on without anything new,
+const FRUITLESS_TIMES: u32 = 5;
+/// and so many times as long in all: with the usual two minutes, half a day.
+const MOST_TIMES: u32 = 360;
 
 /// What tools are called together of which a report has no more lines.
 const MORE_TOOLS: &str = "(more tools)";
@@ -100,6 +107,7 @@ impl Harvest<'_> {
             .map(|one| (one.pid.as_str().into(), one.timezone.parse().unwrap_or(Tz::UTC)))
             .collect();
         let mut read = Read::default();
+        let mut patience = Patience::begin(harvester.time_for_a_page(), self.clock.now());
         request.page = None;
         for _ in 0..MOST_PAGES {
             if self.stop.is_set() {
@@ -114,13 +122,17 @@ impl Harvest<'_> {
                     return Ok(read);
                 }
             };
+            let events_before = read.seen.len();
+            let mut is_new = false;
             read.seen.extend(page.events.iter().map(|event| event.external_id.clone()));
             // What cannot be stored is at its source all the same, and has not gone.
             let rejected = page.rejected.iter().filter_map(|row| row.place.strip_prefix("usage event "));
             read.seen.extend(rejected.map(str::to_owned));
             for step in &page.instruments {
-                read.progress.insert(step.instrument_pid.as_str().into(), step.clone());
+                let before = read.progress.insert(step.instrument_pid.as_str().into(), step.clone());
+                is_new |= before.as_ref() != Some(step);
             }
+            is_new |= read.seen.len() > events_before;
             let more = page.more.clone();
             let stored = store::Page {
                 harvester: harvester.name.clone(),
@@ -138,6 +150,10 @@ impl Harvest<'_> {
             read.seen = seen;
             add(counts, page_counts);
             if more.is_none() || more == request.page {
+                return Ok(read);
+            }
+            if let Some(why) = patience.is_over(is_new, self.clock.now()) {
+                counts.failed = Some(why);
                 return Ok(read);
             }
             request.page = more;
@@ -182,6 +198,42 @@ impl Harvest<'_> {
             instruments: self.instruments.clone(),
             now: self.clock.now(),
             journal: Arc::clone(&self.journal),
+        })
+    }
+}
+
+/// How long a harvester is asked for more.
+struct Patience {
+    page: Duration,
+    begun: DateTime<Utc>,
+    /// When something new came last.
+    fruitful: DateTime<Utc>,
+    fruitless: u32,
+}
+
+impl Patience {
+    fn begin(page: Duration, now: DateTime<Utc>) -> Self {
+        Self { page, begun: now, fruitful: now, fruitless: 0 }
+    }
+
+    /// After a page, why there is to be no other one; what was stored stays.
+    fn is_over(&mut self, is_new: bool, now: DateTime<Utc>) -> Option<String> {
+        (self.fruitful, self.fruitless) =
+            if is_new { (now, 0) } else { (self.fruitful, self.fruitless.saturating_add(1)) };
+        let passed = |since: DateTime<Utc>| (now - since).to_std().unwrap_or_default();
+        if self.fruitless >= MOST_FRUITLESS
+            || passed(self.fruitful) > self.page.saturating_mul(FRUITLESS_TIMES)
+        {
+            let minutes = passed(self.fruitful).as_secs() / 60;
+            let pages = self.fruitless;
+            return Some(format!(
+                "it gave {pages} pages in {minutes} min without anything new, and was stopped"
+            ));
+        }
+        let longest = self.page.saturating_mul(MOST_TIMES);
+        (passed(self.begun) > longest).then(|| {
+            let hours = passed(self.begun).as_secs() / 3600;
+            format!("it gave pages for {hours} h and did not come to an end; it was stopped, and what it brought is stored")
         })
     }
 }

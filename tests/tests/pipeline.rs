@@ -16,6 +16,8 @@ mod choice;
 mod crashing;
 #[path = "pipeline/disk_full.rs"]
 mod disk_full;
+#[path = "pipeline/endless.rs"]
+mod endless;
 #[path = "pipeline/extractors.rs"]
 mod extractors;
 #[path = "pipeline/finding.rs"]
