@@ -44,9 +44,9 @@ use crate::timestamp::UtcTime;
 
 pub use built::BuiltRecord;
 pub use change::{
-    BuildFacts, CRASHES_UNTIL_ERROR, EVENT_CANCELLED, EVENT_GONE, Unfinished, begin_attempt, built,
-    clear_waiting, close, close_all, end_attempt, gone, reopen, request_rebuild, revise, set_instrument,
-    set_last_status, set_pending_revision, set_reservation, settle, unfinished, wait,
+    BuildFacts, CRASHES_UNTIL_ERROR, EVENT_CANCELLED, EVENT_GONE, EVENT_GONE_TEXT, Unfinished, begin_attempt,
+    built, clear_waiting, close, close_all, end_attempt, gone, reopen, request_rebuild, revise,
+    set_instrument, set_last_status, set_pending_revision, set_reservation, settle, unfinished, wait,
 };
 pub use name::{LONGEST_NAME, record_name, reserve_record_name};
 pub use seen::{seen_digest, seen_user};

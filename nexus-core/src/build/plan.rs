@@ -175,8 +175,8 @@ fn judge(
             if !rebuild
                 && known.state.gone_since.is_some_and(|since| since < builder.journal.started_at()) =>
         {
-            let text = "its usage event is no longer at its source (two complete answers)";
-            Err(settle(RecordStatus::NoReservation, session_state::EVENT_GONE, text.to_owned()))
+            let text = session_state::EVENT_GONE_TEXT.to_owned();
+            Err(settle(RecordStatus::NoReservation, session_state::EVENT_GONE, text))
         }
         Some(Answer::Gone) => Err(Verdict::Wait {
             reason: "usage event gone".to_owned(),

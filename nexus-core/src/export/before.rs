@@ -57,17 +57,19 @@ fn logged(
         if !entry.success && !is_unclear {
             continue;
         }
-        match said("target") {
-            Some(place) if place == target.id => {}
-            Some(_) => continue,
-            // Of what the row itself tells, the place is known.
-            None if is_own && entry.success && entry.record_id != row.remote_id => {
-                let mut before = Delivery::new(row.session.clone(), entry.destination, row.updated_at);
-                before.state = State::Delivered;
-                anywhere = Some(before);
-                continue;
-            }
-            None => continue,
+        let place = said("target");
+        if place.is_none()
+            && is_own
+            && entry.success
+            && row.target.is_some()
+            && entry.record_id != row.remote_id
+        {
+            // Of what the row itself tells, the place is known, or the claim asks about it.
+            let before = Delivery::new(row.session.clone(), entry.destination.clone(), row.updated_at);
+            anywhere = Some(Delivery { state: State::Delivered, ..before });
+        }
+        if place != Some(target.id.as_str()) {
+            continue;
         }
         if !is_own && routes.has(&entry.destination) {
             match places.of(&entry.destination) {

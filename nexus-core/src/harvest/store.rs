@@ -19,7 +19,9 @@ use crate::journal::Journal;
 use crate::report::HarvestCounts;
 use crate::session::{self, RecordStatus};
 use crate::session_log::{NewSession, Stored};
-use crate::session_state::{self, EVENT_CANCELLED, EVENT_GONE, KnownEvent, NewSessionState, SessionState};
+use crate::session_state::{
+    self, EVENT_CANCELLED, EVENT_GONE, EVENT_GONE_TEXT, KnownEvent, NewSessionState, SessionState,
+};
 use crate::timestamp::{Timestamp, UtcTime};
 use crate::writer::WriteError;
 
@@ -413,8 +415,12 @@ fn miss(
         counts.gone += 1;
         return Ok(());
     }
-    let text = "its usage event is no longer at its source (two complete answers)";
-    Ended { session: id, code: EVENT_GONE, text }.settle_or_tell(tx, check.now, &check.journal, counts)
+    Ended { session: id, code: EVENT_GONE, text: EVENT_GONE_TEXT }.settle_or_tell(
+        tx,
+        check.now,
+        &check.journal,
+        counts,
+    )
 }
 
 /// Whether the session's end lies in the covered span. Of one whose rows do not tell its end nobody can say, and nothing is

@@ -9,7 +9,7 @@ use super::{BrokenSession, Candidate, EventType, RecordStatus, Session, SessionE
 use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::session_log::{SessionLog, SessionLogError};
-use crate::unreadable::{UnreadableRow, value_problem};
+use crate::unreadable::{UNREADABLE, UnreadableRow, value_problem};
 
 /// The status of a session: that of its START row with the largest number, else of any of its rows. `None` if
 /// the session log does not know it.
@@ -36,7 +36,7 @@ pub fn counts(connection: &Connection) -> Result<BTreeMap<String, u64>, SessionE
         )
         .map_err(failed())?;
     let mut counts = BTreeMap::new();
-    let odd = |_| "(cannot be read)".to_owned();
+    let odd = |_| UNREADABLE.to_owned();
     let rows = statement
         .query_map([], |row| Ok((row.get(0).unwrap_or_else(odd), row.get::<_, i64>(1)?.unsigned_abs())))
         .map_err(failed())?;

@@ -11,6 +11,8 @@ use crate::timestamp::UtcTime;
 
 /// Outcome of a session that was never built and whose event its source does not know any more.
 pub const EVENT_GONE: &str = "event_gone";
+/// The same for people.
+pub const EVENT_GONE_TEXT: &str = "its usage event is no longer at its source (two complete answers)";
 /// The same of one whose event did not take place, as its source says.
 pub const EVENT_CANCELLED: &str = "event_cancelled";
 
