@@ -69,7 +69,9 @@ fn changed() -> (Lab, [Server; 2]) {
     let mut lab = Lab::with_destinations(&["a", "b"]);
     lab.sessions([1]);
     let servers = ["a", "b"].map(|name| lab.servers.server(name));
-    servers.iter().for_each(|server| server.can_find(false));
+    for server in &servers {
+        server.can_find(false);
+    }
     lab.run();
     lab.reconfigure("server = \"a\"", "server = \"c\"");
     lab.reconfigure("server = \"b\"", "server = \"a\"");
