@@ -75,6 +75,15 @@ pub(super) fn plan(
                 Err(verdict) => verdict,
             }
         };
+        if let Verdict::Settle { status, text, .. } = &verdict
+            && known.state.content_sha256.is_some()
+        {
+            notices.add(format!(
+                "session {} was to be built again, as somebody else wished, and becomes {status}: {text}; the record that was \
+                 made of it stays where it was delivered",
+                known.session.identifier
+            ));
+        }
         planned.push(Planned { session: known.session, rebuild: known.rebuild, verdict });
     }
     Ok(planned)
