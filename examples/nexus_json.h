@@ -91,11 +91,15 @@ static inline int32_t hand_over(Text *text, int32_t code, NexusBuffer *out)
     return code;
 }
 
-static inline void plugin_error(Text *text, const char *class, const char *message, Span about)
+/* An error, with its effect: "none" if certainly nothing was done, "maybe" if perhaps something was, such as an answer
+ * that was lost on its way. In doubt, "maybe": a wrong "none" makes a second record, a wrong "maybe" costs one question. */
+static inline void plugin_failure(Text *text, const char *class, const char *effect, const char *message, Span about)
 {
     say(text, "{\"class\":\"");
     say(text, class);
-    say(text, "\",\"effect\":\"none\",\"message\":");
+    say(text, "\",\"effect\":\"");
+    say(text, effect);
+    say(text, "\",\"message\":");
     Text whole = {0};
     say(&whole, message);
     add(&whole, about);
@@ -103,6 +107,12 @@ static inline void plugin_error(Text *text, const char *class, const char *messa
     text->failed |= whole.failed;
     free(whole.data);
     say(text, "}");
+}
+
+/* An error of something that was certainly not done, or that only reads. */
+static inline void plugin_error(Text *text, const char *class, const char *message, Span about)
+{
+    plugin_failure(text, class, "none", message, about);
 }
 
 /* ---- JSON, as far as a plugin needs it. The host's JSON is well-formed; this only never runs over the end. ---- */

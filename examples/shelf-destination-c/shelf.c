@@ -24,14 +24,15 @@
 
 /* ---- Files. ---- */
 
-/* What went wrong: a text for people, and the system's reason if there is one. */
+/* What went wrong: a text for people, and the system's reason if there is one. `maybe`: perhaps it was done all the same. */
 typedef struct Failure {
     const char *class, *what, *why;
+    bool maybe;
 } Failure;
 
-static Failure fine(void) { return (Failure){NULL, NULL, NULL}; }
+static Failure fine(void) { return (Failure){NULL, NULL, NULL, false}; }
 
-static Failure failed(const char *what) { return (Failure){"transient", what, strerror(errno)}; }
+static Failure failed(const char *what) { return (Failure){"transient", what, strerror(errno), false}; }
 
 static bool should_stop(const NexusCall *call)
 {
@@ -72,7 +73,7 @@ static Failure pour(int from, int into, const NexusCall *call, unsigned long lon
     char block[65536];
     for (;;) {
         if (should_stop(call))
-            return (Failure){"transient", "stopped while copying the record", NULL};
+            return (Failure){"transient", "stopped while copying the record", NULL, false};
         ssize_t got = read(from, block, sizeof block);
         if (got < 0 && errno == EINTR)
             continue;
@@ -92,7 +93,7 @@ static Failure copy(const char *from, const char *into, const NexusCall *call, u
 {
     int source = open(from, O_RDONLY | O_CLOEXEC);
     if (source < 0)
-        return (Failure){"permanent", from, strerror(errno)}; /* The same request would fail again. */
+        return (Failure){"permanent", from, strerror(errno), false}; /* The same request would fail again. */
     int target = open(into, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (target < 0) {
         Failure failure = failed("the folder cannot be written");
@@ -102,7 +103,7 @@ static Failure copy(const char *from, const char *into, const NexusCall *call, u
     unsigned long long copied = 0;
     Failure failure = pour(source, target, call, &copied);
     if (!failure.class && copied != size)
-        failure = (Failure){"transient", "the record has another size than was said", NULL};
+        failure = (Failure){"transient", "the record has another size than was said", NULL, false};
     close(source);
     if (close(target) != 0 && !failure.class)
         failure = failed("the record cannot be written");
@@ -138,7 +139,8 @@ static void fail(Text *answer, Failure failure)
         say(&about, failure.why);
     }
     say(answer, "\"error\":");
-    plugin_error(answer, failure.class, failure.what, (Span){about.data, about.data + about.len});
+    const char *effect = failure.maybe ? "maybe" : "none";
+    plugin_failure(answer, failure.class, effect, failure.what, (Span){about.data, about.data + about.len});
     answer->failed |= about.failed;
     free(about.data);
 }
@@ -161,7 +163,7 @@ static void find(Text *answer, const char *folder, const char *key)
     char *record = place(folder, key, ".xml"), *noted = place(folder, key, ".sha256");
     struct stat seen;
     if (!record || !noted) {
-        fail(answer, (Failure){"permanent", "the key of the session is no name for a file", NULL});
+        fail(answer, (Failure){"permanent", "the key of the session is no name for a file", NULL, false});
     } else if (stat(record, &seen) != 0) {
         if (errno == ENOENT && stat(folder, &seen) == 0)
             say(answer, "\"ok\":\"none\"");
@@ -194,7 +196,7 @@ static Failure store(const NexusCall *call, const char *folder, const char *key,
     char *noted = place(folder, key, ".sha256");
     Failure failure = fine();
     if (!part || !record || !noted)
-        failure = (Failure){"permanent", "the key of the session is no name for a file", NULL};
+        failure = (Failure){"permanent", "the key of the session is no name for a file", NULL, false};
     if (!failure.class)
         failure = copy(from, part, call, size);
     if (!failure.class && unlink(noted) != 0 && errno != ENOENT)
@@ -203,8 +205,11 @@ static Failure store(const NexusCall *call, const char *folder, const char *key,
         failure = settle(folder);
     if (!failure.class && rename(part, record) != 0)
         failure = failed("the record cannot be put in its place");
-    if (!failure.class)
+    if (!failure.class) {
+        /* The record has its name by now; whether a power cut would leave it there is what is not known. */
         failure = settle(folder);
+        failure.maybe = true;
+    }
     if (!failure.class) {
         /* The record is there; what happens to its hash costs a second delivery at most. */
         int file = open(noted, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -229,7 +234,7 @@ static void deliver(Text *answer, const NexusCall *call, const char *folder, con
         memcpy(digits, size.at, (size_t)(size.end - size.at));
     if (!from || !hash || !*digits) {
         /* A path that is not UTF-8 comes as an object; records are named in ASCII. */
-        fail(answer, (Failure){"permanent", "the request has no path, hash and size of a record", NULL});
+        fail(answer, (Failure){"permanent", "the request has no path, hash and size of a record", NULL, false});
     } else {
         Failure failure = store(call, folder, key, from, hash, strtoull(digits, NULL, 10));
         if (failure.class) {

@@ -1,5 +1,6 @@
 //! What people and scripts see: tables or JSON on standard output, everything else on standard error.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -92,7 +93,7 @@ pub fn report(stop: &Stop) -> std::process::ExitCode {
         text.push_str("\n  hint: ");
         text.push_str(hint);
     }
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", visible(&text));
     stop.code.into()
 }
 
@@ -113,17 +114,34 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 /// Prints one line of result.
 pub fn line(text: impl AsRef<str>) {
     // A reader that went away (`nexus … | head`) is no failure of ours.
-    let _ = writeln!(io::stdout(), "{}", text.as_ref());
+    let _ = writeln!(io::stdout(), "{}", visible(text.as_ref()));
 }
 
-/// Prints text that has its own line feeds.
+/// The text without what a terminal would obey: names and titles are what somebody typed somewhere, and stored as they are.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, |found| found.escape_default().to_string())
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| if obeyed(c) { escape(c) } else { c.to_string() };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// Prints text that has its own line feeds. What goes into a file is data, and stays as it is.
 pub fn text(text: &str) {
-    let _ = write!(io::stdout(), "{text}");
+    let shown = if io::stdout().is_terminal() { visible(text) } else { Cow::Borrowed(text) };
+    let _ = write!(io::stdout(), "{shown}");
 }
 
 /// Prints a value as indented JSON.
 pub fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
-    line(serde_json::to_string_pretty(value)?);
+    let text = serde_json::to_string_pretty(value)?;
+    // JSON may hold some of them as they are; escaped in its own way they mean the same.
+    line(escaped(&text, |found| format!("\\u{:04x}", u32::from(found))));
     Ok(())
 }
 
@@ -146,7 +164,7 @@ where
     }
     table.set_header(headings.iter().copied());
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| visible(cell)));
     }
     line(table.to_string());
 }
@@ -186,5 +204,17 @@ fn summary(failed: usize, warnings: usize) -> String {
         (0, warnings) => number(warnings, "warning"),
         (failed, 0) => format!("{} failed", number(failed, "check")),
         (failed, warnings) => format!("{} failed, {}", number(failed, "check"), number(warnings, "warning")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        let typed = "a\u{1b}]0;b\u{7}\u{9b}31m\r\u{7f}\tc\nd \u{e4}";
+        assert_eq!(visible(typed), "a\\u{1b}]0;b\\u{7}\\u{9b}31m\\r\\u{7f}\tc\nd \u{e4}");
+        assert!(matches!(visible("plain \u{e4}"), Cow::Borrowed(_)));
     }
 }

@@ -254,3 +254,27 @@ fn a_database_that_cannot_be_used_is_refused() {
         "error: database `[DIR]/nexus.db` does not exist; make one with `nexus db init`, or correct the path",
     );
 }
+
+/// Address space that a dry run has here, in KiB.
+const ROOM: u32 = 250_000;
+
+#[test]
+fn a_dry_run_needs_no_memory_for_the_copy_and_leaves_nothing_behind() {
+    let facility = facility();
+    let fill = "CREATE TABLE ballast AS SELECT zeroblob(300000000) AS of_another_program";
+    facility.sql(fill);
+    let temporary = facility.sandbox.path("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let nexus = env!("CARGO_BIN_EXE_nexus");
+    let done = std::process::Command::new("sh")
+        .args(["-c", &format!("ulimit -v {ROOM} && exec \"$0\" adopt --dry-run"), nexus])
+        .current_dir(facility.sandbox.path(""))
+        .env("TMPDIR", &temporary)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(0), "{said}");
+    assert_eq!(said, "");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("not adopted yet"));
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+}

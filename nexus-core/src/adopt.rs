@@ -26,7 +26,7 @@ use crate::record::sha256_hex;
 use crate::session::{self, RecordStatus};
 use crate::session_state::{self, NewSessionState, SessionState};
 use crate::timestamp::UtcTime;
-use crate::unreadable::{Rows, read_rows};
+use crate::unreadable::{Rows, UNREADABLE, read_rows};
 use crate::upload_log::UploadLog;
 use crate::writer::WriteError;
 use crate::{meta, reconcile};
@@ -84,7 +84,7 @@ pub fn inspect(conn: &Connection, routes: &Routes) -> Result<Inheritance, WriteE
         found.adopted_at = meta::adopted_at(conn)?.map(|at| at.to_string());
     }
     found.sessions = session::counts(conn)?;
-    let odd = |_| "(cannot be read)".to_owned();
+    let odd = |_| UNREADABLE.to_owned();
     let mut statement = conn.prepare(
         "SELECT destination_name, count(DISTINCT session_identifier) FROM upload_log WHERE success <> 0 GROUP BY 1",
     )?;

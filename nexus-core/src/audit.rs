@@ -186,7 +186,8 @@ impl Audit<'_> {
                 .map(|(harvester, served)| {
                     let name = harvester.name.clone();
                     let again = served.clone();
-                    let thread = scope.spawn(move || Answer::of(harvester, served, window, self.stop));
+                    let thread =
+                        scope.spawn(move || Answer::of(harvester, served, window, (self.stop, self.clock)));
                     (harvester, name, again, thread)
                 })
                 .collect();
@@ -368,7 +369,7 @@ impl Reading<'_> {
             request.open.extend(doubts.iter().map(|one| one.external_id.clone()));
             let names: HashSet<&str> = doubts.iter().map(|one| one.external_id.as_str()).collect();
             let mut told = HashSet::new();
-            let ended = answers::read(harvester, request, self.audit.stop, &mut |page| {
+            let ended = answers::read(harvester, request, (self.audit.stop, self.audit.clock), &mut |page| {
                 let of_interest = |id: &String| unknown.contains(id.as_str()) || names.contains(id.as_str());
                 told.extend(page.events.into_iter().map(|event| event.external_id).filter(of_interest));
             });

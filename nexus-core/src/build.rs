@@ -342,7 +342,9 @@ impl Builder<'_> {
     /// Remembers which sessions are being built, so that one that ends the program twice is found out.
     fn mark_in_hand(&self, jobs: &[Job]) -> Result<(), WriteError> {
         let ids: Vec<SessionId> = jobs.iter().map(|job| job.session.identifier.clone()).collect();
+        let journal = Arc::clone(&self.journal);
         self.writer.run(move |tx| {
+            journal.begin(tx)?;
             for id in &ids {
                 session_state::begin_attempt(tx, id)?;
             }

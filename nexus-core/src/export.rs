@@ -7,11 +7,13 @@
 //! Destinations share the writer and the processor. One that has just failed makes room for the others; see [`Board`].
 
 mod attempt;
+mod before;
 mod bell;
 mod board;
 mod context;
 mod outcome;
 mod pace;
+mod places;
 mod queue;
 mod resettle;
 
@@ -25,6 +27,7 @@ pub use bell::Bell;
 pub use board::Board;
 pub(crate) use outcome::{Moment, write_down};
 pub use outcome::{Route, Routes, settle_session};
+pub use places::Places;
 pub use resettle::resettle;
 
 use self::board::Seat;
@@ -67,6 +70,8 @@ pub struct Exporter<'a> {
     pub bell: &'a Bell,
     /// Who makes room for whom.
     pub board: Board,
+    /// Where they deliver to.
+    pub places: Places,
     /// Set when the run is asked to stop.
     pub stop: &'a StopFlag,
     /// When the time budget ends; `None`: no limit.
@@ -109,6 +114,8 @@ enum Taken {
     Some,
     /// Nothing is due.
     Nothing,
+    /// Something is, if another destination has said where it delivers to.
+    Later,
     /// The run ends before the destination's pace allows another delivery.
     TooLate,
 }
@@ -120,8 +127,14 @@ impl Exporter<'_> {
     /// The database cannot be written.
     pub fn work(&self, destination: &DestinationInstance) -> Result<Tally, WriteError> {
         let worked = self.work_inner(destination);
-        self.bell.ended(&destination.name);
+        self.absent(destination);
         worked
+    }
+
+    /// Nothing (more) is done for a destination in this run: nobody is to wait for it.
+    pub fn absent(&self, destination: &DestinationInstance) {
+        self.places.tell(&destination.name, None);
+        self.bell.ended(&destination.name);
     }
 
     fn work_inner(&self, destination: &DestinationInstance) -> Result<Tally, WriteError> {
@@ -143,6 +156,8 @@ impl Exporter<'_> {
                 return Ok(tally);
             }
         };
+        self.places.tell(&destination.name, Some(&target.id));
+        self.bell.ring();
         queue::wake(self, destination, &target)?;
         let workers = workers(target.can_find, destination.at_once, destination.concurrency);
         let desk = Desk {
@@ -246,6 +261,11 @@ impl Desk<'_> {
             match self.take()? {
                 Taken::Some => continue,
                 Taken::Nothing => hand = None,
+                Taken::Later => {
+                    hand = None;
+                    exporter.bell.wait(seen);
+                    continue;
+                }
                 Taken::TooLate => return Ok(()),
             }
             if !quiet {
@@ -260,13 +280,17 @@ impl Desk<'_> {
     fn take(&self) -> Result<Taken, WriteError> {
         let exporter = self.exporter;
         let claim = |limit| queue::claim(exporter, self.destination, &self.target, limit);
+        let nothing = |depends| if depends { Taken::Later } else { Taken::Nothing };
         let Some(turn) = self.pace.turn() else {
             // Who comes meanwhile waits, and finds something here.
             let mut taken = self.taken();
+            let mut depends = false;
             if taken.is_empty() {
-                taken.extend(self.told(claim(self.page())?));
+                let claimed = claim(self.page())?;
+                depends = claimed.depends;
+                taken.extend(self.told(claimed));
             }
-            return Ok(if taken.is_empty() { Taken::Nothing } else { Taken::Some });
+            return Ok(if taken.is_empty() { nothing(depends) } else { Taken::Some });
         };
         if !queue::is_anything_due(exporter, &self.destination.name)? {
             return Ok(Taken::Nothing);
@@ -274,9 +298,11 @@ impl Desk<'_> {
         if !turn.wait(exporter.clock, exporter.until, &|| self.is_over()) {
             return Ok(Taken::TooLate);
         }
-        let claims = self.told(claim(1)?);
+        let claimed = claim(1)?;
+        let depends = claimed.depends;
+        let claims = self.told(claimed);
         if claims.is_empty() {
-            return Ok(Taken::Nothing);
+            return Ok(nothing(depends));
         }
         turn.begun(exporter.clock.now());
         self.taken().extend(claims);

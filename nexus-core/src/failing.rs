@@ -37,8 +37,8 @@ pub fn load(connection: &Connection) -> Result<BTreeMap<HarvesterName, Failing>,
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
-/// Notes which of those that were asked in a run failed; the others are well, or gone. Writes nothing if all are as well
-/// as before.
+/// Notes which of those that were asked in a run failed; the others are well, or gone. One that was stopped before it came
+/// to its end is as it was. Writes nothing if all are as well as before.
 pub(crate) fn note(
     tx: &Transaction<'_>,
     harvest: &BTreeMap<HarvesterName, HarvestCounts>,
@@ -48,6 +48,8 @@ pub(crate) fn note(
     if known.is_empty() && harvest.values().all(|counts| counts.failed.is_none()) {
         return Ok(());
     }
+    let stopped = harvest.iter().filter(|(_, counts)| counts.stopped && counts.failed.is_none());
+    let stopped: Vec<_> = stopped.filter_map(|(name, _)| Some((name, known.remove(name)?))).collect();
     let failed = harvest.iter().filter_map(|(name, counts)| Some((name, counts.failed.as_ref()?)));
     let failing: BTreeMap<_, _> = failed
         .map(|(name, error)| {
@@ -59,6 +61,7 @@ pub(crate) fn note(
             };
             (name, failing)
         })
+        .chain(stopped)
         .collect();
     match serde_json::to_string(&failing) {
         Ok(text) if !failing.is_empty() => meta::set(tx, KEY, &text),
@@ -97,6 +100,9 @@ mod tests {
         note(&tx, &harvest(&[("north", None), ("south", Some("500"))]), hour(3)).unwrap();
         let failing = load(&tx).unwrap();
         assert_eq!(failing.keys().map(HarvesterName::as_str).collect::<Vec<_>>(), ["south"]);
+        let stopped = HarvestCounts { stopped: true, ..HarvestCounts::default() };
+        note(&tx, &[("south".into(), stopped)].into(), hour(3)).unwrap();
+        assert_eq!(load(&tx).unwrap(), failing, "nobody knows whether it would have failed");
         // The table of that one was taken out of the configuration.
         note(&tx, &harvest(&[("north", None)]), hour(4)).unwrap();
         assert_eq!(meta::get(&tx, KEY).unwrap(), None);

@@ -4,6 +4,7 @@
 //! runs ahead of its events. An event that is still in use is remembered, and asked for by its id until it
 //! has ended; only then do START and END enter the session log, together.
 
+mod former;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,6 +22,8 @@ use crate::question::{self, Ended, Window, covers_nothing};
 use crate::report::{HarvestCounts, MOST_LINES};
 use crate::stop::StopFlag;
 use crate::writer::{WriteError, Writer};
+
+pub use former::{Owner, TakenOver, take_over_by_address};
 
 /// What tools are called together of which a report has no more lines.
 const MORE_TOOLS: &str = "(more tools)";
@@ -95,8 +98,11 @@ impl Harvest<'_> {
             .map(|one| (one.pid.as_str().into(), one.timezone.parse().unwrap_or(Tz::UTC)))
             .collect();
         let mut read = Read::default();
-        let ended = question::pages(harvester, request, self.stop, &mut |page| {
+        let ended = question::pages(harvester, request, (self.stop, self.clock), &mut |page| {
             read.seen.extend(page.events.iter().map(|event| event.external_id.clone()));
+            // What cannot be stored is at its source all the same, and has not gone.
+            let rejected = page.rejected.iter().filter_map(|row| row.place.strip_prefix("usage event "));
+            read.seen.extend(rejected.map(str::to_owned));
             for step in &page.instruments {
                 read.progress.insert(step.instrument_pid.as_str().into(), step.clone());
             }
@@ -120,7 +126,7 @@ impl Harvest<'_> {
         })?;
         match ended {
             Ended::Whole => {}
-            Ended::Stopped => read.is_stopped = true,
+            Ended::Stopped => (counts.stopped, read.is_stopped) = (true, true),
             Ended::Failed(why) => counts.failed = Some(why),
         }
         Ok(read)
@@ -168,14 +174,17 @@ struct Read {
 
 /// Adds what a second pass changed. What it saw was counted by the first, but for the events that were missing then.
 fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
-    let HarvestCounts { new, revised, revised_late, gone_late, late, opened, gone, failed, .. } = again;
-    to.failed = failed;
+    let HarvestCounts { new, revised, revised_late, gone_late, late, opened, gone, failed, stopped, .. } =
+        again;
+    (to.failed, to.stopped) = (failed, stopped);
     let events = new + revised + revised_late;
     let none = HarvestCounts::default();
     add(to, HarvestCounts { events, new, revised, revised_late, gone_late, late, opened, gone, ..none });
 }
 
 fn add(to: &mut HarvestCounts, page: HarvestCounts) {
+    to.taken_over.extend(page.taken_over);
+    to.stopped |= page.stopped;
     to.events += page.events;
     to.new += page.new;
     to.revised += page.revised;

@@ -94,7 +94,11 @@ impl Journal {
         Ok(())
     }
 
-    fn begin(&self, tx: &Transaction<'_>) -> Result<(), OwnTableError> {
+    /// Notes that the run does something: should it be killed, it has left a trace.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn begin(&self, tx: &Transaction<'_>) -> Result<(), OwnTableError> {
         tx.prepare_cached(
             "INSERT INTO nexus_run (id, started_at, version, host, pid) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (id) DO NOTHING",

@@ -26,10 +26,10 @@ use crate::causes::with_causes;
 use crate::db::{Access, Database};
 use crate::delivery::table;
 use crate::durable;
-use crate::export::{Bell, Board, Exporter, Moment, Tally};
+use crate::export::{Bell, Board, Exporter, Moment, Places, Tally};
 use crate::external_user::ExternalSystem;
 use crate::failing;
-use crate::harvest::Harvest;
+use crate::harvest::{self, Harvest, Owner, TakenOver};
 use crate::ids::{HarvesterName, SessionId};
 use crate::instrument::Instruments;
 use crate::journal::Journal;
@@ -39,6 +39,7 @@ use crate::plugins::{Groups, HarvesterInstance, Reaped, served};
 use crate::reconcile::{self, Unseen};
 use crate::report::{HarvestCounts, Progress, RunReport, harvest_failed};
 use crate::session::{self, RecordStatus};
+use crate::session_state::SessionState;
 use crate::timestamp::UtcTime;
 use crate::unsynced;
 use crate::writer::{WriteError, Writer};
@@ -90,8 +91,8 @@ pub fn run(facility: &Facility, steps: Steps) -> Result<RunReport, PipelineError
     report
 }
 
-/// Tells what the steps would do, and does nothing: everything is tried on a copy of the database in memory, and
-/// no file is written. Harvesters are asked; destinations are not.
+/// Tells what the steps would do, and does nothing: everything is tried on a copy of the database, and no
+/// file that stays is written. Harvesters are asked; destinations are not.
 ///
 /// `tell` hears of every session that is to be built, by the instant of its end.
 ///
@@ -106,7 +107,7 @@ pub fn rehearse(
     facility.require_known()?;
     let database = Database::open(&facility.config.database.path, Access::Read)?;
     database.require_head()?;
-    let mut copy = database.copy_in_memory()?;
+    let mut copy = database.copy_to_try()?;
     drop(database);
     facility.require_adopted(&mut copy)?;
     let instruments = Instruments::load(copy.read())?;
@@ -231,6 +232,14 @@ impl Run<'_> {
         let harvesters = &self.facility.plugins.harvesters;
         let (served, unserved) = served(self.instruments.iter(), harvesters);
         report.unserved.extend(unserved);
+        let owners = harvesters.iter().zip(&served).map(|(harvester, instruments)| Owner {
+            name: harvester.name.clone(),
+            bases: harvester.address.iter().chain(&harvester.aliases).cloned().collect(),
+            instruments: instruments.iter().map(|one| one.pid.as_str().into()).collect(),
+        });
+        let owners: Vec<Owner> = owners.collect();
+        let taken_over = self.writer.run(move |tx| Ok(harvest::take_over_by_address(tx, &owners)?))?;
+        report.warnings.extend(taken_over.iter().map(TakenOver::to_string));
         for (idle, _) in harvesters.iter().zip(&served).filter(|(_, instruments)| instruments.is_empty()) {
             if !harvesters.iter().any(|other| other.reservations_from.as_ref() == Some(&idle.name)) {
                 report.warnings.push(format!(
@@ -269,8 +278,23 @@ impl Run<'_> {
                     listed(&counts.late, late)
                 ));
             }
+            report.warnings.extend(counts.taken_over.iter().cloned());
             report.harvest.insert(name, counts);
         }
+        self.abandoned(report)
+    }
+
+    /// Tells of events in use that nobody asks for, since their harvester was removed or is another source by now.
+    fn abandoned(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let open = self.writer.run(|tx| Ok(SessionState::open_by_harvester(tx)?))?;
+        let configured = &self.facility.plugins.harvesters;
+        let left = open.into_iter().filter(|(name, _)| configured.iter().all(|one| one.name != *name));
+        report.needs_person.extend(left.map(|(name, count)| {
+            format!(
+                "{count} usage events of harvester `{name}` were in use when it was last asked, and the configuration does \
+                 not name it: name it again, or give them up with `nexus harvesters retire {name}`"
+            )
+        }));
         Ok(())
     }
 
@@ -307,6 +331,7 @@ impl Run<'_> {
             destinations: &facility.plugins.destinations,
             bell: &bell,
             board: Board::default(),
+            places: Places::default(),
             stop: &facility.stop,
             until,
             journal: Arc::clone(&self.journal),
@@ -322,7 +347,11 @@ impl Run<'_> {
                 .filter(|_| steps.export)
                 .map(|destination| {
                     let thread = std::thread::Builder::new().name(format!("export {}", destination.name));
-                    (destination, thread.spawn_scoped(scope, move || exporter.work(destination)))
+                    let work = thread.spawn_scoped(scope, move || exporter.work(destination));
+                    if work.is_err() {
+                        exporter.absent(destination);
+                    }
+                    (destination, work)
                 })
                 .collect();
             let built = if steps.build { self.build(&bell, &progress, report) } else { Ok(()) };

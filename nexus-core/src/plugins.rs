@@ -36,6 +36,7 @@ pub use files::{FileError, Program};
 pub use groups::{Groups, Reaped};
 pub use harvester::HarvesterInstance;
 pub use instances::Plugins;
+pub(crate) use matching::below as lies_below;
 pub use matching::{NoHarvester, harvester_of, harvester_table_of, served};
 pub use process::{Launch, ProcessPlugin, StartError};
 pub use unserved::Unserved;

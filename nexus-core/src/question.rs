@@ -1,9 +1,13 @@
 //! What a harvester is asked, and how its answer is read to the end: the same for a harvest and for an audit.
 
+mod patience;
+
 use chrono::{DateTime, Utc};
 use nexus_plugin_api::{HarvestPage, HarvestRequest, InstrumentQuery, InstrumentRef};
 use rusqlite::Connection;
 
+use self::patience::Patience;
+use crate::clock::Clock;
 use crate::cursor::Cursor;
 use crate::ids::{HarvesterName, InstrumentPid};
 use crate::own_table::OwnTableError;
@@ -79,10 +83,11 @@ pub(crate) enum Ended {
 pub(crate) fn pages<E>(
     harvester: &HarvesterInstance,
     request: &mut HarvestRequest,
-    stop: &StopFlag,
+    (stop, clock): (&StopFlag, &dyn Clock),
     take: &mut dyn FnMut(HarvestPage) -> Result<(), E>,
 ) -> Result<Ended, E> {
     request.page = None;
+    let mut patience = Patience::begin(harvester.time_for_a_page(), clock.now());
     for _ in 0..MOST_PAGES {
         if stop.is_set() {
             return Ok(Ended::Stopped);
@@ -91,10 +96,14 @@ pub(crate) fn pages<E>(
             Ok(page) => page,
             Err(error) => return Ok(Ended::Failed(error.told())),
         };
+        patience.see(&page, clock.now());
         let more = page.more.clone();
         take(page)?;
         if more.is_none() || more == request.page {
             return Ok(Ended::Whole);
+        }
+        if let Some(why) = patience.is_over(clock.now()) {
+            return Ok(Ended::Failed(why));
         }
         request.page = more;
     }

@@ -107,6 +107,12 @@ pub struct HarvestCounts {
     pub rejected_left_out: u64,
     /// Why the harvest ended early, if it did.
     pub failed: Option<String>,
+    /// Whether somebody stopped it: then nobody can say whether it would have failed.
+    #[serde(skip)]
+    pub stopped: bool,
+    /// What it took over from another name that proved to be its own.
+    #[serde(skip)]
+    pub taken_over: Vec<String>,
 }
 
 /// What became of the sessions that were to be built.

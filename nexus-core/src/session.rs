@@ -19,7 +19,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::Transaction;
 
-pub use lookup::{at_row, counts, each_to_rebuild, ended_at, known_status_of, load, status_of, with_status};
+pub use lookup::{
+    at_row, counts, each_to_rebuild, ended_at, known_status_of, load, load_or_why, status_of, with_status,
+};
 pub use pairing::{BrokenSession, Candidate, ToBuild, WhyBroken, broken, each_to_build, sessions_to_build};
 pub use status::{
     EventType, Moved, NotARecordStatus, NotAnEventType, RecordStatus, move_status, record_may_exist,

@@ -45,9 +45,9 @@ use crate::timestamp::UtcTime;
 
 pub use built::BuiltRecord;
 pub use change::{
-    BuildFacts, CRASHES_UNTIL_ERROR, EVENT_CANCELLED, EVENT_GONE, Unfinished, begin_attempt, built,
-    clear_waiting, close, end_attempt, gone, reopen, request_rebuild, revise, set_instrument,
-    set_last_status, set_pending_revision, set_reservation, settle, unfinished, wait,
+    BuildFacts, CRASHES_UNTIL_ERROR, EVENT_CANCELLED, EVENT_GONE, EVENT_GONE_TEXT, Unfinished, begin_attempt,
+    built, clear_waiting, close, close_all, end_attempt, gone, reopen, request_rebuild, revise,
+    set_instrument, set_last_status, set_pending_revision, set_reservation, settle, unfinished, wait,
 };
 pub use name::{LONGEST_NAME, record_name, reserve_record_name};
 pub use seen::{seen_digest, seen_user};
@@ -195,6 +195,22 @@ impl SessionState {
             [harvester],
         )
         .map_err(failed(format!("read the open events of harvester `{harvester}`")))
+    }
+
+    /// How many events are still in use as far as is known, by harvester.
+    pub fn open_by_harvester(
+        connection: &Connection,
+    ) -> Result<Vec<(HarvesterName, u64)>, SessionStateError> {
+        connection
+            .prepare_cached(
+                "SELECT harvester, count(*) FROM nexus_session
+                  WHERE open_since IS NOT NULL AND harvester IS NOT NULL GROUP BY harvester ORDER BY harvester",
+            )
+            .and_then(|mut statement| {
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+                rows.collect()
+            })
+            .map_err(failed("count the open events"))
     }
 
     /// The session whose record has this name.

@@ -10,6 +10,9 @@ use rusqlite::{Error, Params, Row, Statement};
 
 use crate::ids::SessionId;
 
+/// Stands for a value that cannot be read, where values are counted.
+pub(crate) const UNREADABLE: &str = "(cannot be read)";
+
 /// A row that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableRow {

@@ -1,5 +1,7 @@
 //! A harvester: "which sessions happened, and what reservation belongs to each?"
 
+mod page;
+
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -116,8 +118,8 @@ pub struct MetUser {
     pub email: Option<String>,
 }
 
-/// One page of events.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// One page of events. An event whose time is none does not cost the others: it is read as a rejected row.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HarvestPage {
     /// The events, in any order.

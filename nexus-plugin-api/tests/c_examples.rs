@@ -151,3 +151,43 @@ fn the_destination_reads_no_byte_too_far_and_writes_nowhere_else() {
     let Some(command) = valgrind(&driver) else { return };
     answered(command, 5);
 }
+
+/// The `which`th file that is to be on disk does not get there.
+const FAULT: &str = "#include <errno.h>
+#include <unistd.h>
+static inline int fsync_or_not(int file)
+{
+    static int asked;
+    if (++asked == WHICH) {
+        errno = EIO;
+        return -1;
+    }
+    return fsync(file);
+}
+#define fsync fsync_or_not
+";
+
+#[test]
+fn the_destination_says_when_a_failure_may_have_left_the_record_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (record, shelf, fault) =
+        (folder.path().join("r.xml"), folder.path().join("shelf"), folder.path().join("fault.h"));
+    fs::write(&record, "<Experiment/>\n").unwrap();
+    fs::write(&fault, FAULT).unwrap();
+    let key = "0b1ee0a8-0000-4000-8000-000000000001";
+    let deliver = json!({"id": 1, "method": "deliver", "params": {"record":
+        {"path": record, "key": key, "name": "n", "content_sha256": "ab".repeat(32), "size": 14}}});
+    // The copy, the folder before it has its name, the folder after.
+    for (which, effect) in [(1, "none"), (2, "none"), (3, "maybe")] {
+        let _ = fs::remove_dir_all(&shelf);
+        fs::create_dir(&shelf).unwrap();
+        let (which, fault) = (format!("-DWHICH={which}"), fault.to_str().unwrap());
+        let flags = ["-D_DEFAULT_SOURCE", &which, "-include", fault];
+        let Some(driver) = compile(folder.path(), "shelf-destination-c/shelf.c", &flags) else { return };
+        let (replies, _) =
+            run(Command::new(&driver), 0, &json!({"folder": shelf}), std::slice::from_ref(&deliver));
+        assert_eq!(replies[0]["error"]["effect"], effect, "{replies:?}");
+        let is_there = shelf.join(format!("{key}.xml")).exists();
+        assert_eq!(is_there, effect == "maybe", "{which}");
+    }
+}

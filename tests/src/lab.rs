@@ -67,6 +67,7 @@ pub struct Lab {
     /// The program that runs libraries in a process of their own, and its first arguments.
     pub plugin_host: Vec<OsString>,
     destinations: String,
+    harvester_name: String,
     own_harvester: String,
     harvesters: String,
     storage: String,
@@ -113,6 +114,7 @@ impl Lab {
             plugins: Vec::new(),
             plugin_host: Vec::new(),
             destinations: String::new(),
+            harvester_name: "lab".to_owned(),
             own_harvester: String::new(),
             harvesters: String::new(),
             storage: String::new(),
@@ -150,6 +152,16 @@ impl Lab {
     /// Adds lines to the table of the scripted harvester.
     pub fn own_harvester(&mut self, lines: &str) {
         writeln!(self.own_harvester, "{lines}").unwrap();
+    }
+
+    /// Puts other lines into the table of the scripted harvester.
+    pub fn own_harvester_anew(&mut self, lines: &str) {
+        self.own_harvester = format!("{lines}\n");
+    }
+
+    /// Gives the scripted harvester another name.
+    pub fn rename_harvester(&mut self, name: &str) {
+        name.clone_into(&mut self.harvester_name);
     }
 
     /// Adds another harvester.
@@ -241,11 +253,12 @@ impl Lab {
         let text = format!(
             "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n{}\
              [build]\nfile_strategy = \"inclusive\"\nthreads = {}\n{}{}\
-             [harvesters.lab]\nplugin = \"scripted\"\n{}{}{}",
+             [harvesters.{}]\nplugin = \"scripted\"\n{}{}{}",
             self.storage,
             self.threads,
             self.build,
             self.export,
+            self.harvester_name,
             self.own_harvester,
             self.harvesters,
             self.destinations

@@ -6,6 +6,8 @@
 mod anything;
 #[path = "pipeline/back_again.rs"]
 mod back_again;
+#[path = "pipeline/back_at_a_place.rs"]
+mod back_at_a_place;
 #[path = "pipeline/carriers.rs"]
 mod carriers;
 #[path = "pipeline/choice.rs"]
@@ -14,6 +16,8 @@ mod choice;
 mod crashing;
 #[path = "pipeline/disk_full.rs"]
 mod disk_full;
+#[path = "pipeline/endless.rs"]
+mod endless;
 #[path = "pipeline/extractors.rs"]
 mod extractors;
 #[path = "pipeline/finding.rs"]
@@ -40,6 +44,8 @@ mod reading;
 mod rehearsal;
 #[path = "pipeline/renamed.rs"]
 mod renamed;
+#[path = "pipeline/renamed_harvester.rs"]
+mod renamed_harvester;
 #[path = "pipeline/storage.rs"]
 mod storage;
 #[path = "pipeline/strange_rows.rs"]

@@ -48,7 +48,7 @@ pub fn run(global: &Global, args: &AdoptArgs) -> Result<ExitCode, Stop> {
         database.require_head().or_stop(ExitCode::CannotStart)?;
         let found = adopt::inspect(database.read(), &routes).or_stop(ExitCode::Failed)?;
         let known = Sources::of(&config).known(database.read()).or_stop(ExitCode::Failed)?;
-        let mut copy = database.copy_in_memory().or_stop(ExitCode::CannotStart)?;
+        let mut copy = database.copy_to_try().or_stop(ExitCode::CannotStart)?;
         let would = take_on(&mut copy, &config, args.deliver_missing)?;
         return show(global, &Shown { found, known, would }, args.deliver_missing);
     }

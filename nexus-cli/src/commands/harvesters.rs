@@ -2,6 +2,7 @@
 
 mod list;
 mod rebase;
+mod retire;
 
 use clap::{Args, Subcommand};
 pub(super) use list::plugin as plugin_of;
@@ -30,6 +31,8 @@ enum Verb {
     List(list::ListArgs),
     /// Rewrite the addresses of instruments whose scheduler has moved.
     Rebase(rebase::RebaseArgs),
+    /// Give up the open usage events of a harvester that is no longer configured.
+    Retire(retire::RetireArgs),
 }
 
 /// Runs `nexus harvesters`.
@@ -37,5 +40,6 @@ pub fn run(global: &Global, args: HarvestersArgs) -> Result<ExitCode, Stop> {
     match args.verb {
         Verb::List(_) => list::run(global),
         Verb::Rebase(verb) => rebase::run(global, &verb),
+        Verb::Retire(verb) => retire::run(global, &verb),
     }
 }

@@ -49,7 +49,8 @@ fn a_run_takes_sessions_from_the_log_to_the_share() {
     let metadata: Value = serde_json::from_str(upload["metadata_json"].as_str().unwrap()).unwrap();
     assert_eq!(
         metadata,
-        json!({ "key": session["record_key"], "record_sha256": delivery["delivered_sha256"], "attempt": 1, "class": null })
+        json!({ "key": session["record_key"], "record_sha256": delivery["delivered_sha256"], "attempt": 1, "class": null,
+            "target": delivery["target"] })
     );
 
     // One record per session, put away, and the same bytes on the share.

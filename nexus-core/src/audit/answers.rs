@@ -7,6 +7,7 @@ use nexus_plugin_api::{HarvestPage, HarvestRequest, InstrumentProgress, Instrume
 
 use super::known::Known;
 use super::report::{Listed, Told, Unreadable};
+use crate::clock::Clock;
 use crate::harvest::add_outside;
 use crate::ids::{HarvesterName, InstrumentPid};
 use crate::plugins::HarvesterInstance;
@@ -61,11 +62,11 @@ impl Answer {
         harvester: &HarvesterInstance,
         instruments: Vec<InstrumentRef>,
         window: Window,
-        stop: &StopFlag,
+        asking: (&StopFlag, &dyn Clock),
     ) -> Self {
         let mut request = question::of_window(window, &instruments);
         let mut answer = Self::new(harvester.name.clone(), instruments);
-        answer.ended = read(harvester, &mut request, stop, &mut |page| answer.take(page));
+        answer.ended = read(harvester, &mut request, asking, &mut |page| answer.take(page));
         answer
     }
 
@@ -115,10 +116,10 @@ impl Answer {
 pub(super) fn read(
     harvester: &HarvesterInstance,
     request: &mut HarvestRequest,
-    stop: &StopFlag,
+    asking: (&StopFlag, &dyn Clock),
     take: &mut dyn FnMut(HarvestPage),
 ) -> Ended {
-    let read = question::pages(harvester, request, stop, &mut |page| {
+    let read = question::pages(harvester, request, asking, &mut |page| {
         take(page);
         Ok::<(), Infallible>(())
     });

@@ -11,8 +11,9 @@ use super::{Builder, files};
 use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::{Instrument, Instruments};
 use crate::report::Told;
-use crate::session::{self, Candidate, Session};
+use crate::session::{self, Candidate, Session, SessionError};
 use crate::session_state;
+use crate::unreadable::value_problem;
 use crate::walk::Window;
 use crate::writer::WriteError;
 
@@ -172,7 +173,19 @@ impl Backlog {
         tranche.suspects = suspects.into_iter().map(|listed| listed.entry).collect();
         tranche.others = others.into_iter().map(|listed| listed.entry).collect();
         for id in missing {
-            tranche.not_to_be_built.push(match session::status_of(connection, &id)? {
+            let status = match session::status_of(connection, &id) {
+                Err(SessionError::Database { source, what }) => match value_problem(&source) {
+                    Some(why) => {
+                        tranche.not_to_be_built.push(format!(
+                            "session {id} cannot be built: its status cannot be read: {why}; `nexus sessions show` shows its rows"
+                        ));
+                        continue;
+                    }
+                    None => return Err(SessionError::Database { source, what }.into()),
+                },
+                other => other?,
+            };
+            tranche.not_to_be_built.push(match status {
                 Some(status) => format!(
                     "session {id} is {status}: `nexus sessions retry` or `nexus sessions rebuild` asks for it again"
                 ),

@@ -75,6 +75,15 @@ pub(super) fn plan(
                 Err(verdict) => verdict,
             }
         };
+        if let Verdict::Settle { status, text, .. } = &verdict
+            && known.state.content_sha256.is_some()
+        {
+            notices.add(format!(
+                "session {} was to be built again, as somebody else wished, and becomes {status}: {text}; the record that was \
+                 made of it stays where it was delivered",
+                known.session.identifier
+            ));
+        }
         planned.push(Planned { session: known.session, rebuild: known.rebuild, verdict });
     }
     Ok(planned)
@@ -175,8 +184,8 @@ fn judge(
             if !rebuild
                 && known.state.gone_since.is_some_and(|since| since < builder.journal.started_at()) =>
         {
-            let text = "its usage event is no longer at its source (two complete answers)";
-            Err(settle(RecordStatus::NoReservation, session_state::EVENT_GONE, text.to_owned()))
+            let text = session_state::EVENT_GONE_TEXT.to_owned();
+            Err(settle(RecordStatus::NoReservation, session_state::EVENT_GONE, text))
         }
         Some(Answer::Gone) => Err(Verdict::Wait {
             reason: "usage event gone".to_owned(),

@@ -150,10 +150,11 @@ impl Database {
         fill(connection).map(|connection| Self { connection, path: None, options })
     }
 
-    /// A copy that lives as long as this value and knows no file: for trying what would happen.
-    pub fn copy_in_memory(&self) -> Result<Self, DbError> {
+    /// A copy that lives as long as this value, for trying what would happen: in a temporary file without a name, which is
+    /// gone with the program, however that ends.
+    pub fn copy_to_try(&self) -> Result<Self, DbError> {
         let options = self.options;
-        let copied = Connection::open_in_memory().and_then(|mut copy| {
+        let copied = Connection::open("").and_then(|mut copy| {
             rusqlite::backup::Backup::new(&self.connection, &mut copy)?.run_to_completion(
                 1024,
                 Duration::ZERO,
@@ -161,7 +162,7 @@ impl Database {
             )?;
             Ok(copy)
         });
-        let connection = copied.map_err(sqlite(&self.connection, "copy into memory"))?;
+        let connection = copied.map_err(sqlite(&self.connection, "copy into a temporary file"))?;
         pragmas(&connection, Access::Write, options).map_err(sqlite(&connection, "set up"))?;
         let mut copy = Self { connection, path: None, options };
         if own::check(&copy.connection)? == own::Pending::Some {

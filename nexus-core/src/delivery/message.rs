@@ -34,12 +34,12 @@ pub enum Event {
         /// The kind.
         from: Hold,
     },
-    /// The session was delivered, or may have been, by a destination that the configuration no longer names, to this
-    /// place or to one that nobody noted. Comes before the first claim for a place that cannot be asked.
+    /// The session was delivered, or may have been, to this place or to one that nobody noted, as another destination or
+    /// before this one was another place for a while. Comes before the first claim for a place that cannot be asked.
     NamedBefore {
         /// Where the destination delivers to at present.
         target: TargetFacts,
-        /// The delivery of the other name.
+        /// That delivery, as far as it is known.
         before: Box<Delivery>,
     },
     /// A worker takes it. Refused unless it is due and `not_before` has come.
@@ -124,6 +124,8 @@ pub struct UploadEntry {
     pub content_sha256: Option<String>,
     /// Number of the attempt.
     pub attempt: u32,
+    /// Where the destination delivered to.
+    pub target: Option<String>,
 }
 
 impl UploadEntry {
@@ -135,6 +137,7 @@ impl UploadEntry {
             "record_sha256": self.content_sha256,
             "attempt": self.attempt,
             "class": self.class.map(Class::as_str),
+            "target": self.target,
         })
     }
 

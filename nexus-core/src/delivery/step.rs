@@ -150,6 +150,7 @@ impl Turn {
                 self.row.wanted_sha256.clone()
             },
             attempt: self.row.attempt,
+            target: self.row.target.clone(),
         }
     }
 

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use nexus_plugin_api as api;
 use rusqlite::Transaction;
 
+use super::before::{self, Before};
 use super::context::Facts;
-use super::{Claim, Exporter, Routes, settle_session};
+use super::{Claim, Exporter, settle_session};
 use crate::delivery::table::DeliveryError;
 use crate::delivery::{self, Effect, Event, Hold, LONGEST_WAIT, State, TargetFacts, table};
 use crate::destination_state::DestinationState;
@@ -32,6 +33,8 @@ pub(super) struct Claimed {
     pub claims: Vec<Claim>,
     /// What a person must know of those that could not be taken.
     pub told: Told,
+    /// Some can be taken when another destination has said where it delivers to.
+    pub depends: bool,
 }
 
 /// Takes up to `limit` deliveries that are due, in one commit.
@@ -45,6 +48,7 @@ pub(super) fn claim(
         (destination.name.clone(), target.clone(), destination.config_digest.clone());
     let (now, instruments) = (exporter.clock.now(), exporter.instruments.clone());
     let (routes, journal) = (exporter.routes.clone(), Arc::clone(&exporter.journal));
+    let places = exporter.places.clone();
     exporter.writer.run(move |tx| {
         let mut claimed = Claimed::default();
         let mut end = None;
@@ -54,9 +58,16 @@ pub(super) fn claim(
             for row in page.rows {
                 let mut next = row.clone();
                 let mut effects = Vec::new();
-                if let Some(before) = named_before(tx, &row, &routes, &target)? {
-                    let event = Event::NamedBefore { target: target.clone(), before: Box::new(before) };
-                    (next, effects) = delivery::step(&next, event, now);
+                match before::find(tx, &row, &routes, &target, &places)? {
+                    Before::Nothing => {}
+                    Before::Left(before) => {
+                        let event = Event::NamedBefore { target: target.clone(), before };
+                        (next, effects) = delivery::step(&next, event, now);
+                    }
+                    Before::Depends { not_yet } => {
+                        claimed.depends |= not_yet;
+                        continue;
+                    }
                 }
                 if next.state == State::Due {
                     let event = Event::Claim { target: target.clone(), config_digest: digest.clone() };
@@ -86,13 +97,15 @@ pub(super) fn claim(
                 if claimed.claims.len() >= limit {
                     break;
                 }
-                let Some(facts) = facts(tx, &row, &instruments)? else {
-                    claimed.told.push(format!(
-                        "{} → {name}: not delivered: its rows in session_log, its instrument or what is known of its \
-                         record are gone; put them back, or give it up with `nexus export forget`",
-                        row.session
-                    ));
-                    continue;
+                let facts = match facts(tx, &row, &instruments)? {
+                    Ok(facts) => facts,
+                    Err(why) => {
+                        claimed.told.push(format!(
+                            "{} → {name}: not delivered: {why}; put that right, or give it up with `nexus export forget`",
+                            row.session
+                        ));
+                        continue;
+                    }
                 };
                 note(tx, &next, &effects, &journal, now)?;
                 table::save(tx, &row, &next)?;
@@ -105,19 +118,6 @@ pub(super) fn claim(
         }
         Ok(claimed)
     })
-}
-
-/// What a destination of another name may have left where this one cannot be asked; looked for once.
-fn named_before(
-    tx: &Transaction<'_>,
-    row: &delivery::Delivery,
-    routes: &Routes,
-    target: &TargetFacts,
-) -> Result<Option<delivery::Delivery>, WriteError> {
-    if target.can_find || row.question_open() || row.target.as_ref() == Some(&target.id) {
-        return Ok(None);
-    }
-    Ok(table::named_before(tx, row, &|name| routes.has(name), &target.id)?)
 }
 
 /// Writes what is worth remembering of a claim into the journal.
@@ -175,19 +175,24 @@ pub(super) fn wanted_anew(
     }))
 }
 
-/// What is known of the session behind a delivery; `None` if its rows or its record are gone.
+/// What is known of the session behind a delivery, or why that is not enough.
 fn facts(
     tx: &Transaction<'_>,
     row: &delivery::Delivery,
     instruments: &Instruments,
-) -> Result<Option<Facts>, WriteError> {
-    let Some(record) = BuiltRecord::load(tx, &row.session)? else { return Ok(None) };
-    let Some(session) = session::load(tx, &row.session, instruments)? else { return Ok(None) };
+) -> Result<Result<Facts, String>, WriteError> {
+    let Some(record) = BuiltRecord::load(tx, &row.session)? else {
+        return Ok(Err("nexus_session does not tell of a record of it any more".to_owned()));
+    };
+    let session = match session::load_or_why(tx, &row.session, instruments)? {
+        Ok(session) => session,
+        Err(why) => return Ok(Err(why.to_string())),
+    };
     let user = match &session.user {
         Some(user) => external_user::known_of(tx, user)?,
         None => KnownUser::default(),
     };
-    Ok(Some(Facts {
+    Ok(Ok(Facts {
         record,
         session: api::SessionFacts {
             identifier: row.session.to_string(),

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use nexus_plugin_api::{HarvestPage, MetUser, RejectedRow, UsageEvent};
 use rusqlite::Transaction;
 
+use super::former::{self, Move, TakenOver};
 use crate::clock::ManualClock;
 use crate::cursor::Cursor;
 use crate::external_user::{self, ExternalSystem, NewIdentifier};
@@ -18,7 +19,9 @@ use crate::question::covers_nothing;
 use crate::report::HarvestCounts;
 use crate::session::{self, RecordStatus};
 use crate::session_log::{NewSession, Stored};
-use crate::session_state::{self, EVENT_CANCELLED, EVENT_GONE, KnownEvent, NewSessionState, SessionState};
+use crate::session_state::{
+    self, EVENT_CANCELLED, EVENT_GONE, EVENT_GONE_TEXT, KnownEvent, NewSessionState, SessionState,
+};
 use crate::timestamp::{Timestamp, UtcTime};
 use crate::writer::WriteError;
 
@@ -49,6 +52,7 @@ pub(super) fn store(
         rejected: std::mem::take(&mut page.answer.rejected),
         ..HarvestCounts::default()
     };
+    counts.taken_over = take_over(tx, &page)?.iter().map(TakenOver::to_string).collect();
     name_users(tx, &mut page.answer.events)?;
     for event in &page.answer.events {
         counts.events += 1;
@@ -89,6 +93,34 @@ fn move_cursors(tx: &Transaction<'_>, page: &Page) -> Result<(), WriteError> {
         .save(tx)?;
     }
     Ok(())
+}
+
+/// Takes over what another name brought of the page's instruments, if an event proves that both are one source: the same
+/// id is the same session under both.
+fn take_over(tx: &Transaction<'_>, page: &Page) -> Result<Vec<TakenOver>, WriteError> {
+    let instruments = page.known.keys().cloned().collect();
+    let others = former::others(tx, &page.harvester, &instruments)?;
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut proved: Vec<Move> = Vec::new();
+    for event in &page.answer.events {
+        let instrument = InstrumentPid::from(event.instrument_pid.as_str());
+        let Some(known) = SessionState::load(tx, &event.session_identifier.as_str().into())? else {
+            continue;
+        };
+        let Some(from) = known.harvester.filter(|_| known.external_id.as_ref() == Some(&event.external_id))
+        else {
+            continue;
+        };
+        let other = (from, instrument);
+        let is_told = |made: &Move| made.from == other.0 && made.instrument == other.1;
+        if others.contains(&other) && !proved.iter().any(is_told) {
+            let (from, instrument) = other;
+            proved.push(Move { from, to: page.harvester.clone(), instrument });
+        }
+    }
+    Ok(former::take_over(tx, &proved)?)
 }
 
 /// Why an event cannot be a session; it must not keep the others of its page from becoming one.
@@ -392,8 +424,12 @@ fn miss(
         counts.gone += 1;
         return Ok(());
     }
-    let text = "its usage event is no longer at its source (two complete answers)";
-    Ended { session: id, code: EVENT_GONE, text }.settle_or_tell(tx, check.now, &check.journal, counts)
+    Ended { session: id, code: EVENT_GONE, text: EVENT_GONE_TEXT }.settle_or_tell(
+        tx,
+        check.now,
+        &check.journal,
+        counts,
+    )
 }
 
 /// Whether the session's end lies in the covered span. Of one whose rows do not tell its end nobody can say, and nothing is

@@ -3,9 +3,10 @@
 
 use std::io;
 
+use chrono::{Datelike as _, NaiveDateTime};
 use nexus_plugin_api::{
-    Found, HarvestPage, MetUser, PluginError, RejectedRow, Remote, ReservationAnswer, Step, Target,
-    UsageEvent,
+    EventTime, Found, HarvestPage, MetUser, PluginError, RejectedRow, Remote, ReservationAnswer, Step,
+    Target, UsageEvent,
 };
 
 use crate::own_table::cut;
@@ -98,7 +99,7 @@ pub(super) fn step(step: Step) -> Result<Step, PluginError> {
 /// Events that cannot be stored are told like rows that the plugin itself could not read.
 pub(super) fn page(mut page: HarvestPage) -> Result<HarvestPage, PluginError> {
     let of_page = page.instruments.iter().try_for_each(|progress| {
-        short("an instrument's name", &progress.instrument_pid, LONGEST_NAME)?;
+        name("an instrument's name", &progress.instrument_pid, LONGEST_NAME)?;
         state("a cursor", progress.cursor.as_deref().map_or(0, str::len))
     });
     of_page
@@ -108,7 +109,9 @@ pub(super) fn page(mut page: HarvestPage) -> Result<HarvestPage, PluginError> {
     page.events.retain(|found| match event(found) {
         Ok(()) => true,
         Err(reason) => {
-            let place = format!("usage event {}", cut(&found.external_id, 100));
+            let id = &found.external_id;
+            let id = if id.len() > LONGEST_NAME { cut(id, 100) } else { id.as_str() };
+            let place = format!("usage event {id}");
             refused.push(RejectedRow { place, reason });
             false
         }
@@ -131,10 +134,27 @@ pub(super) fn page(mut page: HarvestPage) -> Result<HarvestPage, PluginError> {
 }
 
 fn event(event: &UsageEvent) -> Result<(), String> {
-    short("its external id", &event.external_id, LONGEST_NAME)?;
-    short("its session identifier", &event.session_identifier, LONGEST_NAME)?;
-    short("its instrument", &event.instrument_pid, LONGEST_NAME)?;
-    short("its user", event.user.as_deref().unwrap_or_default(), LONGEST_NAME)
+    name("its external id", &event.external_id, LONGEST_NAME)?;
+    name("its session identifier", &event.session_identifier, LONGEST_NAME)?;
+    name("its instrument", &event.instrument_pid, LONGEST_NAME)?;
+    // Somebody typed it; it is stored as it is, and shown without what a terminal would obey.
+    short("its user", event.user.as_deref().unwrap_or_default(), LONGEST_NAME)?;
+    year("its start", event.start)?;
+    event.end.map_or(Ok(()), |end| year("its end", end))
+}
+
+/// Times are stored with four digits for the year, here and in UTC.
+fn year(what: &str, time: EventTime) -> Result<(), String> {
+    let is_in = |time: NaiveDateTime| (2..=9998).contains(&time.year());
+    let utc = match time {
+        EventTime::Offset(time) => time.naive_utc(),
+        EventTime::Local(time) => time,
+    };
+    if is_in(utc) {
+        Ok(())
+    } else {
+        Err(format!("{what} lies in the year {}, which is no time of a session", utc.year()))
+    }
 }
 
 fn user(user: &MetUser) -> Result<(), String> {
@@ -246,6 +266,24 @@ mod tests {
             kept.rejected[1]
         );
         assert_eq!(kept.outside[0].tool, "Kaffee maschine");
+
+        let obeyed = |id: &str| UsageEvent { session_identifier: id.to_owned(), ..event("4", "ada") };
+        let at = |start: &str| UsageEvent { start: start.parse().unwrap(), ..event("5", "ada") };
+        let events = vec![
+            obeyed("x:\u{1b}[2J"),
+            obeyed("x:\u{9b}2J"),
+            obeyed("x:1\nx:2"),
+            event("6\t", "ada"),
+            at("+12024-03-05T09:10:00"),
+            at("0001-01-01T00:00:00+14:00"),
+            UsageEvent { end: Some("9999-12-31T23:59:59".parse().unwrap()), ..event("7", "ada") },
+            event("8", "a\u{1b}[2Jda"),
+        ];
+        let kept = page(HarvestPage { events, ..HarvestPage::default() }).unwrap();
+        assert_eq!(kept.events, [event("8", "a\u{1b}[2Jda")]);
+        assert_eq!(kept.rejected.len(), 7);
+        assert!(kept.rejected[0].reason.contains("holds the character U+001B"), "{:?}", kept.rejected[0]);
+        assert!(kept.rejected[4].reason.contains("in the year 12024"), "{:?}", kept.rejected[4]);
 
         let more = |length| page(HarvestPage { more: Some("x".repeat(length)), ..HarvestPage::default() });
         assert!(more(LARGEST_STATE).is_ok());

@@ -1,6 +1,7 @@
 //! A harvester as the configuration names it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexus_plugin_api::{
     CheckReport, HarvestPage, HarvestRequest, Harvester, InstrumentOffer, PluginError, ReservationAnswer,
@@ -30,6 +31,12 @@ pub struct HarvesterInstance {
 }
 
 impl HarvesterInstance {
+    /// How long one page of events may take.
+    #[must_use]
+    pub fn time_for_a_page(&self) -> Duration {
+        self.caller.limits.ask
+    }
+
     /// A page of usage events.
     ///
     /// # Errors

@@ -178,7 +178,7 @@ fn fit(pid: &InstrumentPid, plugin: &str, api_url: &str, harvester: &Claim<'_>) 
 }
 
 /// Whether an address lies below a base: at a path boundary, so that `…/api` is no base of `…/api2/`.
-fn below(base: &str, address: &str) -> bool {
+pub(crate) fn below(base: &str, address: &str) -> bool {
     let split = |text: &str| match text.split_once("://") {
         Some((scheme, rest)) => {
             let (host, path) = rest.split_once('/').unwrap_or((rest, ""));

@@ -9,7 +9,7 @@ use super::{BrokenSession, Candidate, EventType, RecordStatus, Session, SessionE
 use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::session_log::{SessionLog, SessionLogError};
-use crate::unreadable::value_problem;
+use crate::unreadable::{UNREADABLE, UnreadableRow, value_problem};
 
 /// The status of a session: that of its START row with the largest number, else of any of its rows. `None` if
 /// the session log does not know it.
@@ -36,7 +36,7 @@ pub fn counts(connection: &Connection) -> Result<BTreeMap<String, u64>, SessionE
         )
         .map_err(failed())?;
     let mut counts = BTreeMap::new();
-    let odd = |_| "(cannot be read)".to_owned();
+    let odd = |_| UNREADABLE.to_owned();
     let rows = statement
         .query_map([], |row| Ok((row.get(0).unwrap_or_else(odd), row.get::<_, i64>(1)?.unsigned_abs())))
         .map_err(failed())?;
@@ -87,13 +87,36 @@ pub fn load(
     session: &SessionId,
     instruments: &Instruments,
 ) -> Result<Option<Session>, SessionLogError> {
+    Ok(load_or_why(connection, session, instruments)?.ok())
+}
+
+/// The same, with what is wrong with the rows if they do not make a session.
+pub fn load_or_why(
+    connection: &Connection,
+    session: &SessionId,
+    instruments: &Instruments,
+) -> Result<Result<Session, WhyBroken>, SessionLogError> {
     let logs = SessionLog::of_session(connection, instruments, session)?;
-    let last =
-        |event: EventType| logs.rows.iter().filter(|log| log.event_type == event).max_by_key(|log| log.id);
-    let (Some(start), Some(end)) = (last(EventType::Start), last(EventType::End)) else { return Ok(None) };
-    let Some(instrument) = instruments.get(&start.instrument) else { return Ok(None) };
-    let Ok(zone) = instrument.timezone() else { return Ok(None) };
-    Ok(Some(Session {
+    let last = |event: EventType| {
+        let last = logs.rows.iter().filter(|log| log.event_type == event).max_by_key(|log| log.id);
+        // Which half an unreadable row is cannot always be told: it may be this one.
+        last.ok_or_else(|| match logs.unreadable.first() {
+            Some(row) => WhyBroken::Unreadable(UnreadableRow { session: None, ..row.clone() }),
+            None => WhyBroken::Missing(event),
+        })
+    };
+    let (start, end) = match (last(EventType::Start), last(EventType::End)) {
+        (Ok(start), Ok(end)) => (start, end),
+        (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
+    };
+    let Some(instrument) = instruments.get(&start.instrument) else {
+        return Ok(Err(WhyBroken::UnknownInstrument(start.instrument.clone())));
+    };
+    let zone = match instrument.timezone() {
+        Ok(zone) => zone,
+        Err(zone) => return Ok(Err(WhyBroken::UnknownZone { instrument: instrument.pid.clone(), zone })),
+    };
+    Ok(Ok(Session {
         identifier: session.clone(),
         instrument: instrument.clone(),
         zone,
@@ -152,10 +175,10 @@ pub fn each_to_rebuild(
     while let Some(row) = rows.next().map_err(reading())? {
         let read = || Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         let (identifier, instrument, row): (SessionId, InstrumentPid, i64) = read().map_err(reading())?;
-        let session = load(connection, &identifier, instruments)?.ok_or(BrokenSession {
+        let session = load_or_why(connection, &identifier, instruments)?.map_err(|why| BrokenSession {
             identifier,
             instrument,
-            why: WhyBroken::Missing(EventType::Start),
+            why,
         });
         tell(Candidate { row, session });
     }

@@ -5,12 +5,14 @@ use rusqlite::{Connection, Params, Transaction, params};
 use serde_json::Value;
 
 use super::{SessionStateError, failed};
-use crate::ids::{InstrumentPid, SessionId};
+use crate::ids::{HarvesterName, InstrumentPid, SessionId};
 use crate::session::RecordStatus;
 use crate::timestamp::UtcTime;
 
 /// Outcome of a session that was never built and whose event its source does not know any more.
 pub const EVENT_GONE: &str = "event_gone";
+/// The same for people.
+pub const EVENT_GONE_TEXT: &str = "its usage event is no longer at its source (two complete answers)";
 /// The same of one whose event did not take place, as its source says.
 pub const EVENT_CANCELLED: &str = "event_cancelled";
 
@@ -40,6 +42,15 @@ pub fn close(tx: &Transaction<'_>, session: &SessionId) -> Result<(), SessionSta
         "UPDATE nexus_session SET open_since = NULL WHERE session_identifier = ?1",
         [session],
     )
+}
+
+/// Nobody will say how a harvester's open events ended: they are no sessions. Answers how many there were.
+pub fn close_all(tx: &Transaction<'_>, harvester: &HarvesterName) -> Result<usize, SessionStateError> {
+    tx.execute(
+        "UPDATE nexus_session SET open_since = NULL WHERE harvester = ?1 AND open_since IS NOT NULL",
+        [harvester],
+    )
+    .map_err(failed(format!("close the open events of harvester `{harvester}`")))
 }
 
 /// The source no longer knows the event (since when), or knows it again (`None`). The first moment is kept.

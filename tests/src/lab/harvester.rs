@@ -103,7 +103,14 @@ impl ScriptedHarvester {
 
 impl Plugin for ScriptedHarvester {
     fn manifest(&self) -> Manifest {
-        Manifest::new("scripted", "0.0.0", PluginKind::Harvester)
+        let settings = serde_json::json!({
+            "type": "object",
+            "properties": {
+                "address": { "type": "string" },
+                "aliases": { "type": "array", "items": { "type": "string" } },
+            },
+        });
+        Manifest::new("scripted", "0.0.0", PluginKind::Harvester).with_settings(settings)
     }
 
     fn create(&self, _settings: &serde_json::Value) -> Result<Instance, PluginError> {

@@ -146,3 +146,21 @@ fn a_rebuild_is_chosen_like_a_first_build() {
     assert_eq!(lab.run().build.built, 1);
     assert_eq!(lab.run().build.planned, 0);
 }
+
+#[test]
+fn a_session_that_is_named_and_whose_status_is_none_is_told_and_keeps_no_other_from_its_turn() {
+    let lab = Lab::new();
+    lab.sessions([1, 2]);
+    lab.harvest();
+    let other = rusqlite::Connection::open(lab.path("nexus.db")).unwrap();
+    let sql = "PRAGMA ignore_check_constraints = 1;
+               UPDATE session_log SET record_status = 'DONE' WHERE session_identifier = 'lab-use-1'";
+    other.execute_batch(sql).unwrap();
+    drop(other);
+    let sessions = [Lab::id(1), Lab::id(2)].into();
+    let report = chosen(&lab, Choice { sessions, ..Choice::default() });
+    assert_eq!(report.build.built, 1, "{report:?}");
+    let told =
+        report.needs_person.iter().filter(|line| line.contains("lab-use-1") && line.contains("DONE")).count();
+    assert_eq!(told, 1, "{report:?}");
+}

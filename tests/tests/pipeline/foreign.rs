@@ -7,6 +7,7 @@ use nexus_core::delivery::{Origin, State};
 use nexus_core::instrument::Instruments;
 use nexus_core::pipeline;
 use nexus_core::session::RecordStatus;
+use nexus_plugin_api::ReservationAnswer;
 use nexus_tests::lab::{Fault, Lab};
 
 /// NexusLIMS moves all rows of a session.
@@ -279,4 +280,29 @@ fn what_it_uploaded_before_adopt_was_said_once_more_is_not_overlooked() {
     lab.run();
     assert_eq!(server.counts().creates, 0, "theirs is there");
     assert_eq!(lab.delivery(1, "a").unwrap().remote_id.as_deref(), Some("theirs"));
+}
+
+#[test]
+fn a_delivered_session_that_somebody_has_built_again_and_that_has_no_consent_any_more_is_told() {
+    let lab = Lab::with_destinations(&["a"]);
+    lab.sessions([1, 2]);
+    lab.run();
+    lab.sql(
+        "UPDATE session_log SET record_status = 'TO_BE_BUILT' WHERE event_type <> 'RECORD_GENERATION'",
+        &[],
+    );
+    let refused = ReservationAnswer::NoConsent { reason: "taken back".to_owned() };
+    lab.harvester.answer(Lab::id(1).as_str(), refused);
+    let report = lab.run();
+    assert_eq!(
+        (lab.status(1), lab.status(2)),
+        (Some(RecordStatus::NoConsent), Some(RecordStatus::Completed))
+    );
+    let told: Vec<_> =
+        report.needs_person.iter().filter(|line| line.contains("stays where it was delivered")).collect();
+    assert!(
+        told.len() == 1 && told[0].contains("session lab-use-1") && told[0].contains("taken back"),
+        "{report:?}"
+    );
+    assert!(lab.run().needs_person.is_empty());
 }

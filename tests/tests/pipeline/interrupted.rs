@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use nexus_core::delivery::State;
 use nexus_core::pipeline::{self, Steps};
 use nexus_core::session::RecordStatus;
-use nexus_tests::lab::{Fault, Lab};
+use nexus_tests::lab::{Fault, Lab, Meddler};
 
 #[test]
 fn a_run_that_is_stopped_loses_nothing_and_the_next_one_goes_on() {
@@ -78,4 +78,37 @@ fn a_listener_that_panics_does_not_hang_the_run() {
     });
     let ended = ended.recv_timeout(std::time::Duration::from_mins(2));
     assert_eq!(ended, Ok((true, 40)), "it ends, and the next run goes on");
+}
+
+#[test]
+fn a_run_is_on_record_before_its_first_session_is_built() {
+    let lab = Lab::new();
+    lab.sessions([1]);
+    lab.harvest();
+    let database = lab.path("nexus.db");
+    let unended = move || {
+        let other = rusqlite::Connection::open(&database).unwrap();
+        let sql = "SELECT count(*) FROM nexus_run WHERE ended_at IS NULL";
+        other.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let seen = Arc::new(std::sync::Mutex::new(None));
+    let notes = Arc::clone(&seen);
+    let meddler = Meddler::new().when(".txt", move |_| *notes.lock().unwrap() = Some(unended()));
+    lab.run_meddled(&meddler);
+    assert_eq!(*seen.lock().unwrap(), Some(1), "should it be killed now, a row tells of it");
+}
+
+#[test]
+fn a_harvester_that_fails_is_not_taken_for_well_since_a_run_was_stopped() {
+    let lab = Lab::new();
+    lab.harvester.fail(Some(nexus_plugin_api::PluginError::transient("no route")));
+    lab.run();
+    lab.run();
+    let failing = || nexus_core::failing::load(lab.database().read()).unwrap();
+    assert_eq!(failing()[&"lab".into()].runs, 2);
+    lab.run_with(|facility| facility.stop.set());
+    assert_eq!(failing()[&"lab".into()].runs, 2);
+    lab.harvester.fail(None);
+    lab.run();
+    assert!(failing().is_empty());
 }

@@ -8,7 +8,7 @@ use nexus_core::clock::ManualClock;
 use nexus_core::db::{Access, Database};
 use nexus_core::delivery::State;
 use nexus_core::instrument::Instruments;
-use nexus_core::pipeline;
+use nexus_core::pipeline::{self, Steps};
 use nexus_core::session::RecordStatus;
 use nexus_plugin_api::{EventTime, FailureClass, PluginError, ReservationAnswer, UsageEvent};
 use nexus_tests::lab::{DumpedRow, Fault, Lab};
@@ -320,4 +320,60 @@ fn a_database_with_odd_rows_is_adopted_and_they_are_named() {
         lab.run();
         assert_eq!(lab.status(3), Some(RecordStatus::Completed), "{table} {column}");
     }
+}
+
+#[test]
+fn a_delivery_whose_session_cannot_be_read_says_why() {
+    let cases = [
+        (
+            "UPDATE session_log SET timestamp = 'soon' WHERE event_type = 'START'",
+            "row 1 of session_log cannot be read",
+        ),
+        (
+            "UPDATE session_log SET timestamp = 'soon' WHERE event_type = 'END'",
+            "row 2 of session_log cannot be read",
+        ),
+        ("DELETE FROM session_log WHERE event_type = 'END'", "it has no END row"),
+        ("UPDATE session_log SET instrument = 'nobody''s'", "`nobody's` is not in the table of instruments"),
+    ];
+    for (sql, why) in cases {
+        let lab = Lab::with_destinations(&["a"]);
+        lab.sessions([1]);
+        let refusals = [(); 2].map(|()| Fault::Refuse(FailureClass::Transient));
+        lab.servers.server("a").on_deliver(Lab::id(1).as_str(), refusals);
+        lab.run();
+        let other = rusqlite::Connection::open(lab.path("nexus.db")).unwrap();
+        other
+            .execute_batch(&format!("PRAGMA ignore_check_constraints = 1; PRAGMA foreign_keys = 0; {sql}"))
+            .unwrap();
+        drop(other);
+        lab.harvester.remove("1");
+        lab.clock.advance(TimeDelta::days(1));
+        let facility = lab.open().unwrap();
+        let only = Steps { harvest: false, build: false, export: true };
+        let report = pipeline::run(&facility, only).unwrap();
+        let told: Vec<&String> =
+            report.needs_person.iter().filter(|line| line.contains("not delivered")).collect();
+        assert_eq!(told.len(), 1, "{report:?}");
+        assert!(told[0].contains(why), "{sql}: {told:?}");
+    }
+}
+
+#[test]
+fn an_event_whose_time_is_out_of_range_costs_no_other_and_has_not_gone() {
+    let lab = Lab::new();
+    lab.sessions([1, 2]);
+    let away = ReservationAnswer::Failed(PluginError::transient("away"));
+    lab.harvester.answer(Lab::id(1).as_str(), away);
+    lab.run();
+    lab.sessions([3]);
+    let beyond = Some(EventTime::Local("+20240-03-05T09:10:00".parse().unwrap()));
+    lab.harvester.put(UsageEvent { end: beyond, ..Lab::event(1) });
+    for _ in 0..3 {
+        let report = lab.run();
+        let counts = &report.harvest[&"lab".into()];
+        assert_eq!((counts.rejected.len(), counts.events), (1, 2), "{report:?}");
+    }
+    assert_eq!(lab.status(1), Some(RecordStatus::ToBeBuilt), "it is there, and cannot be read");
+    assert_eq!(lab.status(3), Some(RecordStatus::BuiltNotExported));
 }

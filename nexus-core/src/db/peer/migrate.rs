@@ -114,10 +114,20 @@ impl Goal {
 fn migrate(path: &Path, goal: Goal, options: &MigrationOptions<'_>) -> Result<MigrationReport, DbError> {
     let (path, mut connection) = open(path, options)?;
     let mut report = MigrationReport::default();
-    let at = position(&connection)?;
-    (report.from, report.to) = (at, at);
-    if !goal.steps(at).is_empty() {
-        prepare(&connection, &goal.steps(at), &path, options)?;
+    let is_needed = {
+        // One view of the file: another program may be migrating it, and what stands in the way of a step can be
+        // looked for only where that step has not been made.
+        let failed = sqlite(&connection, "read");
+        let view = connection.transaction().map_err(failed)?;
+        let at = position(&view)?;
+        (report.from, report.to) = (at, at);
+        let steps = goal.steps(at);
+        if !steps.is_empty() {
+            prepare(&view, &steps, &path, options)?;
+        }
+        !steps.is_empty()
+    };
+    if is_needed {
         db::rollback_journal(&connection)?;
     }
     loop {
@@ -223,7 +233,11 @@ fn back_up(
 /// revision and tables went apart.
 pub fn stamp(path: &Path, at: Revision, options: &MigrationOptions<'_>) -> Result<MigrationReport, DbError> {
     let (path, mut connection) = open(path, options)?;
-    let claims = check_stamp(&connection, at)?;
+    let claims = {
+        let failed = sqlite(&connection, "read");
+        let view = connection.transaction().map_err(failed)?;
+        check_stamp(&view, at)?
+    };
     let from = claims.as_deref().and_then(|text| text.parse().ok());
     let mut report = MigrationReport { from, to: Some(at), ..MigrationReport::default() };
     db::rollback_journal(&connection)?;

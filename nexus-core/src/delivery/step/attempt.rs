@@ -53,6 +53,12 @@ impl Turn {
         self.row.target = Some(target.id);
         self.row.can_find = false;
         self.row.settle = target.settle;
+        if !is_there && *name == self.row.destination {
+            return self.ask_a_person(
+                "the session was delivered before to a place that was not noted: if it is this one, the record is there, \
+                 and the destination cannot be asked",
+            );
+        }
         if !is_there {
             return self.ask_a_person(&format!(
                 "the session was delivered to `{name}`, which the configuration no longer names, at a place that was \

@@ -192,8 +192,8 @@ fn plan(database: &Database, sql: &str) -> Vec<String> {
 fn what_a_run_asks_follows_an_index() {
     let database = Database::in_memory().unwrap();
     for sql in [
-        DUE,
-        DUE_AGAIN,
+        queue::DUE,
+        queue::DUE_AGAIN,
         "SELECT * FROM nexus_delivery WHERE state IN ('in_flight', 'unknown') AND (state = 'in_flight'
             OR (can_find = 1 AND absent_after IS NOT NULL)) ORDER BY session_identifier, destination",
         "SELECT * FROM nexus_session WHERE attempts > 0 ORDER BY session_identifier",

@@ -11,6 +11,9 @@ use super::TOKEN_VARIABLE;
 
 /// Between two looks.
 const REST: Duration = Duration::from_millis(5);
+/// How often a process that is just becoming another program is looked at again, and the time in between.
+const BECOMING: u32 = 200;
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A process that cannot be taken for another one with its number, within one boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,15 +61,48 @@ impl Process {
         })
     }
 
+    /// What it was started with. While a process becomes another program there is a moment when it has none: it would be
+    /// overlooked then, and live on.
+    fn environment(&self) -> Option<Vec<u8>> {
+        let pid = self.identity.pid;
+        let read = || fs::read(format!("/proc/{pid}/environ")).ok();
+        let mut found = read()?;
+        for _ in 0..BECOMING {
+            if !found.is_empty() {
+                break;
+            }
+            let is_becoming = is_becoming(pid);
+            if is_becoming {
+                std::thread::sleep(MOMENT);
+            }
+            // Also if it is no more: it may have become one since it was looked at.
+            found = read()?;
+            if !is_becoming {
+                break;
+            }
+        }
+        Some(found)
+    }
+
     /// Whether it was started with one of the tokens. Processes of others cannot be looked into.
     pub fn holds(&self, tokens: &[String]) -> bool {
-        let Ok(environment) = fs::read(format!("/proc/{}/environ", self.identity.pid)) else { return false };
+        let Some(environment) = self.environment() else { return false };
         environment.split(|byte| *byte == 0).any(|variable| {
             let value =
                 variable.strip_prefix(TOKEN_VARIABLE.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
             value.is_some_and(|value| tokens.iter().any(|token| token.as_bytes() == value))
         })
     }
+}
+
+/// Whether a process is between two programs: it has one already, and the place of its environment is not known yet.
+/// What the system does by itself has neither.
+fn is_becoming(pid: i32) -> bool {
+    let Ok(text) = fs::read(format!("/proc/{pid}/stat")) else { return false };
+    let text = String::from_utf8_lossy(&text);
+    let end_of_environment =
+        text.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(48));
+    end_of_environment == Some("0") && fs::read_link(format!("/proc/{pid}/exe")).is_ok()
 }
 
 /// What became of processes that were to end.

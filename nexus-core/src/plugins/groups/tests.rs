@@ -192,3 +192,13 @@ fn nothing_starts_after_the_end() {
     groups.open();
     assert!(groups.register("cdcs").is_ok());
 }
+
+#[test]
+fn a_process_that_is_just_becoming_another_program_holds_its_token() {
+    let token = token();
+    for round in 0..300 {
+        let sleeper = Sleeper::start(Some(&token));
+        let process = proc::Process::read(sleeper.pid()).unwrap();
+        assert!(process.holds(std::slice::from_ref(&token)), "round {round}");
+    }
+}

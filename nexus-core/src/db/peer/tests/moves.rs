@@ -8,7 +8,9 @@ use rusqlite::Connection;
 
 use super::samples::{BACK, Came, FORWARDS, Sample, expected, populate, reduced, shared};
 use crate::db::chain::{OWN, PEER};
-use crate::db::peer::{Loss, Revision, Standing, downgrade_sql, standing, upgrade_sql};
+use crate::db::peer::{
+    Loss, MigrationOptions, Revision, Standing, downgrade_sql, standing, upgrade, upgrade_sql,
+};
 use crate::db::schema::snapshot;
 use crate::db::{Access, Database, DbError};
 
@@ -159,6 +161,24 @@ fn eight_threads_on_one_fresh_file_take_turns() {
     });
     assert_eq!(shared(&sample.path), expected(Some(Revision::HEAD), FORWARDS));
     assert_eq!(PEER.applied(&sample.open()).unwrap().len(), 5);
+}
+
+#[test]
+fn nobody_migrates_between_the_look_at_a_file_and_the_judgement_of_it() {
+    let sample = Sample::at(Revision::V2_4_0b);
+    // Asked last of all that may refuse; somebody else is at work at that moment.
+    let meddling = MigrationOptions {
+        free_space: |folder| {
+            let other = Connection::open(folder.join("facility.db")).unwrap();
+            other.busy_timeout(std::time::Duration::ZERO).unwrap();
+            let changed = other.execute_batch("BEGIN IMMEDIATE; CREATE TABLE meanwhile (x); COMMIT");
+            assert!(changed.is_err(), "what was found out may be true no more");
+            Ok(u64::MAX)
+        },
+        ..MigrationOptions::default()
+    };
+    let report = upgrade(&sample.path, Revision::HEAD, &meddling).unwrap();
+    assert_eq!(report.to, Some(Revision::HEAD));
 }
 
 #[test]
