@@ -74,8 +74,8 @@ impl Gate {
                 }
                 continue;
             }
-            match self.go(now, interval) {
-                Ok(()) => return Ok(now),
+            match self.go(pause, interval) {
+                Ok(went) => return Ok(went),
                 // Whoever had the turn before was late.
                 Err(later) => promised = later,
             }
@@ -104,15 +104,18 @@ impl Gate {
     }
 
     /// The call goes out now, unless the one before went out too short a time ago.
-    fn go(&self, now: DateTime<Utc>, interval: TimeDelta) -> Result<(), DateTime<Utc>> {
+    fn go(&self, pause: &dyn Pause, interval: TimeDelta) -> Result<DateTime<Utc>, DateTime<Utc>> {
         let mut state = self.lock();
+        // Read under the lock: a thread that was held up since it looked would go at a moment long past, and the next
+        // one with it.
+        let now = pause.now();
         // Somebody who read the clock a moment later may have gone before.
         if let Some(last) = state.last.filter(|last| (now - *last).abs() < interval) {
             state.free = state.free.max(Some(last + interval + interval));
             return Err(last + interval);
         }
         state.last = Some(now);
-        Ok(())
+        Ok(now)
     }
 
     /// A turn that nobody wants any more, if it was the last one promised.
