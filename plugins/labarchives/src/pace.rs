@@ -63,7 +63,7 @@ impl Gate {
     /// moment at which the call goes out.
     pub fn turn(&self, call: &Call, pause: &dyn Pause, interval: Duration) -> Result<DateTime<Utc>, Closed> {
         let interval = TimeDelta::from_std(interval).unwrap_or(LONGEST_INTERVAL).min(LONGEST_INTERVAL);
-        let mut promised = self.promise(call, pause.now(), interval)?;
+        let mut promised = self.promise(call, pause, interval)?;
         loop {
             let now = pause.now();
             let left = promised - now;
@@ -83,8 +83,11 @@ impl Gate {
     }
 
     /// The next moment that is free.
-    fn promise(&self, call: &Call, now: DateTime<Utc>, interval: TimeDelta) -> Result<DateTime<Utc>, Closed> {
+    fn promise(&self, call: &Call, pause: &dyn Pause, interval: TimeDelta) -> Result<DateTime<Utc>, Closed> {
         let mut state = self.lock();
+        // Read under the lock, here and in `go`: to a thread that was held up since it looked, the clock would seem to
+        // have been set back.
+        let now = pause.now();
         if state.last.is_some_and(|last| last - now > SET_BACK) {
             *state = State::default();
         }
@@ -106,8 +109,6 @@ impl Gate {
     /// The call goes out now, unless the one before went out too short a time ago.
     fn go(&self, pause: &dyn Pause, interval: TimeDelta) -> Result<DateTime<Utc>, DateTime<Utc>> {
         let mut state = self.lock();
-        // Read under the lock: a thread that was held up since it looked would go at a moment long past, and the next
-        // one with it.
         let now = pause.now();
         // Somebody who read the clock a moment later may have gone before.
         if let Some(last) = state.last.filter(|last| (now - *last).abs() < interval) {

@@ -86,7 +86,7 @@ fn who_gives_up_holds_nobody_up() {
     cancel.cancel();
     let unwanted = Call::new(None, cancel, "/".into(), Arc::new(|_, _| {}));
     assert_eq!(gate.turn(&unwanted, &hand, SECOND), Err(Closed::Stopped));
-    let promised = gate.promise(&call(), hand.now(), TimeDelta::seconds(1)).unwrap();
+    let promised = gate.promise(&call(), &hand, TimeDelta::seconds(1)).unwrap();
     gate.give_back(promised, TimeDelta::seconds(1));
     gate.turn(&call(), &hand, SECOND).unwrap();
     assert_eq!(hand.0.load(Ordering::SeqCst), 1000);
