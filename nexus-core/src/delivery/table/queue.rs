@@ -90,7 +90,7 @@ pub fn next_question(
 }
 
 /// Deliveries to a destination that are due and put off beyond a moment, by session: at most `limit`, after a session. Give
-/// each of them [`Event::Recover`]: it takes back what nothing is ever put off to.
+/// each of them [`Event::Recover`](crate::delivery::Event::Recover): it takes back what nothing is ever put off to.
 pub fn put_off_beyond(
     connection: &Connection,
     destination: &DestinationName,
