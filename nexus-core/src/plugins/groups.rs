@@ -152,7 +152,12 @@ impl Groups {
             machine: proc::machine(),
             leader: None,
         };
-        let entry = Entry { groups: Arc::clone(self), noted: self.write(&note)?.then_some(note), token };
+        let entry = Entry {
+            groups: Arc::clone(self),
+            noted: self.write(&note)?.then_some(note),
+            token,
+            ended: false,
+        };
         self.live().insert(entry.token.clone(), None);
         Ok(entry)
     }
@@ -352,6 +357,8 @@ pub(super) struct Entry {
     token: String,
     /// What is on disk, if something is.
     noted: Option<Note>,
+    /// Whether its processes were ended.
+    ended: bool,
 }
 
 impl Entry {
@@ -380,16 +387,25 @@ impl Entry {
         })
     }
 
-    /// Its first process is about to be buried: its number may become somebody else's.
-    pub fn buried(&self) {
+    /// Ends all that its first process has started, which has been killed itself and not been buried: from here on its
+    /// number may become somebody else's.
+    pub fn end(&mut self, leader: Pid) {
+        let tokens = [self.token.clone()];
+        let number = leader.as_raw_nonzero().get();
+        proc::end(PATIENCE_IN_A_CALL, &|process| {
+            process.identity.pid != number && (process.group == number || process.holds(&tokens))
+        });
+        self.ended = true;
         self.groups.live().insert(self.token.clone(), None);
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let tokens = [self.token.clone()];
-        proc::end(PATIENCE_IN_A_CALL, &|process| process.holds(&tokens));
+        if !self.ended {
+            let tokens = [self.token.clone()];
+            proc::end(PATIENCE_IN_A_CALL, &|process| process.holds(&tokens));
+        }
         if self.noted.is_some()
             && let Some(folder) = &self.groups.folder
         {

@@ -121,12 +121,13 @@ pub(super) fn end(patience: Duration, condemned: &dyn Fn(&Process) -> bool) -> E
     let mut killed: Vec<Identity> = Vec::new();
     loop {
         let mut left = 0;
-        for process in all().filter_map(Process::read).filter(|found| !found.dead && condemned(found)) {
-            if kill(process.identity) {
+        for process in all().filter_map(Process::read).filter(|found| !found.dead) {
+            // While it ends it has no environment any more, and is not dead yet: its files are still open.
+            if killed.contains(&process.identity) {
                 left += 1;
-                if !killed.contains(&process.identity) {
-                    killed.push(process.identity);
-                }
+            } else if condemned(&process) && kill(process.identity) {
+                left += 1;
+                killed.push(process.identity);
             }
         }
         if left == 0 || begun.elapsed() >= patience {

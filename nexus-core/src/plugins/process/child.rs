@@ -342,11 +342,10 @@ impl Process {
         let exit = self.end_of_itself(patience);
         self.exit = Some(exit);
         let _ = kill_process_group(self.pid, Signal::KILL);
-        if let Some(entry) = &self.entry {
-            entry.buried();
+        if let Some(entry) = &mut self.entry {
+            entry.end(self.pid);
         }
         self.bury();
-        // Ends whoever left the group.
         self.entry = None;
         exit
     }

@@ -206,6 +206,22 @@ fn descendants_go_with_their_process() {
 }
 
 #[test]
+fn a_descendant_that_takes_long_to_end_is_waited_for() {
+    // The system shows nothing of a process while it takes back its memory, and that takes the longer the more there is.
+    let large = "import time; x = b'x' * (1 << 28); open('ready', 'w').write('x'); time.sleep(1000)";
+    for escape in ["", ", start_new_session=True"] {
+        let bench = Bench::new(&format!(
+            "def answer(r):\n    child = subprocess.Popen([sys.executable, '-c', {large:?}], \
+             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL{escape})\n    \
+             open('pid', 'w').write(str(child.pid))\n    \
+             while not os.path.exists('ready'): time.sleep(0.01)\n    sys.exit(1)"
+        ));
+        bench.ask(&*bench.wire(), Method::Deliver).unwrap_err();
+        assert!(has_ended(&bench.path("pid")), "{escape}");
+    }
+}
+
+#[test]
 fn one_that_dies_and_leaves_its_output_to_another_is_not_waited_for() {
     // The other one holds all three pipes, as a program does that was started in the background of a shell.
     let body = |end: &str| {
