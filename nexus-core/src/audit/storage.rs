@@ -89,6 +89,9 @@ pub(super) fn uses(tables: Tables<'_>, scope: &Scope<'_>, answers: &[Answer]) ->
             uses.made.push(Made { session: id, instrument, window, end, record });
         }
     }
+    if tables.has_own {
+        add_open(tables, scope, &mut uses.windows)?;
+    }
     // Events that are in use, missing or on their way are uses as well.
     for event in answers.iter().flat_map(|answer| &answer.events).filter(|event| !event.cancelled) {
         let zone = scope.zone(&event.instrument);
@@ -97,6 +100,25 @@ pub(super) fn uses(tables: Tables<'_>, scope: &Scope<'_>, answers: &[Answer]) ->
         uses.windows.entry(event.instrument.clone()).or_default().push(window);
     }
     Ok(uses)
+}
+
+/// Adds the events that are still in use, which nobody was asked about if the window is over.
+fn add_open(
+    tables: Tables<'_>,
+    scope: &Scope<'_>,
+    windows: &mut BTreeMap<InstrumentPid, Vec<Window>>,
+) -> Result<(), AuditError> {
+    let mut statement = tables.connection.prepare(
+        "SELECT instrument_pid, open_since FROM nexus_session
+          WHERE open_since < ?1 AND gone_since IS NULL AND instrument_pid IS NOT NULL",
+    )?;
+    let mut rows = statement.query([UtcTime::new(scope.until)])?;
+    while let Some(row) = rows.next()? {
+        let since: UtcTime = row.get(1)?;
+        let window = Window { from: since.0.into(), to: scope.until.into() };
+        windows.entry(InstrumentPid::new(lossy(row, 0)?)).or_default().push(window);
+    }
+    Ok(())
 }
 
 /// The record of a session that is settled; `None` within: it was settled without one for want of files; `None`: it is not to be
