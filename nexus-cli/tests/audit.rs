@@ -408,6 +408,16 @@ fn an_instrument_that_nobody_serves_is_not_proved() {
 }
 
 #[test]
+fn where_nobody_is_asked_nothing_is_proved() {
+    let facility = Facility::new();
+    facility.sandbox.write("nexus.toml", SETTINGS.split("[harvesters").next().unwrap());
+    facility.sql("DELETE FROM instruments");
+    let report = audit(&facility, &MARCH, 4);
+    let why = report["not_proved"][0]["why"].as_str().unwrap();
+    assert!(why.ends_with("so nobody was asked"), "{why}");
+}
+
+#[test]
 fn a_run_under_way_is_no_obstacle() {
     let facility = through();
     let lock = nexus_core::lock::RunLock::try_acquire(&facility.sandbox.path("data")).unwrap();

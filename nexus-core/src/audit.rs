@@ -397,7 +397,11 @@ impl Reading<'_> {
         let unreadable = self.scope.instruments.unreadable().iter();
         let unreadable = unreadable.filter(|_| self.scope.chosen.is_empty()).map(ToString::to_string);
         let sentence = |why| NotProved { harvester: None, instruments: Vec::new(), why };
-        unserved.sentences().into_iter().chain(unreadable).map(sentence).collect()
+        // Nothing found where nobody looked is no proof.
+        let nobody = (self.audit.harvesters.is_empty() && self.scope.instruments.is_empty()).then(|| {
+            "the configuration has no harvester and the database no instrument, so nobody was asked".to_owned()
+        });
+        unserved.sentences().into_iter().chain(unreadable).chain(nobody).map(sentence).collect()
     }
 }
 
