@@ -84,47 +84,6 @@ fn the_storage_of_the_instruments_is_not_looked_at() {
 }
 
 #[test]
-fn a_harvester_with_another_name_goes_on_and_one_that_was_taken_out_can_be_retired() {
-    let facility = Facility::with_two_sessions();
-    facility.log(&["1,TEM,ada,2024-03-05 10:00,2024-03-05 12:00,,yes,", "3,TEM,ada,2024-03-07 10:00,,,yes,"]);
-    facility.step("harvest", 0);
-    let configure = |from: &str, to: &str| {
-        let settings = common::facility::SETTINGS.replace(from, to);
-        facility.sandbox.write("nexus.toml", format!("{settings}{}", common::facility::SHARE));
-    };
-    let names = || facility.rows("SELECT DISTINCT harvester FROM nexus_session");
-    configure("[harvesters.log]", "[harvesters.book]");
-    let report = facility.step("harvest", 0);
-    assert!(report["warnings"][0].as_str().unwrap().contains("the same source as `log` was"), "{report:#}");
-    assert_eq!(names(), json!([{ "harvester": "book" }]));
-
-    facility.nexus(["harvesters", "retire", "book"]).refused(
-        1,
-        "error: harvester `book` is in the configuration and is asked by every run: nothing was changed\n  \
-         hint: remove the table [harvesters.book] first",
-    );
-    // Another log, with another name in its identifiers: nothing proves that it is the same one.
-    configure(
-        "[harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\nname = \"lab\"",
-        "[harvesters.new]\nplugin = \"logbook\"\npath = \"usage.csv\"\nname = \"new\"",
-    );
-    facility.log(&["7,SEM,ada,2024-03-07 10:00,2024-03-07 11:00,,yes,"]);
-    for _ in 0..2 {
-        let report = facility.step("harvest", 4);
-        let told = needs_person(&report);
-        assert!(told.iter().any(|line| line.contains("`nexus harvesters retire book`")), "{told:?}");
-    }
-    let done = facility.nexus(["harvesters", "retire", "book"]).done();
-    assert_eq!(
-        done,
-        "harvester `book` is retired: open usage events given up: 1, instruments it had read: 2\n"
-    );
-    facility.step("harvest", 0);
-    let again = facility.nexus(["harvesters", "retire", "book"]).done();
-    assert_eq!(again, "nothing is open or remembered under the name `book`\n");
-}
-
-#[test]
 fn what_a_terminal_would_obey_is_shown_in_listings() {
     let facility = Facility::with_two_sessions();
     facility.log(&["1,TEM,a\u{1b}[2Jda,2024-03-05 10:00,2024-03-05 12:00,,yes,"]);
