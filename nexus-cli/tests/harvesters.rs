@@ -51,6 +51,10 @@ fn a_harvester_with_another_name_goes_on_and_one_that_was_taken_out_can_be_retir
             assert!(told.iter().any(|line| line.contains(command)), "{told:?}");
         }
     }
+    let held = std::fs::File::create(facility.sandbox.path("data/.builder.lock")).unwrap();
+    held.lock().unwrap();
+    facility.nexus(["harvesters", "retire", "book"]).code(5);
+    drop(held);
     let done = facility.nexus(["harvesters", "retire", "book"]).done();
     assert_eq!(
         done,

@@ -174,7 +174,13 @@ mod tests {
     use crate::session_state::{NewSessionState, SessionState};
     use crate::timestamp::UtcTime;
 
-    pub(super) fn brought(tx: &Transaction<'_>, harvester: &str, instrument: &str, session: &str, external_id: &str) {
+    pub(super) fn brought(
+        tx: &Transaction<'_>,
+        harvester: &str,
+        instrument: &str,
+        session: &str,
+        external_id: &str,
+    ) {
         let new = NewSessionState {
             session: session.into(),
             harvester: Some(harvester.into()),

@@ -97,7 +97,10 @@ fn told(renamed: &Renamed, old: &HarvesterName, new: &HarvesterName, is_dry_run:
         output::line(format!("  read on from where `{old}` had read: {}", listed(instruments)));
     }
     if !already_read.is_empty() {
-        output::line(format!("  read by `{new}` itself before, which stays as it is: {}", listed(already_read)));
+        output::line(format!(
+            "  read by `{new}` itself before, which stays as it is: {}",
+            listed(already_read)
+        ));
     }
     if is_dry_run {
         output::line("nothing was changed: this was a dry run");

@@ -170,17 +170,16 @@ mod tests {
         brought(&tx, "old", "not read", "three", "3");
         tx.execute("DELETE FROM nexus_cursor WHERE instrument_pid = 'not read'", []).unwrap();
         let open = UtcTime::new(chrono::DateTime::UNIX_EPOCH);
-        tx.execute("UPDATE nexus_session SET open_since = ?1 WHERE session_identifier = 'two'", [open]).unwrap();
+        tx.execute("UPDATE nexus_session SET open_since = ?1 WHERE session_identifier = 'two'", [open])
+            .unwrap();
         brought(&tx, "new", "S", "four", "4");
         brought(&tx, "other", "N", "five", "1");
         let (old, new) = ("old".into(), "new".into());
         let planned = plan(&tx, &old, &new).unwrap();
-        assert_eq!(planned, Renamed {
-            sessions: 3,
-            open: 1,
-            instruments: vec!["N".into()],
-            already_read: vec!["S".into()],
-        });
+        assert_eq!(
+            planned,
+            Renamed { sessions: 3, open: 1, instruments: vec!["N".into()], already_read: vec!["S".into()] }
+        );
         assert_eq!(of(&tx, "one").as_deref(), Some("old"), "a plan changes nothing");
         assert_eq!(rename(&tx, &old, &new).unwrap(), planned);
         let names = ["one", "two", "three", "four", "five"].map(|id| of(&tx, id).unwrap());
