@@ -119,11 +119,18 @@ pub fn line(text: impl AsRef<str>) {
 
 /// The text without what a terminal would obey: names and titles are what somebody typed somewhere, and stored as they are.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    escaped(text, |found| found.escape_default().to_string())
+    escaped(text, is_obeyed, as_in_rust)
 }
 
-fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
-    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+fn is_obeyed(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+fn as_in_rust(c: char) -> String {
+    c.escape_default().to_string()
+}
+
+fn escaped(text: &str, obeyed: fn(char) -> bool, escape: impl Fn(char) -> String) -> Cow<'_, str> {
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);
     }
@@ -141,7 +148,7 @@ pub fn text(text: &str) {
 pub fn json<T: serde::Serialize>(value: &T) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value)?;
     // JSON may hold some of them as they are; escaped in its own way they mean the same.
-    line(escaped(&text, |found| format!("\\u{:04x}", u32::from(found))));
+    line(escaped(&text, is_obeyed, |found| format!("\\u{:04x}", u32::from(found))));
     Ok(())
 }
 
@@ -162,11 +169,16 @@ where
             table.set_width(PIPE_WIDTH);
         }
     }
-    table.set_header(headings.iter().copied());
+    table.set_header(headings.iter().map(|heading| in_cell(heading)));
     for row in rows {
-        table.add_row(row.iter().map(|cell| visible(cell)));
+        table.add_row(row.iter().map(|cell| in_cell(cell)));
     }
     line(table.to_string());
+}
+
+/// The same for a cell, which nobody knows how wide it is with a tab in it.
+fn in_cell(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c.is_control() && c != '\n', as_in_rust)
 }
 
 /// Prints what was checked, and gives the code to exit with.

@@ -83,54 +83,30 @@ fn the_storage_of_the_instruments_is_not_looked_at() {
     assert_eq!(facility.step("harvest", 0)["harvest"]["log"]["new"], 2);
 }
 
-#[test]
-fn a_harvester_with_another_name_goes_on_and_one_that_was_taken_out_can_be_retired() {
-    let facility = Facility::with_two_sessions();
-    facility.log(&["1,TEM,ada,2024-03-05 10:00,2024-03-05 12:00,,yes,", "3,TEM,ada,2024-03-07 10:00,,,yes,"]);
-    facility.step("harvest", 0);
-    let configure = |from: &str, to: &str| {
-        let settings = common::facility::SETTINGS.replace(from, to);
-        facility.sandbox.write("nexus.toml", format!("{settings}{}", common::facility::SHARE));
-    };
-    let names = || facility.rows("SELECT DISTINCT harvester FROM nexus_session");
-    configure("[harvesters.log]", "[harvesters.book]");
-    let report = facility.step("harvest", 0);
-    assert!(report["warnings"][0].as_str().unwrap().contains("the same source as `log` was"), "{report:#}");
-    assert_eq!(names(), json!([{ "harvester": "book" }]));
-
-    facility.nexus(["harvesters", "retire", "book"]).refused(
-        1,
-        "error: harvester `book` is in the configuration and is asked by every run: nothing was changed\n  \
-         hint: remove the table [harvesters.book] first",
-    );
-    // Another log, with another name in its identifiers: nothing proves that it is the same one.
-    configure(
-        "[harvesters.log]\nplugin = \"logbook\"\npath = \"usage.csv\"\nname = \"lab\"",
-        "[harvesters.new]\nplugin = \"logbook\"\npath = \"usage.csv\"\nname = \"new\"",
-    );
-    facility.log(&["7,SEM,ada,2024-03-07 10:00,2024-03-07 11:00,,yes,"]);
-    for _ in 0..2 {
-        let report = facility.step("harvest", 4);
-        let told = needs_person(&report);
-        assert!(told.iter().any(|line| line.contains("`nexus harvesters retire book`")), "{told:?}");
-    }
-    let done = facility.nexus(["harvesters", "retire", "book"]).done();
-    assert_eq!(
-        done,
-        "harvester `book` is retired: open usage events given up: 1, instruments it had read: 2\n"
-    );
-    facility.step("harvest", 0);
-    let again = facility.nexus(["harvesters", "retire", "book"]).done();
-    assert_eq!(again, "nothing is open or remembered under the name `book`\n");
-}
+/// What a terminal obeys in a name: a sequence of 7 bits, and one of 8, which JSON would take as it is.
+const OBEYED: &str = "a\u{1b}[2Jd\u{9b}2Ja";
 
 #[test]
 fn what_a_terminal_would_obey_is_shown_in_listings() {
     let facility = Facility::with_two_sessions();
-    facility.log(&["1,TEM,a\u{1b}[2Jda,2024-03-05 10:00,2024-03-05 12:00,,yes,"]);
+    facility.log(&[
+        &format!("1,TEM,{OBEYED},2024-03-05 10:00,2024-03-05 12:00,,yes,"),
+        "2,SEM,bea,2024-03-06 10:00,2024-03-06 12:00,,yes,",
+    ]);
     facility.step("harvest", 0);
     let shown = facility.nexus(["sessions", "show", "logbook:lab/1"]).done();
-    assert!(shown.contains("a\\u{1b}[2Jda") && !shown.contains('\u{1b}'), "{shown}");
+    assert!(shown.contains("a\\u{1b}[2Jd\\u{9b}2Ja") && !shown.contains(['\u{1b}', '\u{9b}']), "{shown}");
+    let table = facility.nexus(["sessions", "list"]).done();
+    let starts: Vec<_> =
+        table.lines().filter_map(|line| line.find("2024-03-0").or(line.find("start"))).collect();
+    assert_eq!(starts, [starts[0]; 3], "one below the other:\n{table}");
     let listed = facility.nexus(["sessions", "list", "--json"]).done();
-    assert!(!listed.contains('\u{1b}'), "{listed}");
+    assert!(!listed.contains(['\u{1b}', '\u{9b}']), "{listed}");
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[1]["user"], OBEYED);
+    let refused = facility.nexus(["sessions", "show", OBEYED]).code(2).stderr;
+    assert!(
+        refused.contains("`a\\u{1b}[2Jd\\u{9b}2Ja`") && !refused.contains(['\u{1b}', '\u{9b}']),
+        "{refused}"
+    );
 }

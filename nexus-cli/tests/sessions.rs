@@ -266,6 +266,24 @@ fn a_record_is_built_again_when_somebody_asks() {
 }
 
 #[test]
+fn whoever_asks_again_gives_a_session_that_ended_the_program_both_its_tries() {
+    let facility = facility();
+    let crashed_twice = |id: &str| {
+        facility.sql(&format!("UPDATE nexus_session SET attempts = 2 WHERE session_identifier = '{id}'"));
+    };
+    facility.nexus(["sessions", "rebuild", "logbook:lab/1"]).done();
+    facility.nexus(["sessions", "retry", "logbook:lab/3"]).done();
+    for id in ["logbook:lab/1", "logbook:lab/3"] {
+        crashed_twice(id);
+        facility.nexus(["sessions", "rebuild", id]).done();
+        assert_eq!(facility.column("SELECT max(attempts) FROM nexus_session"), [0], "{id}");
+    }
+    facility.save("tem/second.tif", "2024-03-05T09:20:00+01:00");
+    facility.save("tem/late.tif", "2024-03-05T10:30:00+01:00");
+    assert_eq!(facility.run(0)["build"]["built"], 2);
+}
+
+#[test]
 fn a_session_that_nobody_wants_is_skipped_until_somebody_does() {
     let facility = Facility::with_two_sessions();
     facility.log(&[

@@ -49,9 +49,9 @@ pub(crate) fn note(
         return Ok(());
     }
     let stopped = harvest.iter().filter(|(_, counts)| counts.stopped && counts.failed.is_none());
-    let stopped: Vec<_> = stopped.filter_map(|(name, _)| Some((name, known.remove(name)?))).collect();
+    let stopped: Vec<_> = stopped.filter_map(|(name, _)| Some((name.clone(), known.remove(name)?))).collect();
     let failed = harvest.iter().filter_map(|(name, counts)| Some((name, counts.failed.as_ref()?)));
-    let failing: BTreeMap<_, _> = failed
+    let failing: BTreeMap<HarvesterName, Failing> = failed
         .map(|(name, error)| {
             let before = known.remove(name);
             let failing = Failing {
@@ -59,11 +59,27 @@ pub(crate) fn note(
                 since: before.map_or_else(|| now.to_string(), |before| before.since),
                 error: cut(error, LONGEST_ERROR).to_owned(),
             };
-            (name, failing)
+            (name.clone(), failing)
         })
         .chain(stopped)
         .collect();
-    match serde_json::to_string(&failing) {
+    save(tx, &failing)
+}
+
+/// A harvester has another name: what is known of it goes along, unless the new name has failed itself.
+pub(crate) fn rename(
+    tx: &Transaction<'_>,
+    from: &HarvesterName,
+    to: &HarvesterName,
+) -> Result<(), OwnTableError> {
+    let mut known = load(tx)?;
+    let Some(failing) = known.remove(from) else { return Ok(()) };
+    known.entry(to.clone()).or_insert(failing);
+    save(tx, &known)
+}
+
+fn save(tx: &Transaction<'_>, failing: &BTreeMap<HarvesterName, Failing>) -> Result<(), OwnTableError> {
+    match serde_json::to_string(failing) {
         Ok(text) if !failing.is_empty() => meta::set(tx, KEY, &text),
         _ => meta::remove(tx, KEY),
     }
@@ -108,5 +124,22 @@ mod tests {
         assert_eq!(meta::get(&tx, KEY).unwrap(), None);
         meta::set(&tx, KEY, "no JSON").unwrap();
         assert_eq!(load(&tx).unwrap(), BTreeMap::new());
+    }
+
+    #[test]
+    fn a_new_name_fails_as_the_old_one_did_unless_it_failed_itself() {
+        let mut database = Database::in_memory().unwrap();
+        let tx = database.transaction().unwrap();
+        let now: UtcTime = "2024-03-05T00:00:00Z".parse().unwrap();
+        note(&tx, &harvest(&[("north", Some("refused")), ("south", Some("500"))]), now).unwrap();
+        let errors = || {
+            let failing = load(&tx).unwrap().into_iter();
+            failing.map(|(name, failing)| format!("{name}: {}", failing.error)).collect::<Vec<_>>()
+        };
+        rename(&tx, &"north".into(), &"east".into()).unwrap();
+        rename(&tx, &"nobody".into(), &"west".into()).unwrap();
+        assert_eq!(errors(), ["east: refused", "south: 500"]);
+        rename(&tx, &"east".into(), &"south".into()).unwrap();
+        assert_eq!(errors(), ["south: 500"]);
     }
 }

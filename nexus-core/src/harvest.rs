@@ -4,7 +4,7 @@
 //! runs ahead of its events. An event that is still in use is remembered, and asked for by its id until it
 //! has ended; only then do START and END enter the session log, together.
 
-mod former;
+pub mod former;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

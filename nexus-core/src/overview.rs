@@ -313,17 +313,20 @@ fn open_line(row: &Row<'_>) -> rusqlite::Result<SessionLine> {
     Ok(line)
 }
 
-/// Whether there is such a session, in use or not.
+/// Whether there is such a session, in use or not. `own`: whether our own tables are there, as they are once nexus has worked on
+/// the database.
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn knows_session(conn: &Connection, id: &SessionId) -> rusqlite::Result<bool> {
-    conn.query_row(
-        "SELECT EXISTS (SELECT 1 FROM session_log WHERE session_identifier = ?1)
-             OR EXISTS (SELECT 1 FROM nexus_session WHERE session_identifier = ?1)",
-        [id],
-        |row| row.get(0),
-    )
+pub fn knows_session(conn: &Connection, id: &SessionId, own: bool) -> rusqlite::Result<bool> {
+    let tables: &[&str] = if own { &["session_log", "nexus_session"] } else { &["session_log"] };
+    for table in tables {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE session_identifier = ?1)");
+        if conn.query_row(&sql, [id], |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether there is such an instrument, or was: its sessions may be all that is left of it.

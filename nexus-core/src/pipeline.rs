@@ -292,7 +292,8 @@ impl Run<'_> {
         report.needs_person.extend(left.map(|(name, count)| {
             format!(
                 "{count} usage events of harvester `{name}` were in use when it was last asked, and the configuration does \
-                 not name it: name it again, or give them up with `nexus harvesters retire {name}`"
+                 not name it: name it again, say which harvester it is now with `nexus harvesters rename {name} NEW`, or \
+                 give them up with `nexus harvesters retire {name}`"
             )
         }));
         Ok(())

@@ -18,6 +18,7 @@ pub mod fixtures;
 pub mod heard;
 pub mod http;
 pub mod lab;
+pub mod lone_destination;
 pub mod nemo_facility;
 pub mod nemo_table;
 pub mod nexus_bin;

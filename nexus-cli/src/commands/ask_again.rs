@@ -46,7 +46,7 @@ pub fn retry(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> 
     })
 }
 
-/// Forgets the builds that did not come to an end. Of a session that another program brought, and no run has met, nothing is
+/// Forgets the builds that did not come to an end: whoever asks again gives the session both its tries. Of a session that another program brought, and no run has met, nothing is
 /// remembered.
 fn let_go(tx: &Transaction<'_>, id: &SessionId) -> Result<(), WriteError> {
     if SessionState::load(tx, id)?.is_some() {
@@ -62,6 +62,7 @@ pub fn rebuild(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop
         let state = SessionState::load(tx, id)?;
         Ok(match (status, state) {
             (RecordStatus::ToBeBuilt, _) => {
+                let_go(tx, id)?;
                 Told::done(format!("{id}: is TO_BE_BUILT: the next run builds it anyway"))
             }
             (status, _) if !status.implies_record() => Told::refused(format!(
@@ -71,6 +72,7 @@ pub fn rebuild(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop
                 "{id}: stays {status}: another program built it, and `nexus adopt` was not said since"
             )),
             (_, Some(state)) if state.rebuild_requested => {
+                let_go(tx, id)?;
                 Told::done(format!("{id}: a rebuild was asked for already; the next run makes it"))
             }
             (status, Some(_)) => {

@@ -2,6 +2,7 @@
 
 mod list;
 mod rebase;
+mod rename;
 mod retire;
 
 use clap::{Args, Subcommand};
@@ -31,6 +32,8 @@ enum Verb {
     List(list::ListArgs),
     /// Rewrite the addresses of instruments whose scheduler has moved.
     Rebase(rebase::RebaseArgs),
+    /// Give what a harvester brought to the name that it has now.
+    Rename(rename::RenameArgs),
     /// Give up the open usage events of a harvester that is no longer configured.
     Retire(retire::RetireArgs),
 }
@@ -40,6 +43,7 @@ pub fn run(global: &Global, args: HarvestersArgs) -> Result<ExitCode, Stop> {
     match args.verb {
         Verb::List(_) => list::run(global),
         Verb::Rebase(verb) => rebase::run(global, &verb),
+        Verb::Rename(verb) => rename::run(global, &verb),
         Verb::Retire(verb) => retire::run(global, &verb),
     }
 }

@@ -1,6 +1,7 @@
 //! `nexus db query`.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use crate::common::{Outcome, Sandbox};
 
@@ -26,6 +27,27 @@ fn rows_as_table_csv_and_json() {
     let table = query(&sandbox, &[sql]).done();
     let cells: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(cells, ["1", "1.0", "NULL", "a,b", "x'00ff'"], "{table}");
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_shown_and_takes_no_other_place() {
+    let sandbox = Sandbox::new();
+    sandbox.fixture("v2_5_0b.sqlite");
+    let sql = "SELECT char(97, 27, 91, 50, 74, 9, 98) AS \"one\u{9b}\", 2 AS two";
+    let table = query(&sandbox, &[sql]).done();
+    let [headings, cells] = table.lines().collect::<Vec<_>>()[..] else { panic!("{table}") };
+    assert!(headings.contains("one\\u{9b}") && cells.contains("a\\u{1b}[2J\\tb"), "{table}");
+    assert_eq!(headings.find("two"), cells.find(" 2").map(|at| at + 1), "{table}");
+    let csv = query(&sandbox, &["--format", "csv", sql]).done();
+    assert!(csv.contains("a\u{1b}[2J\tb"), "data stays as it is: {csv}");
+    // `script` gives the program a terminal.
+    let program = env!("CARGO_BIN_EXE_nexus");
+    let command =
+        format!("'{program}' db query --database v2_5_0b.sqlite --format csv \"SELECT char(27, 97) AS one\"");
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]).current_dir(sandbox.path(""));
+    let screen = sandbox.finish(script.stdin(Stdio::null())).done();
+    assert_eq!(screen.replace('\r', ""), "one\n\\u{1b}a\n");
 }
 
 #[test]

@@ -43,8 +43,14 @@ struct Made {
     instrument: InstrumentPid,
     window: Window,
     end: String,
-    /// `None`: it has no record, since it had no files.
-    record: Option<Record>,
+    outcome: Outcome,
+}
+
+/// What came of a session's files.
+enum Outcome {
+    /// It was settled without a record, since there were none.
+    NoFiles,
+    Record(Record),
 }
 
 /// What is known of a record's files.
@@ -84,9 +90,9 @@ pub(super) fn uses(tables: Tables<'_>, scope: &Scope<'_>, answers: &[Answer]) ->
         if !scope.holds(end) || !scope.is_chosen(&instrument) {
             continue;
         }
-        if let Some(record) = record_of(tables, &id)? {
+        if let Some(outcome) = outcome_of(tables, &id)? {
             let end = session.end.in_zone(session.zone).to_rfc3339();
-            uses.made.push(Made { session: id, instrument, window, end, record });
+            uses.made.push(Made { session: id, instrument, window, end, outcome });
         }
     }
     if tables.has_own {
@@ -121,20 +127,20 @@ fn add_open(
     Ok(())
 }
 
-/// The record of a session that is settled; `None` within: it was settled without one for want of files; `None`: it is not to be
-/// looked at.
-#[expect(clippy::option_option, reason = "no record, and nothing to look at, are two things")]
-fn record_of(tables: Tables<'_>, id: &SessionId) -> Result<Option<Option<Record>>, AuditError> {
+/// What came of a session's files; `None`: they are not to be looked at, since it is not settled, or for another reason.
+fn outcome_of(tables: Tables<'_>, id: &SessionId) -> Result<Option<Outcome>, AuditError> {
     let status = session::known_status_of(tables.connection, id)?;
     let state = if tables.has_own { SessionState::load(tables.connection, id)? } else { None };
     Ok(match status {
-        Some(RecordStatus::NoFilesFound) => Some(None),
+        Some(RecordStatus::NoFilesFound) => Some(Outcome::NoFiles),
         Some(RecordStatus::Completed | RecordStatus::BuiltNotExported) => state
             .filter(|state| !state.rebuild_requested)
             // NexusLIMS counts no files.
-            .map(|state| {
-                Some(Record { name: state.record_name, files: state.file_count.filter(|count| *count > 0) })
-            }),
+            .map(|state| Record {
+                name: state.record_name,
+                files: state.file_count.filter(|count| *count > 0),
+            })
+            .map(Outcome::Record),
         _ => None,
     })
 }
@@ -226,21 +232,23 @@ fn late(storage: Storage<'_>, made: &Made, tree: &Tree<'_>) -> Option<Late> {
     if now == 0 {
         return None;
     }
-    let (why, in_record) = match &made.record {
+    let record = match &made.outcome {
+        Outcome::NoFiles => None,
+        Outcome::Record(record) => Some(record),
+    };
+    let (why, in_record) = match record {
         None => (WhyLate::NoRecord, None),
         Some(Record { files: Some(files), .. }) if now > *files => (WhyLate::MoreFiles, Some(*files)),
         Some(record) => (WhyLate::OtherFiles, record.files),
     };
     let files = tree.files(made.window);
-    let new = match (why, made.record.as_ref().and_then(|record| record.name.as_ref())) {
-        (WhyLate::NoRecord, _) | (_, None) => None,
-        (_, Some(name)) => locations(storage.folders, name),
-    };
+    let known =
+        record.and_then(|record| record.name.as_ref()).and_then(|name| locations(storage.folders, name));
     let is_new = |file: &&FoundFile| {
-        new.as_ref().is_none_or(|known| !known.contains(&location(storage.folders, &file.path)))
+        known.as_ref().is_none_or(|known| !known.contains(&location(storage.folders, &file.path)))
     };
     // Without the record, equal numbers say nothing.
-    if why == WhyLate::OtherFiles && new.is_none() {
+    if why == WhyLate::OtherFiles && known.is_none() {
         return None;
     }
     let example = files.iter().find(is_new);

@@ -10,7 +10,7 @@ use super::facts::LogRow;
 use super::{ExplainError, has_own_tables};
 use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::Instruments;
-use crate::overview::{session_of_record, session_of_stem};
+use crate::overview::{knows_session, session_of_record, session_of_stem};
 use crate::session::EventType;
 use crate::session_state::seen_user;
 use crate::timestamp::{Timestamp, UtcTime};
@@ -35,12 +35,7 @@ pub fn find(connection: &Connection, text: &str) -> Result<Vec<Candidate>, Expla
     let one = |id: SessionId, found_as: &str| {
         Ok(vec![Candidate { session_identifier: id, found_as: vec![found_as.to_owned()] }])
     };
-    let is_session: bool = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM session_log WHERE session_identifier = ?1)",
-        [&id],
-        |row| row.get(0),
-    )?;
-    if is_session || own && knows(connection, &id)? {
+    if knows_session(connection, &id, own)? {
         return one(id, "a session");
     }
     let record = if own {
@@ -95,14 +90,6 @@ pub fn find(connection: &Connection, text: &str) -> Result<Vec<Candidate>, Expla
     }
     let candidate = |(session_identifier, found_as)| Candidate { session_identifier, found_as };
     Ok(found.into_iter().map(candidate).collect())
-}
-
-fn knows(connection: &Connection, id: &SessionId) -> rusqlite::Result<bool> {
-    connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM nexus_session WHERE session_identifier = ?1)",
-        [id],
-        |row| row.get(0),
-    )
 }
 
 /// The sessions of an instrument around a moment.

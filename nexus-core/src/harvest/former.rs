@@ -4,7 +4,9 @@
 //! an instrument another table, what the old name brought must become the new one's: else nobody asks how an event
 //! ended that was in use, nobody notices that one has gone, and a session whose server has moved since comes a second
 //! time. That both are one source is never taken for granted. It is proved by the address that sessions are stored
-//! under, or by an event that has the same id and the same session under both names.
+//! under, by an event that has the same id and the same session under both names, or else a person says so.
+
+mod by_hand;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +15,8 @@ use rusqlite::{Connection, Transaction, params};
 use crate::ids::{HarvesterName, InstrumentPid};
 use crate::own_table::OwnTableError;
 use crate::plugins::lies_below;
+
+pub use by_hand::{RenameError, Renamed, Twice, plan, rename};
 
 /// Stands before a new name as long as others may be on their way to the old one: two tables may have changed names.
 const ON_THE_WAY: &str = "\n";
@@ -170,7 +174,13 @@ mod tests {
     use crate::session_state::{NewSessionState, SessionState};
     use crate::timestamp::UtcTime;
 
-    fn brought(tx: &Transaction<'_>, harvester: &str, instrument: &str, session: &str, external_id: &str) {
+    pub(super) fn brought(
+        tx: &Transaction<'_>,
+        harvester: &str,
+        instrument: &str,
+        session: &str,
+        external_id: &str,
+    ) {
         let new = NewSessionState {
             session: session.into(),
             harvester: Some(harvester.into()),
@@ -196,7 +206,7 @@ mod tests {
         Owner { name: name.into(), bases: vec![base.to_owned()], instruments }
     }
 
-    fn of(tx: &Transaction<'_>, session: &str) -> Option<String> {
+    pub(super) fn of(tx: &Transaction<'_>, session: &str) -> Option<String> {
         let state = SessionState::load(tx, &session.into()).unwrap().unwrap();
         state.harvester.map(|name| name.to_string())
     }

@@ -60,9 +60,18 @@ fn values_that_cannot_be_are_named_with_their_field() {
         problem(|i| i.timezone = "Mars/Olympus".to_owned()),
         "timezone is an unknown time zone `Mars/Olympus`; use a name of the IANA database such as America/Denver"
     );
-    for bad in
-        ["", "nemo", "https://", "https:titan", "logbook:", "7:x", "https://a b/c", "https:///path", "x:\n"]
-    {
+    for bad in [
+        "",
+        "nemo",
+        "https://",
+        "https:titan",
+        "logbook:",
+        "7:x",
+        "https://a b/c",
+        "https:///path",
+        "x:\n",
+        "x:\u{1b}y",
+    ] {
         let said = problem(|i| bad.clone_into(&mut i.api_url));
         assert!(said.starts_with("api_url `") && said.contains("is not an address"), "{bad:?}: {said}");
     }

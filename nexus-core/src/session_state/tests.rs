@@ -73,6 +73,8 @@ fn names_like_those_of_nexuslims_for_numbered_events() {
     assert_eq!(name("lab_book-17"), "2024-03-05_Example-SEM-0001_lab_book-17");
     let slash = record_name(day(), &"SEM/1_2".into(), &"https://n/?id=5".into());
     assert_eq!(slash, "2024-03-05_SEM~2f1~5f2_https~3a~2f~2fn~2f~3fid~3d5");
+    let line = record_name(day(), &"SEM\n1".into(), &"https://n/?id=5".into());
+    assert_eq!(line, "2024-03-05_SEM~0a1_https~3a~2f~2fn~2f~3fid~3d5");
 }
 
 #[test]

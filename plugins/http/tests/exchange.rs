@@ -9,7 +9,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use nexus_plugin_api::{Call, Cancel, Effect, FailureClass};
 use nexus_plugin_http::pause::Pause;
-use nexus_plugin_http::{Again, Answer, Connection, Http, Method, NoJson, Request, TransportError, Trouble};
+use nexus_plugin_http::{
+    Again, Answer, Connection, Http, Method, NoJson, Request, TransportError, Trouble, while_it_helps,
+};
 use serde_json::json;
 use server::{Act, Server, answer};
 use url::Url;
@@ -233,6 +235,29 @@ fn what_may_pass_is_asked_again() {
     let answer = http.while_it_helps(&call(), again, || get(&http, &server.url));
     assert_eq!(answer.unwrap().status.as_u16(), 200);
     assert_eq!(*pause.0.lock().unwrap(), [Duration::from_secs(1), Duration::from_secs(2)]);
+}
+
+/// The pauses in seconds that are made between these answers, and how it ends.
+fn tried(answers: Vec<Result<u8, Again>>) -> (Vec<u64>, Result<u8, Again>) {
+    let noted = Noted::default();
+    let mut answers = answers.into_iter();
+    let end = while_it_helps(&call(), &noted, |again| *again, || answers.next().unwrap_or(Err(Again::Soon)));
+    (noted.0.into_inner().unwrap().iter().map(Duration::as_secs).collect(), end)
+}
+
+#[test]
+fn only_what_can_pass_is_asked_again_and_not_for_ever() {
+    assert_eq!(tried(vec![Ok(1)]), (vec![], Ok(1)));
+    assert_eq!(tried(vec![Err(Again::Never), Ok(1)]), (vec![], Err(Again::Never)));
+    assert_eq!(tried(vec![Err(Again::Soon), Ok(1)]), (vec![1], Ok(1)));
+    assert_eq!(tried(vec![]), (vec![1, 2, 4, 8], Err(Again::Soon)));
+}
+
+#[test]
+fn a_wish_is_granted_if_it_is_short() {
+    let after = |seconds| Err(Again::After(Duration::from_secs(seconds)));
+    assert_eq!(tried(vec![after(30), Ok(1)]), (vec![30], Ok(1)));
+    assert_eq!(tried(vec![after(61), Ok(1)]), (vec![], after(61)));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 mod assertion;
 mod error;
-mod pem;
 mod token;
 
 use std::sync::{Mutex, PoisonError};

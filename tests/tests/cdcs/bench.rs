@@ -7,14 +7,12 @@ use chrono::{DateTime, Utc};
 use nexus_core::pipeline::{self, Steps};
 use nexus_core::report::RunReport;
 use nexus_core::session_state::SessionState;
-use nexus_plugin_api::{
-    Call, Cancel, Delivery, Destination, Found, Instance, InstrumentRef, LogLevel, PathRef, Plugin,
-    PluginError, RecordRef, Remote, SessionFacts, Step,
-};
+use nexus_plugin_api::{Call, Delivery, Destination, Found, Instance, Plugin, PluginError, Remote};
 use nexus_plugin_cdcs::Tuned;
 use nexus_plugin_cdcs::pause::Pause;
 use nexus_tests::fake_cdcs::{FakeCdcs, Record, TOKEN};
 use nexus_tests::lab::{Lab, short_limits};
+use nexus_tests::lone_destination;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -124,9 +122,7 @@ impl Bench {
     }
 
     pub fn call(&self) -> Call {
-        let log = Arc::clone(&self.log);
-        let sink = move |_: LogLevel, line: &str| log.lock().unwrap().push(line.to_owned());
-        Call::new(None, Cancel::new(), "/nowhere".into(), Arc::new(sink))
+        lone_destination::call("/nowhere".as_ref(), &self.log)
     }
 
     /// What was logged so far.
@@ -147,38 +143,7 @@ impl Bench {
             nexus_core::xml::NAMESPACE
         );
         let path = self.folder.path().join(format!("{}.xml", name.replace(['/', '$'], "_")));
-        std::fs::write(&path, &text).unwrap();
-        let hash = nexus_core::record::sha256_hex(text.as_bytes());
-        Delivery {
-            record: RecordRef {
-                path: PathRef::new(&path),
-                key,
-                name: name.to_owned(),
-                content_sha256: nexus_core::record::sha256_hex(hash.as_bytes()),
-                file_sha256: hash,
-                size: text.len() as u64,
-            },
-            session: SessionFacts {
-                identifier: format!("session {name}"),
-                instrument: InstrumentRef {
-                    pid: "TEM-1".into(),
-                    display_name: "The TEM".into(),
-                    api_url: "https://lab.example.org/tools/1".into(),
-                    timezone: "America/Denver".into(),
-                    location: "room 1".into(),
-                },
-                user: Some("ada".into()),
-                start: "2026-05-04T09:00:00-06:00".parse().unwrap(),
-                end: "2026-05-04T11:00:00-06:00".parse().unwrap(),
-            },
-            activities: Vec::new(),
-            reservation: None,
-            external_ids: std::collections::BTreeMap::new(),
-            user_emails: Vec::new(),
-            previous: None,
-            checkpoint: None,
-            others: Vec::new(),
-        }
+        lone_destination::delivery(&path, key, name, &text)
     }
 
     /// Asks and delivers as the host does it, in an instance of its own.
@@ -187,22 +152,7 @@ impl Bench {
     }
 
     pub fn carry_with(&self, plugin: &dyn Destination, delivery: &Delivery) -> Result<Remote, PluginError> {
-        let call = self.call();
-        let mut delivery = delivery.clone();
-        match plugin.find(&call, &delivery)? {
-            Found::None => {}
-            Found::One(remote) if remote.content_sha256.as_ref() == Some(&delivery.record.content_sha256) => {
-                return Ok(remote);
-            }
-            Found::One(remote) => delivery.previous = Some(remote),
-            Found::Many(many) => panic!("{many:?}"),
-        }
-        loop {
-            match plugin.deliver(&call, &delivery)? {
-                Step::Done(remote) => return Ok(remote),
-                Step::More(checkpoint) => delivery.checkpoint = Some(checkpoint),
-            }
-        }
+        lone_destination::carry(plugin, &self.call(), delivery)
     }
 
     pub fn find(&self, delivery: &Delivery) -> Found {

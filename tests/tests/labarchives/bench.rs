@@ -1,6 +1,5 @@
 //! A facility that delivers to a notebook, and the plugin by itself.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,13 +9,14 @@ use nexus_core::pipeline::{self, Steps};
 use nexus_core::report::RunReport;
 use nexus_core::session_state::SessionState;
 use nexus_plugin_api::{
-    ActivityRef, Call, Cancel, Checkpoint, DatasetRef, Delivery, Destination, Found, Instance, InstrumentRef,
-    LogLevel, PathRef, Plugin, PluginError, RecordRef, Remote, SessionFacts, Step,
+    ActivityRef, Call, Checkpoint, DatasetRef, Delivery, Destination, Found, Instance, PathRef, Plugin,
+    PluginError, Remote, Step,
 };
 use nexus_plugin_labarchives::Tuned;
 use nexus_tests::fake_labarchives::{AKID, Call as Seen, FakeLabArchives, NOTEBOOK, PASSWORD, UID};
 use nexus_tests::fault::{Fault, Rule};
 use nexus_tests::lab::{Lab, short_limits};
+use nexus_tests::lone_destination;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -219,9 +219,7 @@ impl Bench {
     }
 
     pub fn call(&self) -> Call {
-        let log = Arc::clone(&self.log);
-        let sink = move |_: LogLevel, line: &str| log.lock().unwrap().push(line.to_owned());
-        Call::new(None, Cancel::new(), self.folder.path().to_owned(), Arc::new(sink))
+        lone_destination::call(self.folder.path(), &self.log)
     }
 
     /// What was logged so far.
@@ -237,38 +235,7 @@ impl Bench {
             "<?xml version='1.0' encoding='UTF-8'?>\n<Experiment><title>{words}</title></Experiment>\n"
         );
         let path = self.folder.path().join(format!("{}.xml", &digits[..16]));
-        std::fs::write(&path, &text).unwrap();
-        let hash = nexus_core::record::sha256_hex(text.as_bytes());
-        Delivery {
-            record: RecordRef {
-                path: PathRef::new(&path),
-                key,
-                name: name.to_owned(),
-                content_sha256: nexus_core::record::sha256_hex(hash.as_bytes()),
-                file_sha256: hash,
-                size: text.len() as u64,
-            },
-            session: SessionFacts {
-                identifier: format!("session {name}"),
-                instrument: InstrumentRef {
-                    pid: "TEM-1".into(),
-                    display_name: "The TEM".into(),
-                    api_url: "https://lab.example.org/tools/1".into(),
-                    timezone: "America/Denver".into(),
-                    location: "room 1".into(),
-                },
-                user: Some("ada".into()),
-                start: "2026-05-04T09:00:00-06:00".parse().unwrap(),
-                end: "2026-05-04T11:00:00-06:00".parse().unwrap(),
-            },
-            activities: Vec::new(),
-            reservation: None,
-            external_ids: BTreeMap::new(),
-            user_emails: Vec::new(),
-            previous: None,
-            checkpoint: None,
-            others: Vec::new(),
-        }
+        lone_destination::delivery(&path, key, name, &text)
     }
 
     /// Gives a session an activity with these files, each with a preview of that many bytes.
@@ -296,28 +263,7 @@ impl Bench {
     }
 
     pub fn carry_with(&self, plugin: &dyn Destination, delivery: &Delivery) -> Result<Remote, PluginError> {
-        let call = self.call();
-        let (mut delivery, mut known) = (delivery.clone(), None);
-        if plugin.target(&call)?.can_find {
-            match plugin.find(&call, &delivery)? {
-                Found::None => {}
-                Found::One(remote) => known = Some(remote),
-                Found::Many(many) => panic!("{many:?}"),
-            }
-        }
-        match known {
-            Some(remote) if remote.content_sha256.as_ref() == Some(&delivery.record.content_sha256) => {
-                return Ok(remote);
-            }
-            Some(remote) => delivery.previous = Some(remote),
-            None => {}
-        }
-        loop {
-            match plugin.deliver(&call, &delivery)? {
-                Step::Done(remote) => return Ok(remote),
-                Step::More(checkpoint) => delivery.checkpoint = Some(checkpoint),
-            }
-        }
+        lone_destination::carry(plugin, &self.call(), delivery)
     }
 
     /// The checkpoints of a delivery, none lost.

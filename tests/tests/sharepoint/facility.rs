@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use nexus_core::audit::AuditReport;
-use nexus_core::clock::{Clock as _, ManualClock};
+use nexus_core::clock::ManualClock;
 use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::ids::SessionId;
@@ -17,27 +16,13 @@ use nexus_core::plugins::Catalogue;
 use nexus_core::report::RunReport;
 use nexus_core::session;
 use nexus_core::session_state::SessionState;
-use nexus_plugin_api::{Call, EventTime, UsageEvent};
-use nexus_plugin_sharepoint::{Tuned, pause::Pause};
-use nexus_tests::lab::{ScriptedHarvester, audited, put};
+use nexus_plugin_api::{EventTime, UsageEvent};
+use nexus_plugin_sharepoint::Tuned;
+use nexus_tests::lab::{OfClock, ScriptedHarvester, audited, put};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::bench::{Bench, SEM, TITAN};
-
-/// The clock of the facility; who waits moves it.
-struct OfClock(Arc<ManualClock>);
-
-impl Pause for OfClock {
-    fn now(&self) -> DateTime<Utc> {
-        self.0.now()
-    }
-
-    fn wait(&self, _call: &Call, length: StdDuration) -> bool {
-        self.0.advance(TimeDelta::from_std(length).unwrap());
-        true
-    }
-}
 
 /// Where the sessions come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

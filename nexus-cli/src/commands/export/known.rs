@@ -23,7 +23,7 @@ pub fn destination(conn: &Connection, name: Option<&str>, routes: &Routes) -> Re
 
 /// Refuses a session that there is not.
 pub fn session(conn: &Connection, id: &str) -> Result<(), Stop> {
-    if overview::knows_session(conn, &SessionId::from(id)).or_stop(ExitCode::Failed)? {
+    if overview::knows_session(conn, &SessionId::from(id), true).or_stop(ExitCode::Failed)? {
         return Ok(());
     }
     Err(Stop::new(ExitCode::Usage, anyhow!("there is no session `{id}`"))

@@ -22,7 +22,8 @@ Examples:
 
 Its usage events that were in use when it was last asked are given up: they become no sessions. How far it had read is \
 forgotten; should a table get that name again, it reads everything, and what is known is recognised. Its sessions \
-stay as they are. A harvester that was only given another name needs none of this: a run recognises it.";
+stay as they are. A harvester that was only given another name needs none of this: a run recognises it, or \
+`nexus harvesters rename` says so.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -15,6 +15,18 @@ fn an_unknown_key_is_pointed_at() {
 }
 
 #[test]
+fn a_tab_is_shown_as_a_blank_so_that_the_carets_stand_below_what_they_mean() {
+    assert_eq!(
+        mistake("[build]\n\tfile_strateg\t= \"exclusive\"\n"),
+        "nexus.toml:4:2: unknown key `file_strateg` in [build]\n\
+         \x20 |\n\
+         4 |  file_strateg = \"exclusive\"\n\
+         \x20 |  ^^^^^^^^^^^^\n\
+         \x20 = help: did you mean `file_strategy`?"
+    );
+}
+
+#[test]
 fn an_unknown_key_without_a_likeness_lists_the_known_ones() {
     assert!(
         mistake("[export]\ncolour = 1\n")

@@ -9,9 +9,9 @@ use nexus_plugin_api::PluginError;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer};
 use serde_json::json;
-
-use super::pem;
 
 /// How long a claim holds, in seconds: ten minutes are the most.
 const VALID_SECONDS: i64 = 540;
@@ -31,7 +31,7 @@ impl Certificate {
     pub fn read(cert_file: &Path, key_file: &Path, is_pss: bool) -> Result<Self, PluginError> {
         let certificate = text("cert_file", cert_file)?;
         let key = text("key_file", key_file)?;
-        let der = pem::block(&certificate, "CERTIFICATE").ok_or_else(|| {
+        let der = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|_| {
             wrong("cert_file", cert_file, "holds no certificate")
                 .with_hint("it takes a PEM file: -----BEGIN CERTIFICATE-----")
         })?;
@@ -82,7 +82,7 @@ impl Certificate {
 fn pair(text: &str) -> Result<RsaKeyPair, (String, Option<&'static str>)> {
     const PLAIN: &str = "openssl pkcs8 -topk8 -nocrypt -in KEY -out PLAIN takes the password off; then let nobody else \
                          read the file";
-    if pem::has(text, "ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(("is locked by a password".to_owned(), Some(PLAIN)));
     }
     let unusable = |error: ring::error::KeyRejected| {
@@ -91,11 +91,11 @@ fn pair(text: &str) -> Result<RsaKeyPair, (String, Option<&'static str>)> {
             Some("it takes an RSA key of 2048 bits or more"),
         )
     };
-    if let Some(der) = pem::block(text, "PRIVATE KEY") {
-        return RsaKeyPair::from_pkcs8(&der).map_err(unusable);
+    if let Ok(der) = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()) {
+        return RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(unusable);
     }
-    if let Some(der) = pem::block(text, "RSA PRIVATE KEY") {
-        return RsaKeyPair::from_der(&der).map_err(unusable);
+    if let Ok(der) = PrivatePkcs1KeyDer::from_pem_slice(text.as_bytes()) {
+        return RsaKeyPair::from_der(der.secret_pkcs1_der()).map_err(unusable);
     }
     Err(("holds no private key".to_owned(), Some("it takes a PEM file: -----BEGIN PRIVATE KEY-----")))
 }

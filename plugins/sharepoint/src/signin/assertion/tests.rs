@@ -81,3 +81,30 @@ fn files_that_do_not_fit_are_named_and_not_repeated() {
     std::fs::write(&path, "nothing").unwrap();
     assert!(told(&path, &data("client.key")).contains("holds no certificate"));
 }
+
+#[test]
+fn files_as_other_programs_write_them_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = (folder.path().join("x.pem"), folder.path().join("x.key"));
+    let other = "-----BEGIN CERTIFICATE REQUEST-----\nc2VjcmV0\n-----END CERTIFICATE REQUEST-----\n";
+    let bag =
+        |text: &str| format!("Bag Attributes\n    friendlyName: x\n{other}{text}").replace('\n', "\r\n");
+    let plain = std::fs::read_to_string(data("client.key")).unwrap();
+    let body: String = plain
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .flat_map(|line| line.trim().chars())
+        .collect();
+    // What PKCS #8 puts before the key of RSA alone takes 26 bytes.
+    let pkcs1 = base64::engine::general_purpose::STANDARD;
+    let pkcs1 = pkcs1.encode(&pkcs1.decode(body).unwrap()[26..]);
+    let old = format!("-----BEGIN RSA PRIVATE KEY-----\n{pkcs1}\n-----END RSA PRIVATE KEY-----\n");
+    std::fs::write(&cert, bag(&std::fs::read_to_string(data("client.pem")).unwrap())).unwrap();
+    for text in [plain, old] {
+        std::fs::write(&key, bag(&text)).unwrap();
+        let told = Certificate::read(&cert, &key, false).unwrap();
+        let signed = told.assertion("client", "audience", DateTime::UNIX_EPOCH).unwrap();
+        read(&signed, &RSA_PKCS1_2048_8192_SHA256);
+        assert_eq!(told.thumbprint, certificate(false).thumbprint);
+    }
+}
