@@ -22,7 +22,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use facts::{
+pub use facts::{ChangedEvent, 
     Adoption, Booking, DeliveryFacts, Facts, Happened, LogRow, Place, Settings, Source, Surroundings,
 };
 pub use find::{AtTime, Candidate, Span, at_time, find};

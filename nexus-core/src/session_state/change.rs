@@ -19,7 +19,7 @@ pub const EVENT_CANCELLED: &str = "event_cancelled";
 /// Crashes with the same session in hand after which it becomes ERROR.
 pub const CRASHES_UNTIL_ERROR: u32 = 2;
 
-fn change(
+pub(super) fn change(
     tx: &Transaction<'_>,
     session: &SessionId,
     what: &str,
@@ -254,7 +254,8 @@ pub fn request_rebuild(tx: &Transaction<'_>, session: &SessionId) -> Result<(), 
         tx,
         session,
         "ask for a rebuild",
-        "UPDATE nexus_session SET rebuild_requested = 1, attempts = 0 WHERE session_identifier = ?1",
+        "UPDATE nexus_session SET rebuild_requested = rebuild_requested | 1, attempts = 0
+          WHERE session_identifier = ?1",
         [session],
     )
 }
