@@ -19,6 +19,9 @@ use crate::session::{self, RecordStatus, Session};
 use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
 use crate::writer::WriteError;
 
+/// Why a session waits whose source does not know its event.
+const GONE: &str = "usage event gone";
+
 /// A session and what becomes of it.
 pub(super) struct Planned {
     pub session: Session,
@@ -181,7 +184,13 @@ fn judge(
 ) -> Result<Reservation, Verdict> {
     let (session, rebuild) = (&known.session, known.rebuild);
     let settle = |status, code, text: String| Verdict::Settle { status, code, text };
+    // One answer that does not have the event is not believed, and no record is changed for an event that may be gone.
+    let is_in_doubt = known.follows && known.state.gone_since.is_some();
     match answer {
+        Some(Answer::Reservation(_)) if is_in_doubt => Err(Verdict::Wait {
+            reason: GONE.to_owned(),
+            detail: "its usage event is missing from an answer of its source; the next one decides".to_owned(),
+        }),
         Some(Answer::Reservation(reservation)) => Ok(*reservation),
         // A record that exists is not taken back: somebody is told, the record stays.
         Some(Answer::NoConsent(reason) | Answer::NoReservation(reason)) if known.follows => {
@@ -205,7 +214,7 @@ fn judge(
             Err(settle(RecordStatus::NoReservation, session_state::EVENT_GONE, text))
         }
         Some(Answer::Gone) => Err(Verdict::Wait {
-            reason: "usage event gone".to_owned(),
+            reason: GONE.to_owned(),
             detail:
                 "its usage event is gone at its source; settled when the next complete answer agrees, or by \
                      `nexus sessions skip`"
