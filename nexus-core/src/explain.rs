@@ -22,8 +22,9 @@ mod tests;
 
 use serde::Serialize;
 
-pub use facts::{ChangedEvent, 
-    Adoption, Booking, DeliveryFacts, Facts, Happened, LogRow, Place, Settings, Source, Surroundings,
+pub use facts::{
+    Adoption, Booking, ChangedEvent, DeliveryFacts, Facts, Happened, LogRow, Place, Settings, Source,
+    Surroundings,
 };
 pub use find::{AtTime, Candidate, Span, at_time, find};
 use say::Times;

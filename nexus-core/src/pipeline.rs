@@ -339,8 +339,7 @@ impl Run<'_> {
     fn follow_earlier(&self, report: &mut RunReport) -> Result<(), PipelineError> {
         let (follows, journal) = (self.follows(), Arc::clone(&self.journal));
         let now = self.facility.clock.now();
-        let following =
-            self.writer.run(move |tx| revision::follow_earlier(tx, follows, &journal, now))?;
+        let following = self.writer.run(move |tx| revision::follow_earlier(tx, follows, &journal, now))?;
         if !following.is_empty() {
             report.warnings.push(format!(
                 "`build.on_revision` has become `rebuild`: sessions whose usage event was changed before are built from that: {}",

@@ -63,7 +63,9 @@ impl RunReport {
 
     /// Whether the run changed anything beside its heartbeat.
     pub fn changed_something(&self) -> bool {
-        self.harvest.values().any(|counts| counts.new + counts.revised + counts.follow + counts.opened + counts.gone > 0)
+        self.harvest
+            .values()
+            .any(|counts| counts.new + counts.revised + counts.follow + counts.opened + counts.gone > 0)
             || self.build.settled() > 0
             || self.export.values().any(|counts| counts.attempts() > 0)
     }

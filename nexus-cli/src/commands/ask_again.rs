@@ -27,7 +27,9 @@ pub fn retry(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> 
     change(global, sessions, |tx, id| {
         let Some(status) = session::status_of(tx, id)? else { return Ok(unknown(id)) };
         let event = SessionState::load(tx, id)?.and_then(|state| state.revised_event());
-        if let Some(refusal) = event.as_ref().map(|event| unknown_instrument(tx, id, event)).transpose()?.flatten() {
+        if let Some(refusal) =
+            event.as_ref().map(|event| unknown_instrument(tx, id, event)).transpose()?.flatten()
+        {
             return Ok(refusal);
         }
         if status == RecordStatus::ToBeBuilt {

@@ -189,7 +189,8 @@ fn judge(
     match answer {
         Some(Answer::Reservation(_)) if is_in_doubt => Err(Verdict::Wait {
             reason: GONE.to_owned(),
-            detail: "its usage event is missing from an answer of its source; the next one decides".to_owned(),
+            detail: "its usage event is missing from an answer of its source; the next one decides"
+                .to_owned(),
         }),
         Some(Answer::Reservation(reservation)) => Ok(*reservation),
         // A record that exists is not taken back: somebody is told, the record stays.
@@ -280,7 +281,9 @@ fn with_files(
                  event has now"
             ),
         },
-        Found::None if known.follows => wait("no files yet", "no files yet; they may still arrive".to_owned()),
+        Found::None if known.follows => {
+            wait("no files yet", "no files yet; they may still arrive".to_owned())
+        }
         Found::None if known.rebuild => {
             notices.add(format!("session {} was to be rebuilt: its files are gone", session.identifier));
             wait("rebuild without files", "no files in its window any more".to_owned())

@@ -25,8 +25,8 @@ use crate::instrument::Instruments;
 use crate::lock::Holder;
 use crate::meta;
 use crate::overview::DeliveryLine;
-use crate::secret::without_credentials;
 use crate::revision;
+use crate::secret::without_credentials;
 use crate::session::{self, EventType, RecordStatus};
 use crate::session_state::{SessionState, record_name, seen_user};
 use crate::timestamp::{Timestamp, UtcTime};
@@ -364,9 +364,10 @@ impl Facts {
         let state = self.remembered.as_ref().filter(|state| !state.follows_event);
         settings.follows
             && self.changed_event.is_some()
-            && self.known_status().zip(state).is_some_and(|(status, state)| {
-                revision::may_follow(status, state, self.record_may_exist)
-            })
+            && self
+                .known_status()
+                .zip(state)
+                .is_some_and(|(status, state)| revision::may_follow(status, state, self.record_may_exist))
     }
 
     /// What the deliveries amount to, by the strategy.

@@ -3,8 +3,8 @@
 use super::say::{Times, command, quoted};
 use super::waiting::{Topic, waits};
 use super::{ChangedEvent, Facts, Paragraph};
-use crate::session::RecordStatus;
 use crate::revision::is_given_up;
+use crate::session::RecordStatus;
 use crate::session_state::{EVENT_CANCELLED, EVENT_GONE, SessionState};
 
 /// So much of a hash tells it from all others.

@@ -58,7 +58,9 @@ fn state(connection: &Connection) -> SessionState {
 
 fn rows(connection: &Connection) -> Vec<String> {
     let mut statement = connection
-        .prepare("SELECT record_status || ' ' || instrument || ' ' || user || ' ' || timestamp FROM session_log")
+        .prepare(
+            "SELECT record_status || ' ' || instrument || ' ' || user || ' ' || timestamp FROM session_log",
+        )
         .unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
@@ -137,8 +139,7 @@ fn earlier_changes_are_followed_once_when_the_setting_changes() {
     let mut database = stage(RecordStatus::Completed, None);
     let journal = journal(database.read());
     let tx = database.transaction().unwrap();
-    let earlier =
-        |follows| follow_earlier(&tx, follows, &journal, DateTime::UNIX_EPOCH).unwrap().len();
+    let earlier = |follows| follow_earlier(&tx, follows, &journal, DateTime::UNIX_EPOCH).unwrap().len();
     assert_eq!((earlier(false), state(&tx).follows_event), (0, false));
     assert_eq!((earlier(true), state(&tx).follows_event), (1, true));
     forget_revision(&tx, &ID.into(), Some(&event(Some("bea")).to_text())).unwrap();
@@ -160,7 +161,8 @@ fn a_change_that_is_taken_back_ends_the_wish_that_came_of_it_and_no_other() {
     };
     let follow = |tx: &Transaction<'_>| session_state::request_following(tx, &id).unwrap();
     let wait = |tx: &Transaction<'_>| {
-        session_state::wait(tx, &id, "no files yet", crate::timestamp::UtcTime::new(DateTime::UNIX_EPOCH)).unwrap();
+        session_state::wait(tx, &id, "no files yet", crate::timestamp::UtcTime::new(DateTime::UNIX_EPOCH))
+            .unwrap();
     };
     let rebuild = |tx: &Transaction<'_>| request_rebuild(tx, &id).unwrap();
     assert_eq!(wishes(&|_| {}), (false, false, false));

@@ -64,10 +64,9 @@ impl RevisedEvent {
         let instrument = instruments
             .get(&self.instrument)
             .ok_or_else(|| WhyBroken::UnknownInstrument(self.instrument.clone()))?;
-        let zone = instrument.timezone().map_err(|zone| WhyBroken::UnknownZone {
-            instrument: instrument.pid.clone(),
-            zone,
-        })?;
+        let zone = instrument
+            .timezone()
+            .map_err(|zone| WhyBroken::UnknownZone { instrument: instrument.pid.clone(), zone })?;
         Ok(Session {
             instrument: instrument.clone(),
             zone,

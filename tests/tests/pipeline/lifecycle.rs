@@ -320,7 +320,11 @@ impl World {
         let database = self.lab.database();
         let instruments = Instruments::load(database.read()).unwrap();
         for n in 1..=SESSIONS {
-            let event = self.lab.harvester.event(&n.to_string()).filter(|event| !event.cancelled && event.end.is_some());
+            let event = self
+                .lab
+                .harvester
+                .event(&n.to_string())
+                .filter(|event| !event.cancelled && event.end.is_some());
             let (Some(event), Some(session)) =
                 (event, session::load(database.read(), &Lab::id(n), &instruments).unwrap())
             else {

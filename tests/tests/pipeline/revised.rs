@@ -398,7 +398,10 @@ fn a_rehearsal_tells_of_it_and_changes_nothing() {
     nexus_core::pipeline::rehearse(&facility, steps, &mut |one| planned.push(one)).unwrap();
     assert_eq!(lab.dump(), before);
     let [one] = &planned[..] else { panic!("{planned:?}") };
-    assert_eq!((one.result.as_str(), one.activities.iter().flat_map(|one| &one.files).count()), ("REBUILD", 2));
+    assert_eq!(
+        (one.result.as_str(), one.activities.iter().flat_map(|one| &one.files).count()),
+        ("REBUILD", 2)
+    );
 }
 
 #[test]

@@ -67,7 +67,16 @@ impl Stage {
         };
         let routes = Routes { destinations: destinations.iter().map(route).collect(), strategy };
         let dir = tempfile::tempdir().unwrap();
-        Self { database, clock, routes, at_work: false, follows: false, happenings: Some(HAPPENINGS), journal, dir }
+        Self {
+            database,
+            clock,
+            routes,
+            at_work: false,
+            follows: false,
+            happenings: Some(HAPPENINGS),
+            journal,
+            dir,
+        }
     }
 
     /// One destination, `cdcs`, under `best_effort`.
