@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Transaction;
 
 use crate::ids::SessionId;
-use crate::instrument::Instrument;
+use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::meta;
 use crate::own_table::OwnTableError;
@@ -65,7 +65,10 @@ pub fn follow(
         return Ok(false);
     };
     let Some(event) = state.revised_event() else { return Ok(false) };
-    if !Instrument::is_known(tx, &event.instrument)? {
+    let instruments = Instruments::load(tx)?;
+    // Odd rows, or an instrument that is not known: somebody has to see to that first.
+    let follows = session::load(tx, id, &instruments)?.map(|session| event.applied_to(session, &instruments));
+    if !matches!(follows, Some(Ok(_))) {
         return Ok(false);
     }
     if !may_follow(status, &state, session::record_may_exist(tx, id)?) {
@@ -77,7 +80,6 @@ pub fn follow(
     }
     match session::move_status(tx, id, status, RecordStatus::ToBeBuilt) {
         Ok(moved) if moved.is_moved() => {}
-        // Its rows are odd: somebody has to look at them first.
         Ok(_) | Err(SessionError::Incomplete { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     }

@@ -114,9 +114,7 @@ fn revision(facts: &Facts, times: Times) -> Vec<String> {
                 "Its usage event was changed at its source after the session was settled; it is now `{}`.",
                 quoted(seen)
             ),
-            format!(
-                "{stays}, and so do its times and its user here: a late change is told, and nothing else."
-            ),
+            format!("{stays}, and so do its times and its user here."),
         ],
     }
 }

@@ -126,12 +126,17 @@ fn nobody_follows_whose_record_may_be_somewhere_whose_rows_are_odd_or_whose_inst
         assert!(!follow(&tx, &ID.into(), &journal, DateTime::UNIX_EPOCH).unwrap(), "{meddle}");
         assert_eq!((rows(&tx), state(&tx)), (before, known), "{meddle}");
     }
-    let mut database = stage(RecordStatus::Completed, None);
-    let journal = journal(database.read());
-    let tx = database.transaction().unwrap();
-    tx.execute("DELETE FROM instruments WHERE instrument_pid = 'TEM'", []).unwrap();
-    assert!(!follow(&tx, &ID.into(), &journal, DateTime::UNIX_EPOCH).unwrap());
-    assert!(!state(&tx).rebuild_requested);
+    for meddle in [
+        "DELETE FROM instruments WHERE instrument_pid = 'TEM'",
+        "DELETE FROM session_log WHERE event_type = 'END'",
+    ] {
+        let mut database = stage(RecordStatus::Completed, None);
+        let journal = journal(database.read());
+        let tx = database.transaction().unwrap();
+        tx.execute(meddle, []).unwrap();
+        assert!(!follow(&tx, &ID.into(), &journal, DateTime::UNIX_EPOCH).unwrap(), "{meddle}");
+        assert!(!state(&tx).rebuild_requested, "{meddle}");
+    }
 }
 
 #[test]

@@ -388,6 +388,25 @@ fn a_record_of_nexuslims_follows_in_place_as_well() {
 }
 
 #[test]
+fn a_session_that_nexuslims_sets_back_meanwhile_follows_all_the_same() {
+    let lab = built(REBUILD);
+    lab.harvester.put(event(0, 90));
+    lab.harvest();
+    lab.sql(
+        "UPDATE session_log SET record_status = 'TO_BE_BUILT' WHERE session_identifier = ?1",
+        &[Lab::id(1).as_str()],
+    );
+    // The event is out of what is read by now.
+    lab.harvester.tell_from(Lab::start(1) + TimeDelta::hours(10));
+    lab.run();
+    lab.run();
+    lab.harvester.tell_from(Lab::start(0));
+    assert_eq!((rows(&lab).1, files(&lab).len()), (90, 2));
+    assert_one_record(&lab, 1);
+    assert_at_rest(&lab);
+}
+
+#[test]
 fn a_rehearsal_tells_of_it_and_changes_nothing() {
     let lab = built(REBUILD);
     lab.harvester.put(event(0, 90));
