@@ -183,7 +183,7 @@ fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
     (to.failed, to.stopped) = (failed, stopped);
     let events = new + revised + revised_late;
     let none = HarvestCounts::default();
-    let late = HarvestCounts { revised_late, gone_late, late, follow, following, ..none };
+    let late = HarvestCounts { revised_late, follow, following, gone_late, late, ..none };
     add(to, HarvestCounts { events, new, revised, opened, gone, ..late });
 }
 

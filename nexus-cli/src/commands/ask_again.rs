@@ -110,32 +110,33 @@ pub fn rebuild(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop
             (_, Some(state)) if state.rebuild_requested && (event.is_none() || state.follows_event) => {
                 Told::done(format!("{id}: a rebuild was asked for already; the next run makes it"))
             }
-            (status, Some(state)) => match event {
-                Some(event) => match unknown_instrument(tx, id, &event)? {
-                    Some(refusal) => refusal,
-                    None => {
-                        follow_by_rebuild(tx, id, &state)?;
-                        Told::done(format!(
-                            "{id}: stays {status} until the next run has built it again, from what its usage event was changed to"
-                        ))
-                    }
-                },
-                None => {
-                    session_state::request_rebuild(tx, id)?;
-                    Told::done(format!("{id}: stays {status} until the next run has built it again"))
-                }
-            },
+            (status, Some(state)) => follow_by_rebuild(tx, id, status, &state)?,
         })
     })
 }
 
-/// Asks for a record of the changed usage event. That wish ends if the change is taken back; a build that did not come to its end is
-/// to be made up for all the same.
-fn follow_by_rebuild(tx: &Transaction<'_>, id: &SessionId, state: &SessionState) -> Result<(), WriteError> {
+/// Asks for another record: of the usage event as it is now, if that was changed. That wish ends if the change is taken back; a build
+/// that did not come to its end is to be made up for all the same.
+fn follow_by_rebuild(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    status: RecordStatus,
+    state: &SessionState,
+) -> Result<Told, WriteError> {
+    let Some(event) = state.revised_event() else {
+        session_state::request_rebuild(tx, id)?;
+        return Ok(Told::done(format!("{id}: stays {status} until the next run has built it again")));
+    };
+    if let Some(refusal) = unknown_instrument(tx, id, &event)? {
+        return Ok(refusal);
+    }
     if state.attempts > 0 {
         session_state::request_rebuild(tx, id)?;
     }
-    Ok(session_state::request_following(tx, id)?)
+    session_state::request_following(tx, id)?;
+    Ok(Told::done(format!(
+        "{id}: stays {status} until the next run has built it again, from what its usage event was changed to"
+    )))
 }
 
 /// Settles sessions that are to be built as NO_RESERVATION, because somebody says so.
