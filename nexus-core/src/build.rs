@@ -302,8 +302,8 @@ impl Builder<'_> {
                 Verdict::Wait { reason, detail } => {
                     pending.push(self.wait(&session, &reason, &detail, Told::No));
                 }
-                Verdict::Drop { reason, detail } => {
-                    pending.push(self.drop_rebuild(&session, reason, &detail));
+                Verdict::Drop { reason, code, detail } => {
+                    pending.push(self.drop_rebuild(&session, reason, code, &detail));
                 }
             }
         }

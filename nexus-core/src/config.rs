@@ -34,7 +34,7 @@ pub use check::check_settings;
 pub use effective::{Effective, Origin};
 pub use model::{
     BuildConfig, Carrier, Config, DatabaseConfig, DestinationConfig, ExportConfig, ExportStrategy,
-    ExtractorConfig, FileStrategy, HarvesterConfig, HistoryConfig, Isolation, StorageConfig,
+    ExtractorConfig, FileStrategy, HarvesterConfig, HistoryConfig, Isolation, OnRevision, StorageConfig,
 };
 pub use plugin::{Environment, PluginSettings, SecretError, SecretSource, process_environment};
 pub use problem::{ConfigError, Problem};
@@ -121,6 +121,10 @@ impl Config {
                 _ => 1.0,
             },
             quiet_period: as_duration(at("build", "quiet_period")),
+            on_revision: match as_text(at("build", "on_revision")) {
+                Some("rebuild") => OnRevision::Rebuild,
+                _ => OnRevision::Report,
+            },
             previews: as_boolean(at("build", "previews")),
             follow_outside_links: as_boolean(at("build", "follow_outside_links")),
             threads: as_integer(at("build", "threads")),

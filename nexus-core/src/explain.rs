@@ -23,7 +23,8 @@ mod tests;
 use serde::Serialize;
 
 pub use facts::{
-    Adoption, Booking, DeliveryFacts, Facts, Happened, LogRow, Place, Settings, Source, Surroundings,
+    Adoption, Booking, ChangedEvent, DeliveryFacts, Facts, Happened, LogRow, Place, Settings, Source,
+    Surroundings,
 };
 pub use find::{AtTime, Candidate, Span, at_time, find};
 use say::Times;

@@ -42,6 +42,8 @@ pub struct Harvest<'a> {
     pub journal: Arc<Journal>,
     /// Which system of `external_user_identifiers` this harvester may write, if any.
     pub user_system: Option<crate::external_user::ExternalSystem>,
+    /// Whether a session that is settled follows its usage event when that is changed (`build.on_revision`).
+    pub follows: bool,
     /// Read this span again instead of what is new. Then no cursor moves, and nothing that is missing from the answer
     /// is taken as gone: whoever asks for a span again asks for what was left out, not for a new state.
     pub window: Option<Window>,
@@ -114,6 +116,7 @@ impl Harvest<'_> {
                 journal: Arc::clone(&self.journal),
                 user_system: self.user_system,
                 moves_cursors: self.window.is_none(),
+                follows: self.follows,
             };
             let seen = std::mem::take(&mut read.seen);
             let (page_counts, seen) = self.writer.run(move |tx| {
@@ -176,10 +179,12 @@ struct Read {
 fn add_again(to: &mut HarvestCounts, again: HarvestCounts) {
     let HarvestCounts { new, revised, revised_late, gone_late, late, opened, gone, failed, stopped, .. } =
         again;
+    let (follow, following) = (again.follow, again.following);
     (to.failed, to.stopped) = (failed, stopped);
     let events = new + revised + revised_late;
     let none = HarvestCounts::default();
-    add(to, HarvestCounts { events, new, revised, revised_late, gone_late, late, opened, gone, ..none });
+    let late = HarvestCounts { revised_late, follow, following, gone_late, late, ..none };
+    add(to, HarvestCounts { events, new, revised, opened, gone, ..late });
 }
 
 fn add(to: &mut HarvestCounts, page: HarvestCounts) {
@@ -192,6 +197,9 @@ fn add(to: &mut HarvestCounts, page: HarvestCounts) {
     to.gone_late += page.gone_late;
     to.late.extend(page.late);
     to.late.truncate(MOST_LINES);
+    to.follow += page.follow;
+    to.following.extend(page.following);
+    to.following.truncate(MOST_LINES);
     to.opened += page.opened;
     to.open += page.open;
     to.cancelled += page.cancelled;

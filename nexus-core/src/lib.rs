@@ -47,6 +47,7 @@ pub mod question;
 pub mod reconcile;
 pub mod record;
 pub mod report;
+pub mod revision;
 pub mod run;
 pub mod secret;
 pub mod session;

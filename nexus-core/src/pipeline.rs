@@ -23,6 +23,7 @@ pub use facility::{Facility, PipelineError, folders, pool, routes, selection};
 
 use crate::build::Builder;
 use crate::causes::with_causes;
+use crate::config::OnRevision;
 use crate::db::{Access, Database};
 use crate::delivery::table;
 use crate::durable;
@@ -38,6 +39,7 @@ use crate::meta;
 use crate::plugins::{Groups, HarvesterInstance, Reaped, served};
 use crate::reconcile::{self, Unseen};
 use crate::report::{HarvestCounts, Progress, RunReport, harvest_failed};
+use crate::revision;
 use crate::session::{self, RecordStatus};
 use crate::session_state::SessionState;
 use crate::timestamp::UtcTime;
@@ -121,6 +123,7 @@ pub fn rehearse(
         run.harvest(&mut report)?;
     }
     if steps.build {
+        run.follow_earlier(&mut report)?;
         let bell = Bell::default();
         let progress = |progress: Progress<'_>| (facility.progress)(progress);
         let built = run.builder(&bell, &progress).rehearse(tell)?;
@@ -168,6 +171,9 @@ impl Run<'_> {
         self.recover(&mut report)?;
         if steps.harvest {
             self.harvest(&mut report)?;
+        }
+        if steps.build {
+            self.follow_earlier(&mut report)?;
         }
         if steps.export {
             self.resettle(&mut report)?;
@@ -271,11 +277,19 @@ impl Run<'_> {
             if rejected > 0 {
                 report.needs_person.push(format!("harvester `{name}`: {rejected} rows cannot be read"));
             }
-            let late = counts.revised_late + counts.gone_late;
+            let late = (counts.revised_late + counts.gone_late).saturating_sub(counts.follow);
             if late > 0 {
                 report.needs_person.push(format!(
-                    "harvester `{name}`: {late} usage events changed or went after their session was settled, which stays as it is: {}",
+                    "harvester `{name}`: {late} usage events changed or went after their session was settled, which stays as it is: \
+                     {}; `nexus sessions rebuild` (`retry` for one without a record) has a session follow a change",
                     listed(&counts.late, late)
+                ));
+            }
+            if counts.follow > 0 {
+                report.warnings.push(format!(
+                    "harvester `{name}`: {} usage events changed after their session was settled, which is built from that: {}",
+                    counts.follow,
+                    listed(&counts.following, counts.follow)
                 ));
             }
             report.warnings.extend(counts.taken_over.iter().cloned());
@@ -311,9 +325,29 @@ impl Run<'_> {
             stop: &self.facility.stop,
             journal: Arc::clone(&self.journal),
             user_system: harvester.plugin.parse::<ExternalSystem>().ok(),
+            follows: self.follows(),
             window: self.facility.window,
         };
         harvest.run(harvester, instruments)
+    }
+
+    /// Whether a session that is settled follows its usage event.
+    fn follows(&self) -> bool {
+        self.facility.config.build.on_revision == OnRevision::Rebuild
+    }
+
+    /// Changes that were told as long as the setting was another one.
+    fn follow_earlier(&self, report: &mut RunReport) -> Result<(), PipelineError> {
+        let (follows, journal) = (self.follows(), Arc::clone(&self.journal));
+        let now = self.facility.clock.now();
+        let following = self.writer.run(move |tx| revision::follow_earlier(tx, follows, &journal, now))?;
+        if !following.is_empty() {
+            report.warnings.push(format!(
+                "`build.on_revision` has become `rebuild`: sessions whose usage event was changed before are built from that: {}",
+                listed(&following, following.len() as u64)
+            ));
+        }
+        Ok(())
     }
 
     /// Builds, while every destination takes what is ready.

@@ -63,7 +63,9 @@ impl RunReport {
 
     /// Whether the run changed anything beside its heartbeat.
     pub fn changed_something(&self) -> bool {
-        self.harvest.values().any(|counts| counts.new + counts.revised + counts.opened + counts.gone > 0)
+        self.harvest
+            .values()
+            .any(|counts| counts.new + counts.revised + counts.follow + counts.opened + counts.gone > 0)
             || self.build.settled() > 0
             || self.export.values().any(|counts| counts.attempts() > 0)
     }
@@ -83,11 +85,15 @@ pub struct HarvestCounts {
     pub new: u64,
     /// Sessions whose times, user or instrument changed before they were built, or whose event came back.
     pub revised: u64,
-    /// Events that changed after their session was settled: reported, nothing else.
+    /// Events that changed after their session was settled.
     pub revised_late: u64,
+    /// Of these: whose session follows, and is built or built again.
+    pub follow: u64,
+    /// Those sessions, up to [`MOST_LINES`].
+    pub following: Vec<SessionId>,
     /// Sessions whose event went or was called off after their record was built: reported once, nothing else.
     pub gone_late: u64,
-    /// The sessions of both, up to [`MOST_LINES`].
+    /// The sessions that stay as they are though their event changed or went, up to [`MOST_LINES`].
     pub late: Vec<SessionId>,
     /// Events newly in use.
     pub opened: u64,

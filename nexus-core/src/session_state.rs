@@ -28,6 +28,7 @@
 mod built;
 mod change;
 mod name;
+mod revised;
 mod seen;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use change::{
     set_instrument, set_last_status, set_pending_revision, set_reservation, settle, unfinished, wait,
 };
 pub use name::{LONGEST_NAME, record_name, reserve_record_name};
+pub use revised::{RevisedEvent, forget_revision, request_following};
 pub use seen::{seen_digest, seen_user};
 
 /// Namespace of the keys that go into remote objects. Changing it would make every object a stranger.
@@ -122,7 +124,7 @@ pub struct SessionState {
     pub gone_since: Option<UtcTime>,
     /// Digest of the event as last harvested.
     pub seen_digest: Option<String>,
-    /// What the source changed after the record was built, as JSON or text for people.
+    /// What its usage event became after it was settled: a [`RevisedEvent`], or that it is gone.
     pub pending_revision: Option<String>,
     /// The status that nexus wrote last; another one in `session_log` was set by somebody else.
     pub last_status: Option<RecordStatus>,
@@ -134,8 +136,10 @@ pub struct SessionState {
     pub waiting_reason: Option<String>,
     /// Since when that is the reason.
     pub waiting_since: Option<UtcTime>,
-    /// Whether somebody asked for another build.
+    /// Whether another build was asked for.
     pub rebuild_requested: bool,
+    /// Whether that build is to be made from what its usage event is now.
+    pub follows_event: bool,
     /// Builds begun since the last that came to an end; more than 0 at the start of a run: crashes.
     pub attempts: u32,
     /// The reservation that went into the record. It may have megabytes: left out where the row is shown.
@@ -163,7 +167,8 @@ macro_rules! select {
             "SELECT session_identifier, record_key, harvester, external_id, instrument_pid, record_name,
                 open_since, gone_since, seen_digest, pending_revision, last_status, outcome_code, outcome_text,
                 waiting_reason, waiting_since, rebuild_requested, attempts, reservation, record_version,
-                content_sha256, file_sha256, file_size, file_count, built_at, built_by
+                content_sha256, file_sha256, file_size, file_count, built_at, built_by,
+                rebuild_requested & 2
            FROM nexus_session ",
             $rest
         )
@@ -313,6 +318,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<SessionState> {
         waiting_reason: row.get(13)?,
         waiting_since: row.get(14)?,
         rebuild_requested: row.get(15)?,
+        follows_event: row.get(25)?,
         attempts: row.get(16)?,
         reservation,
         record_version: row.get(18)?,

@@ -51,7 +51,10 @@ pub fn rebuild_lost(tx: &Transaction<'_>, boot: &str) -> Result<usize, OwnTableE
         return Ok(0);
     }
     let lost = tx
-        .execute("UPDATE nexus_session SET rebuild_requested = 1 WHERE built_at >= ?1", [since])
+        .execute(
+            "UPDATE nexus_session SET rebuild_requested = rebuild_requested | 1 WHERE built_at >= ?1",
+            [since],
+        )
         .map_err(OwnTableError::to("ask for records whose files may be lost"))?;
     clear(tx)?;
     Ok(lost)

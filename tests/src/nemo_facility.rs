@@ -24,7 +24,7 @@ use roxmltree::{Document, Node};
 use tempfile::TempDir;
 
 use crate::fake_nemo::TOKEN;
-use crate::lab::{audited, put};
+use crate::lab::{OfClock, audited, put};
 use crate::nemo_table::{Fields, Outcome, Outcomes, Row, TOOL};
 
 /// The zone of its instruments; the servers of the tests stand elsewhere.
@@ -42,6 +42,10 @@ pub struct NemoFacility {
     pub settings: String,
     /// The API root of the server.
     pub api: String,
+    /// More lines for the settings of the build.
+    pub build: String,
+    /// More destinations.
+    pub destinations: String,
 }
 
 impl NemoFacility {
@@ -58,6 +62,8 @@ impl NemoFacility {
             plugin: Arc::new(nexus_plugin_nemo::Nemo),
             settings: String::new(),
             api: api.to_owned(),
+            build: String::new(),
+            destinations: String::new(),
         };
         for tool in tools {
             facility.add_instrument(*tool);
@@ -107,10 +113,10 @@ impl NemoFacility {
     pub fn config(&self) -> Config {
         let text = format!(
             "[database]\npath = \"nexus.db\"\n[storage]\ninstrument_data = \"files\"\ndata = \"data\"\n\
-             [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n\
+             [build]\nfile_strategy = \"inclusive\"\nthreads = 2\n{}\n\
              [harvesters.nemo-main]\nplugin = \"nemo\"\naddress = \"{}\"\ntoken = {{ value = \"{TOKEN}\" }}\n{}\n\
-             [destinations.shelf]\nplugin = \"folder\"\npath = \"records\"\n",
-            self.api, self.settings
+             [destinations.shelf]\nplugin = \"folder\"\npath = \"records\"\n{}",
+            self.build, self.api, self.settings, self.destinations
         );
         Config::from_text(&text, self.folder.path(), "nexus.toml")
             .unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -118,7 +124,12 @@ impl NemoFacility {
 
     /// The facility, ready to be run.
     pub fn open(&self) -> Result<Facility, PipelineError> {
-        let catalogue = Catalogue::new(vec![Arc::clone(&self.plugin), Arc::new(nexus_plugin_folder::Folder)]);
+        let pause: Arc<dyn nexus_plugin_cdcs::pause::Pause> = Arc::new(OfClock(Arc::clone(&self.clock)));
+        let catalogue = Catalogue::new(vec![
+            Arc::clone(&self.plugin),
+            Arc::new(nexus_plugin_folder::Folder),
+            Arc::new(nexus_plugin_cdcs::Tuned { pause }),
+        ]);
         let clock = Arc::<ManualClock>::clone(&self.clock);
         Facility::open(&self.config(), &catalogue, clock, StopFlag::default())
     }

@@ -7,5 +7,9 @@
 mod anywhere;
 #[path = "crashes/facility.rs"]
 mod facility;
+#[path = "crashes/killing.rs"]
+mod killing;
+#[path = "crashes/revised.rs"]
+mod revised;
 #[path = "crashes/uploads.rs"]
 mod uploads;

@@ -46,6 +46,8 @@ mod rehearsal;
 mod renamed;
 #[path = "pipeline/renamed_harvester.rs"]
 mod renamed_harvester;
+#[path = "pipeline/revised.rs"]
+mod revised;
 #[path = "pipeline/storage.rs"]
 mod storage;
 #[path = "pipeline/strange_rows.rs"]

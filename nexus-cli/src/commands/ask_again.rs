@@ -6,11 +6,12 @@ use nexus_core::clock::SystemClock;
 use nexus_core::config::Config;
 use nexus_core::db::{Access, Database};
 use nexus_core::ids::SessionId;
-use nexus_core::instrument::Instruments;
+use nexus_core::instrument::{Instrument, Instruments};
 use nexus_core::lock::{DatabaseLock, RunLock};
 use nexus_core::pipeline::PipelineError;
+use nexus_core::revision;
 use nexus_core::session::{self, Moved, RecordStatus};
-use nexus_core::session_state::{self, SessionState};
+use nexus_core::session_state::{self, RevisedEvent, SessionState};
 use nexus_core::writer::WriteError;
 use rusqlite::Transaction;
 use serde::Serialize;
@@ -25,14 +26,22 @@ use crate::output;
 pub fn retry(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> {
     change(global, sessions, |tx, id| {
         let Some(status) = session::status_of(tx, id)? else { return Ok(unknown(id)) };
+        let event = SessionState::load(tx, id)?.and_then(|state| state.revised_event());
+        if let Some(refusal) =
+            event.as_ref().map(|event| unknown_instrument(tx, id, event)).transpose()?.flatten()
+        {
+            return Ok(refusal);
+        }
         if status == RecordStatus::ToBeBuilt {
             let_go(tx, id)?;
-            return Ok(Told::done(format!("{id}: is TO_BE_BUILT already")));
+            let now = follow_at_once(tx, id, event.as_ref())?;
+            return Ok(Told::done(format!("{id}: is TO_BE_BUILT already{now}")));
         }
         match session::move_status(tx, id, status, RecordStatus::ToBeBuilt) {
             Ok(Moved::Moved { .. }) => {
                 let_go(tx, id)?;
-                Ok(Told::done(format!("{id}: {status} → TO_BE_BUILT; the next run builds it")))
+                let now = follow_at_once(tx, id, event.as_ref())?;
+                Ok(Told::done(format!("{id}: {status} → TO_BE_BUILT{now}; the next run builds it")))
             }
             Ok(Moved::Stale { actual }) => Ok(Told::refused(format!(
                 "{id}: stays as it is: its START row is {status}, another one is {actual}; make them agree first"
@@ -46,8 +55,35 @@ pub fn retry(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop> 
     })
 }
 
-/// Forgets the builds that did not come to an end: whoever asks again gives the session both its tries. Of a session that another program brought, and no run has met, nothing is
-/// remembered.
+/// A session without a record becomes what its usage event was changed to; answers how that is told.
+fn follow_at_once(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    event: Option<&RevisedEvent>,
+) -> Result<&'static str, WriteError> {
+    let Some(event) = event else { return Ok("") };
+    revision::take(tx, id, event)?;
+    Ok(", with what its usage event was changed to")
+}
+
+/// Why a session cannot follow its usage event, if it cannot.
+fn unknown_instrument(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    event: &RevisedEvent,
+) -> Result<Option<Told>, WriteError> {
+    let pid = &event.instrument;
+    let refusal = || {
+        Told::refused(format!(
+            "{id}: stays as it is: its usage event was changed to instrument `{pid}`, which is not in the table of instruments; add it \
+             first"
+        ))
+    };
+    Ok((!Instrument::is_known(tx, pid)?).then(refusal))
+}
+
+/// Forgets the builds that did not come to an end: whoever asks again gives the session both its tries. Of a session that
+/// another program brought, and no run has met, nothing is remembered.
 fn let_go(tx: &Transaction<'_>, id: &SessionId) -> Result<(), WriteError> {
     if SessionState::load(tx, id)?.is_some() {
         session_state::end_attempt(tx, id)?;
@@ -60,6 +96,7 @@ pub fn rebuild(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop
     change(global, sessions, |tx, id| {
         let Some(status) = session::status_of(tx, id)? else { return Ok(unknown(id)) };
         let state = SessionState::load(tx, id)?;
+        let event = state.as_ref().and_then(SessionState::revised_event);
         Ok(match (status, state) {
             (RecordStatus::ToBeBuilt, _) => {
                 let_go(tx, id)?;
@@ -71,16 +108,37 @@ pub fn rebuild(global: &Global, sessions: &[SessionId]) -> Result<ExitCode, Stop
             (status, None) => Told::refused(format!(
                 "{id}: stays {status}: another program built it, and `nexus adopt` was not said since"
             )),
-            (_, Some(state)) if state.rebuild_requested => {
+            (_, Some(state)) if state.rebuild_requested && (event.is_none() || state.follows_event) => {
                 let_go(tx, id)?;
                 Told::done(format!("{id}: a rebuild was asked for already; the next run makes it"))
             }
-            (status, Some(_)) => {
-                session_state::request_rebuild(tx, id)?;
-                Told::done(format!("{id}: stays {status} until the next run has built it again"))
-            }
+            (status, Some(state)) => follow_by_rebuild(tx, id, status, &state)?,
         })
     })
+}
+
+/// Asks for another record: of the usage event as it is now, if that was changed. That wish ends if the change is taken back; a build
+/// that did not come to its end is to be made up for all the same.
+fn follow_by_rebuild(
+    tx: &Transaction<'_>,
+    id: &SessionId,
+    status: RecordStatus,
+    state: &SessionState,
+) -> Result<Told, WriteError> {
+    let Some(event) = state.revised_event() else {
+        session_state::request_rebuild(tx, id)?;
+        return Ok(Told::done(format!("{id}: stays {status} until the next run has built it again")));
+    };
+    if let Some(refusal) = unknown_instrument(tx, id, &event)? {
+        return Ok(refusal);
+    }
+    if state.attempts > 0 {
+        session_state::request_rebuild(tx, id)?;
+    }
+    session_state::request_following(tx, id)?;
+    Ok(Told::done(format!(
+        "{id}: stays {status} until the next run has built it again, from what its usage event was changed to"
+    )))
 }
 
 /// Settles sessions that are to be built as NO_RESERVATION, because somebody says so.

@@ -134,3 +134,101 @@ fn a_row_that_comes_back_is_built() {
         [json!(null)]
     );
 }
+
+#[test]
+fn a_change_that_was_told_is_followed_by_the_command_that_the_run_names() {
+    let facility = Facility::with_two_sessions();
+    facility.run(0);
+    facility.save("tem/late.tif", "2024-03-05T11:30:00+01:00");
+    let second = "2,SEM,bea,2024-03-06 10:00,2024-03-06 12:00,Fracture,yes,";
+    facility.log(&["1,TEM,bea,2024-03-05 09:00,2024-03-05 11:45,Grains,yes,", second]);
+    let report = facility.run(4);
+    let [told] = needs_person(&report)[..] else { panic!("{report:#}") };
+    assert!(told.contains("`nexus sessions rebuild`"), "{told}");
+    let story = facility.nexus(["explain", ID]).done();
+    let tells = "there it is now that bea used `TEM` from 2024-03-05 09:00 to 11:45 +01:00.";
+    assert!(story.contains(tells), "{story}");
+    assert!(
+        story.contains("; `nexus sessions rebuild logbook:lab/1` has both follow the change."),
+        "{story}"
+    );
+    let said = facility.nexus(["sessions", "rebuild", ID]).done();
+    assert_eq!(
+        said,
+        "logbook:lab/1: stays COMPLETED until the next run has built it again, from what its usage event was changed to\n"
+    );
+    let again = facility.nexus(["sessions", "rebuild", ID]).done();
+    assert_eq!(again, "logbook:lab/1: a rebuild was asked for already; the next run makes it\n");
+    let story = facility.nexus(["explain", ID]).done();
+    assert!(story.contains("The record is built again from that"), "{story}");
+    assert_eq!(facility.status(ID), "COMPLETED");
+    let tree = facility.files("share");
+    let report = facility.run(0);
+    assert_eq!(line(&report, ID)["files"], 2);
+    assert_eq!(facility.files("share"), tree, "in place");
+    assert_eq!(
+        facility.rows(
+            "SELECT user, timestamp FROM session_log WHERE session_identifier = 'logbook:lab/1' ORDER BY id_session_log LIMIT 2"
+        ),
+        json!([
+            { "user": "bea", "timestamp": "2024-03-05T09:00:00" },
+            { "user": "bea", "timestamp": "2024-03-05T11:45:00" },
+        ])
+    );
+    let story = facility.nexus(["explain", ID]).done();
+    assert!(story.contains("Record and session follow the change of its usage event"), "{story}");
+    assert!(!story.contains("was changed at its source after"), "{story}");
+    facility.nexus(["audit", "--since", "2024-03-05T10:45:00Z"]).done();
+}
+
+#[test]
+fn with_on_revision_rebuild_the_run_that_sees_a_change_follows_it() {
+    let facility = Facility::with_two_sessions();
+    facility.settings(&format!("{SHARE}[build]\non_revision = \"rebuild\"\n"));
+    facility.run(0);
+    let tree = facility.files("share");
+    facility.save("tem/late.tif", "2024-03-05T11:30:00+01:00");
+    let second = "2,SEM,bea,2024-03-06 10:00,2024-03-06 12:00,Fracture,yes,";
+    facility.log(&["1,TEM,anna,2024-03-05 09:00,2024-03-05 11:45,Grains,yes,", second]);
+    let report = facility.run(0);
+    assert_eq!(report["harvest"]["log"]["follow"], 1);
+    assert_eq!((&line(&report, ID)["result"], &line(&report, ID)["files"]), (&json!("COMPLETED"), &json!(2)));
+    assert_eq!(facility.files("share"), tree);
+    assert_eq!(facility.run(0)["build"]["planned"], 0);
+}
+
+#[test]
+fn a_session_without_a_record_follows_when_it_is_retried() {
+    let facility = Facility::new();
+    facility.log(&[ONE]).save("tem/early.tif", "2024-03-05T08:30:00+01:00");
+    facility.run(0);
+    assert_eq!(facility.status(ID), "NO_FILES_FOUND");
+    facility.log(&["1,TEM,anna,2024-03-05 08:00,2024-03-05 11:00,Grains,yes,"]);
+    facility.run(4);
+    let story = facility.nexus(["explain", ID]).done();
+    assert!(story.contains("`nexus sessions retry logbook:lab/1` has it built from the change."), "{story}");
+    // Not by the harvest of the next run: that reads nothing, since the log is the same.
+    let said = facility.nexus(["sessions", "retry", ID]).done();
+    let expected = "logbook:lab/1: NO_FILES_FOUND → TO_BE_BUILT, with what its usage event was changed to; the next run builds it\n";
+    assert_eq!(said, expected);
+    let start = "SELECT timestamp FROM session_log WHERE event_type = 'START'";
+    assert_eq!(facility.column(start), [json!("2024-03-05T08:00:00")]);
+    facility.run(0);
+    assert_eq!(facility.status(ID), "COMPLETED");
+}
+
+#[test]
+fn a_change_to_an_instrument_that_was_removed_is_refused_and_named() {
+    let facility = Facility::with_two_sessions();
+    facility.run(0);
+    facility.sql(
+        r#"UPDATE nexus_session SET pending_revision = '{"instrument":"GONE","user":null,"start":"2024-03-05T09:00:00",
+           "end":"2024-03-05T11:00:00"}' WHERE session_identifier = 'logbook:lab/1'"#,
+    );
+    let said = facility.nexus(["sessions", "rebuild", ID]).code(4).stdout;
+    assert!(
+        said.contains("instrument `GONE`, which is not in the table of instruments; add it first"),
+        "{said}"
+    );
+    assert_eq!(facility.column("SELECT max(rebuild_requested) FROM nexus_session"), [json!(0)]);
+}

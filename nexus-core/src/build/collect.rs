@@ -110,11 +110,20 @@ impl Builder<'_> {
     }
 
     /// Takes back the wish for another record, and tells it.
-    pub(super) fn drop_rebuild(&self, session: &Session, reason: &'static str, detail: &str) -> Pending {
+    pub(super) fn drop_rebuild(
+        &self,
+        session: &Session,
+        reason: &'static str,
+        code: &'static str,
+        detail: &str,
+    ) -> Pending {
         let line = line(session, "WAITING".to_owned(), detail);
         let (id, detail, now) = (session.identifier.clone(), detail.to_owned(), self.clock.now());
         let journal = Arc::clone(&self.journal);
-        let ticket = self.writer.submit(move |tx| save::dropped(tx, &id, reason, &detail, &journal, now));
+        let ticket = self.writer.submit(move |tx| {
+            save::dropped(tx, &id, code, &detail, &journal, now)?;
+            Ok(save::Saved::Waiting(reason.to_owned()))
+        });
         Pending { line, ticket, told: Told::ByName }
     }
 

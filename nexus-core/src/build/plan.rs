@@ -19,6 +19,9 @@ use crate::session::{self, RecordStatus, Session};
 use crate::session_state::{self, CRASHES_UNTIL_ERROR, NewSessionState, SessionState};
 use crate::writer::WriteError;
 
+/// Why a session waits whose source does not know its event.
+const GONE: &str = "usage event gone";
+
 /// A session and what becomes of it.
 pub(super) struct Planned {
     pub session: Session,
@@ -34,8 +37,8 @@ pub(super) enum Verdict {
     Settle { status: RecordStatus, code: &'static str, text: String },
     /// It stays as it is.
     Wait { reason: String, detail: String },
-    /// Its record stays as it is, and no new one is made until somebody asks again.
-    Drop { reason: &'static str, detail: String },
+    /// Its record stays as it is, and no new one is made until somebody asks again, or its usage event is changed.
+    Drop { reason: &'static str, code: &'static str, detail: String },
 }
 
 /// All that a record is made of.
@@ -65,7 +68,8 @@ pub(super) fn plan(
             let text =
                 |again| format!("{CRASHED} {crashes} times; `nexus sessions {again}` tries it once more");
             if known.rebuild {
-                Verdict::Drop { reason: "rebuild crashed", detail: text("rebuild") }
+                let detail = text("rebuild");
+                Verdict::Drop { reason: "rebuild crashed", code: "rebuild_crashed", detail }
             } else {
                 Verdict::Settle { status: RecordStatus::Error, code: "crashed", text: text("retry") }
             }
@@ -93,6 +97,8 @@ pub(super) fn plan(
 pub(super) struct Known {
     pub session: Session,
     rebuild: bool,
+    /// It is what its usage event was changed to; its rows, and its record, are not.
+    follows: bool,
     state: SessionState,
     user_emails: Vec<String>,
 }
@@ -112,11 +118,21 @@ pub(super) fn remembered(builder: &Builder<'_>, page: Vec<Entry>) -> Result<Vec<
         for Entry { row, rebuild, .. } in page {
             if let Some(session) = session::at_row(tx, row, &instruments)? {
                 let state = state_of(tx, &session)?;
+                let event = state.event_to_follow().filter(|_| rebuild);
+                let follows = event.is_some();
+                let session = match event {
+                    Some(event) => match event.applied_to(session, &instruments) {
+                        Ok(revised) => revised,
+                        // It was listed, so its instrument is known.
+                        Err(_) => continue,
+                    },
+                    None => session,
+                };
                 let user_emails = match &session.user {
                     Some(user) => external_user::known_of(tx, user)?.emails,
                     None => Vec::new(),
                 };
-                known.push(Known { session, rebuild, state, user_emails });
+                known.push(Known { session, rebuild, follows, state, user_emails });
             }
         }
         Ok(known)
@@ -168,9 +184,20 @@ fn judge(
 ) -> Result<Reservation, Verdict> {
     let (session, rebuild) = (&known.session, known.rebuild);
     let settle = |status, code, text: String| Verdict::Settle { status, code, text };
+    // One answer that does not have the event is not believed, and no record is changed for an event that may be gone.
+    let is_in_doubt = known.follows && known.state.gone_since.is_some();
     match answer {
+        Some(Answer::Reservation(_)) if is_in_doubt => Err(Verdict::Wait {
+            reason: GONE.to_owned(),
+            detail: "its usage event is missing from an answer of its source; the next one decides"
+                .to_owned(),
+        }),
         Some(Answer::Reservation(reservation)) => Ok(*reservation),
         // A record that exists is not taken back: somebody is told, the record stays.
+        Some(Answer::NoConsent(reason) | Answer::NoReservation(reason)) if known.follows => {
+            let detail = format!("its usage event was changed, and its record was not: {reason}");
+            Err(Verdict::Drop { reason: "rebuild refused", code: "rebuild_refused", detail })
+        }
         Some(Answer::NoConsent(reason) | Answer::NoReservation(reason)) if rebuild => {
             notices.add(format!("session {} was to be rebuilt: {reason}", session.identifier));
             Err(Verdict::Wait { reason: "rebuild refused".to_owned(), detail: reason })
@@ -188,7 +215,7 @@ fn judge(
             Err(settle(RecordStatus::NoReservation, session_state::EVENT_GONE, text))
         }
         Some(Answer::Gone) => Err(Verdict::Wait {
-            reason: "usage event gone".to_owned(),
+            reason: GONE.to_owned(),
             detail:
                 "its usage event is gone at its source; settled when the next complete answer agrees, or by \
                      `nexus sessions skip`"
@@ -218,6 +245,7 @@ fn with_files(
     let wait = |reason: &str, detail: String| Verdict::Wait { reason: reason.to_owned(), detail };
     let found = files.look_up(session, builder, notices)?;
     let root = files.root(session).display();
+    let delay_is_over = session.delay_over(builder.file_delay, builder.clock.now());
     Ok(match found {
         Found::Some(slice) => Verdict::Build(Box::new(Plan {
             record_key: record_key(&known.state),
@@ -245,11 +273,22 @@ fn with_files(
             "files are still being written",
             format!("`{}` was changed less than the quiet period ago", path.display()),
         ),
+        Found::None if known.follows && delay_is_over => Verdict::Drop {
+            reason: "rebuild without files",
+            code: "rebuild_no_files",
+            detail: format!(
+                "its usage event was changed, and its record was not: no file below `{root}` was written in the time that the \
+                 event has now"
+            ),
+        },
+        Found::None if known.follows => {
+            wait("no files yet", "no files yet; they may still arrive".to_owned())
+        }
         Found::None if known.rebuild => {
             notices.add(format!("session {} was to be rebuilt: its files are gone", session.identifier));
             wait("rebuild without files", "no files in its window any more".to_owned())
         }
-        Found::None if session.delay_over(builder.file_delay, builder.clock.now()) => Verdict::Settle {
+        Found::None if delay_is_over => Verdict::Settle {
             status: RecordStatus::NoFilesFound,
             code: "no_files",
             text: format!("no file below `{root}` was written during the session, and the delay is over"),

@@ -11,6 +11,7 @@ use crate::delivery::{self, Delivery, Event, Hold, table};
 use crate::export::{Routes, settle_session};
 use crate::ids::SessionId;
 use crate::journal::Journal;
+use crate::revision;
 use crate::session::{self, Moved, RecordStatus, Session};
 use crate::session_state::{self, SessionState};
 use crate::timestamp::UtcTime;
@@ -77,6 +78,7 @@ pub(super) fn built(tx: &Transaction<'_>, built: &Built) -> Result<Saved, WriteE
             Moved::NoSuchSession | Moved::Unreadable { .. } => return undo(RecordStatus::ToBeBuilt),
         }
     }
+    follow_event(tx, built)?;
     unsynced::mark(tx, &built.boot, UtcTime::new(built.now))?;
     let facts = session_state::BuildFacts {
         content_sha256: built.record.content_sha256.clone(),
@@ -113,6 +115,20 @@ pub(super) fn built(tx: &Transaction<'_>, built: &Built) -> Result<Saved, WriteE
     } else {
         RecordStatus::BuiltNotExported
     }))
+}
+
+/// The rows of a session whose record was built from its changed event become what the record says, together with it.
+fn follow_event(tx: &Transaction<'_>, built: &Built) -> Result<(), WriteError> {
+    let id = &built.session.identifier;
+    if !built.rebuild {
+        return Ok(());
+    }
+    let event = SessionState::load(tx, id)?.and_then(|state| state.event_to_follow());
+    if let Some(event) = event.filter(|event| event.is(&built.session)) {
+        revision::take(tx, id, &event)?;
+        built.journal.note(tx, id, built.now, "revision_followed", &event.line())?;
+    }
+    Ok(())
 }
 
 /// Somebody else moved the session: nothing of this transaction may stay.
@@ -155,14 +171,13 @@ pub(super) fn settled(tx: &Transaction<'_>, settled: &Settled) -> Result<Saved, 
 pub(super) fn dropped(
     tx: &Transaction<'_>,
     id: &SessionId,
-    reason: &'static str,
+    code: &'static str,
     detail: &str,
     journal: &Journal,
     now: DateTime<Utc>,
-) -> Result<Saved, WriteError> {
-    session_state::settle(tx, id, "rebuild_crashed", detail)?;
-    journal.note(tx, id, now, "rebuild_crashed", detail)?;
-    Ok(Saved::Waiting(reason.to_owned()))
+) -> Result<(), WriteError> {
+    session_state::settle(tx, id, code, detail)?;
+    Ok(journal.note(tx, id, now, code, detail)?)
 }
 
 /// Leaves a session as it is, and remembers why.

@@ -256,6 +256,15 @@ pub const TABLES: &[TableSpec] = &[
                 about: "A session whose files were changed within this time waits: somebody may still be writing them.",
             },
             Key {
+                name: "on_revision",
+                kind: Kind::Word(&["report", "rebuild"]),
+                absent: Absent::Default("\"report\""),
+                about: "What becomes of a session whose usage event is changed (times, user, instrument) after the session was \
+                        settled: `report`, it stays as it is, and the run tells; `rebuild`, its record is built again from the \
+                        changed event and delivered in place of the old one, and a session that was settled without a record is \
+                        built.",
+            },
+            Key {
                 name: "previews",
                 kind: Kind::Boolean,
                 absent: Absent::Default("true"),

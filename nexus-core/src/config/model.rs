@@ -61,6 +61,15 @@ pub enum FileStrategy {
     Inclusive,
 }
 
+/// What becomes of a session whose usage event is changed after the session was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRevision {
+    /// It stays as it is, and somebody is told.
+    Report,
+    /// It follows: its record is built again; one that was settled without a record is to be built.
+    Rebuild,
+}
+
 /// How a session becomes a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BuildConfig {
@@ -76,6 +85,8 @@ pub struct BuildConfig {
     pub clustering_sensitivity: f64,
     /// How long files must have been left alone before their session is built.
     pub quiet_period: Duration,
+    /// What a change of its usage event makes of a session that is settled.
+    pub on_revision: OnRevision,
     /// Whether previews are made.
     pub previews: bool,
     /// Whether links out of an instrument's folder are followed.

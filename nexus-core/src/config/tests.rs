@@ -87,6 +87,7 @@ fn defaults_are_those_of_the_documentation() {
             file_delay: Duration::from_hours(48),
             clustering_sensitivity: 1.0,
             quiet_period: Duration::from_mins(1),
+            on_revision: OnRevision::Report,
             previews: true,
             follow_outside_links: false,
             threads: 0,
@@ -113,7 +114,7 @@ fn every_default_fits_its_key() {
 fn values_are_read() {
     let config = good(
         "[build]\nfile_strategy = \"inclusive\"\nexclusive_suffixes = [\".TIF\", \"*.dm3\"]\nignore = []\n\
-         file_delay = \"36 hours\"\nclustering_sensitivity = 2\nthreads = 4\n\
+         file_delay = \"36 hours\"\nclustering_sensitivity = 2\nthreads = 4\non_revision = \"rebuild\"\n\
          [export]\nstrategy = \"all\"\ntime_budget = \"2h 30m\"\n[history]\nkeep = \"90 days\"\n",
     );
     assert_eq!(config.build.file_strategy, FileStrategy::Inclusive);
@@ -122,6 +123,7 @@ fn values_are_read() {
     assert_eq!(config.build.file_delay, Duration::from_hours(36));
     assert!((config.build.clustering_sensitivity - 2.0).abs() < f64::EPSILON);
     assert_eq!(config.build.threads, 4);
+    assert_eq!(config.build.on_revision, OnRevision::Rebuild);
     assert_eq!(config.export.strategy, ExportStrategy::All);
     assert_eq!(config.export.time_budget, Duration::from_mins(150));
     assert_eq!(config.history.keep, Duration::from_hours(90 * 24));

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{ExplainError, has_own_tables};
 use crate::adopt;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, OnRevision};
 use crate::delivery::{Class, Delivery, DeliverySummary, SessionOutcome, Strategy, session_outcome, table};
 use crate::destination_state::DestinationState;
 use crate::export::Routes;
@@ -25,6 +25,7 @@ use crate::instrument::Instruments;
 use crate::lock::Holder;
 use crate::meta;
 use crate::overview::DeliveryLine;
+use crate::revision;
 use crate::secret::without_credentials;
 use crate::session::{self, EventType, RecordStatus};
 use crate::session_state::{SessionState, record_name, seen_user};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub file_delay: TimeDelta,
     /// The harvesters.
     pub harvesters: Vec<HarvesterName>,
+    /// Whether a session that is settled follows its usage event when that is changed (`build.on_revision`).
+    pub follows: bool,
 }
 
 impl Settings {
@@ -55,6 +58,7 @@ impl Settings {
             routes,
             folders,
             file_delay: TimeDelta::from_std(config.build.file_delay).unwrap_or(TimeDelta::MAX),
+            follows: config.build.on_revision == OnRevision::Rebuild,
             harvesters: config.harvesters.iter().map(|harvester| harvester.name.clone()).collect(),
         }
     }
@@ -101,6 +105,19 @@ impl Place {
     pub(super) fn zone(&self) -> Tz {
         self.timezone.as_deref().and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC)
     }
+}
+
+/// A usage event that was changed after its session was settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedEvent {
+    /// Where it took place.
+    pub instrument: InstrumentPid,
+    /// Who used the instrument.
+    pub user: Option<String>,
+    /// From.
+    pub start: UtcTime,
+    /// Until.
+    pub end: UtcTime,
 }
 
 /// The harvester of a session.
@@ -198,6 +215,10 @@ pub struct Facts {
     pub broken: Option<String>,
     /// What nexus remembers of it.
     pub remembered: Option<SessionState>,
+    /// What its usage event is now, if that was changed and the session does not follow yet.
+    pub changed_event: Option<ChangedEvent>,
+    /// Whether the next run has it follow by itself.
+    pub follows_by_itself: bool,
     /// Who harvested it.
     pub source: Option<Source>,
     /// The reservation in its record.
@@ -266,6 +287,17 @@ impl Facts {
             let is_built = log::status(&rows)?.parse().is_ok_and(RecordStatus::implies_record);
             is_built.then(|| record_name(start.naive_local().date(), &instrument.pid, id))
         });
+        let changed_event = state.as_ref().and_then(SessionState::revised_event).map(|event| {
+            let zone = place(&instruments, event.instrument.clone(), settings).zone();
+            ChangedEvent {
+                start: UtcTime::new(event.start.instant(zone)),
+                end: UtcTime::new(event.end.instant(zone)),
+                instrument: event.instrument,
+                user: event.user,
+            }
+        });
+        let follows = state.as_ref().is_some_and(|state| state.follows_event);
+        let to_follow = changed_event.as_ref().filter(|_| follows).map(|event| event.end);
         let failing = if own { failing::load(connection)? } else { std::collections::BTreeMap::new() };
         let source = state.as_ref().and_then(|state| state.harvester.clone()).map(|name| Source {
             configured: settings.harvesters.contains(&name),
@@ -279,7 +311,7 @@ impl Facts {
         let without = settings.routes.destinations.iter().map(|route| route.name.clone());
         let left_out = around.happenings.map_or(0, |most| happened.len().saturating_sub(most));
         happened.drain(..left_out);
-        Ok(Some(Self {
+        let mut facts = Self {
             now: UtcTime::new(around.clock.now()),
             adoption: adoption(connection, own)?,
             at_work: around.at_work.clone(),
@@ -291,6 +323,8 @@ impl Facts {
             in_use: open_since.is_some() && rows.is_empty(),
             status: log::status(&rows).map(str::to_owned),
             broken: session::broken(connection, &instruments, id)?.map(|broken| broken.why.to_string()),
+            changed_event,
+            follows_by_itself: false,
             source,
             booking: state.as_ref().and_then(|state| booking(state, zone)),
             record_may_exist: if own {
@@ -300,7 +334,8 @@ impl Facts {
             },
             record_file: name.as_deref().and_then(|name| settings.folders.find_record(name)),
             record_name: name,
-            files_until: ended
+            files_until: to_follow
+                .or(ended)
                 .and_then(|end| end.0.checked_add_signed(settings.file_delay).map(UtcTime::new)),
             file_delay_seconds: settings.file_delay.num_seconds(),
             strategy: settings.routes.strategy,
@@ -314,12 +349,25 @@ impl Facts {
             happened_before: left_out,
             session_identifier: id.clone(),
             log: rows,
-        }))
+        };
+        facts.follows_by_itself = facts.is_to_follow(settings);
+        Ok(Some(facts))
     }
 
     /// Its status, if it is one that is known.
     pub(super) fn known_status(&self) -> Option<RecordStatus> {
         self.status.as_deref()?.parse().ok()
+    }
+
+    /// Whether the next run has it follow its changed event, since the settings say so.
+    fn is_to_follow(&self, settings: &Settings) -> bool {
+        let state = self.remembered.as_ref().filter(|state| !state.follows_event);
+        settings.follows
+            && self.changed_event.is_some()
+            && self
+                .known_status()
+                .zip(state)
+                .is_some_and(|(status, state)| revision::may_follow(status, state, self.record_may_exist))
     }
 
     /// What the deliveries amount to, by the strategy.

@@ -25,8 +25,13 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("no_files", "It was settled as NO_FILES_FOUND: {}."),
     ("no_reservation", "It was settled as NO_RESERVATION: {}."),
     ("rebuild_crashed", "A rebuild was given up: {}."),
+    ("rebuild_no_files", "A rebuild was given up: {}."),
+    ("rebuild_refused", "A rebuild was given up: {}."),
     ("revised", "Its usage event was changed before it was built; now it is `{}`."),
     ("revised_after_build", "Its usage event was changed after it was settled; there it is now `{}`."),
+    ("revised_and_reopened", "It was {}, and became TO_BE_BUILT because its usage event was changed."),
+    ("revision_followed", "Record and session follow the change of its usage event: `{}`."),
+    ("revision_undone", "Its usage event was again what the session was made of: `{}`."),
     ("skipped", "Somebody skipped it: {}."),
     ("warning", "The build noticed: {}."),
 ];

@@ -35,7 +35,8 @@ fn next(facts: &Facts, times: Times) -> (bool, Vec<String>) {
             ],
         );
     }
-    let wants_rebuild = facts.remembered.as_ref().is_some_and(|state| state.rebuild_requested);
+    let wants_rebuild =
+        facts.follows_by_itself || facts.remembered.as_ref().is_some_and(|state| state.rebuild_requested);
     match facts.known_status() {
         None if facts.status.is_none() => {
             (false, vec!["Nothing more happens, unless its usage event comes back.".to_owned()])
@@ -49,6 +50,9 @@ fn next(facts: &Facts, times: Times) -> (bool, Vec<String>) {
         Some(RecordStatus::ToBeBuilt) => to_be_built(facts, times),
         Some(RecordStatus::Completed | RecordStatus::BuiltNotExported) if wants_rebuild => (true, rebuild(facts, times)),
         Some(RecordStatus::Completed | RecordStatus::BuiltNotExported) => built(facts, times),
+        Some(_) if facts.follows_by_itself => {
+            (true, vec!["The next run builds it from what its usage event is now.".to_owned()])
+        }
         Some(RecordStatus::NoReservation) if is_back(facts) => (false, vec![
             "If its usage event comes back, it is built after all; else nothing more happens.".to_owned(),
             again(facts),

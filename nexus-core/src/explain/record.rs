@@ -2,9 +2,10 @@
 
 use super::say::{Times, command, quoted};
 use super::waiting::{Topic, waits};
-use super::{Facts, Paragraph};
+use super::{ChangedEvent, Facts, Paragraph};
+use crate::revision::is_given_up;
 use crate::session::RecordStatus;
-use crate::session_state::{EVENT_CANCELLED, EVENT_GONE};
+use crate::session_state::{EVENT_CANCELLED, EVENT_GONE, SessionState};
 
 /// So much of a hash tells it from all others.
 const SHORT: usize = 12;
@@ -14,7 +15,7 @@ pub(super) fn told(facts: &Facts, times: Times) -> Vec<Paragraph> {
     if let Some(wait) = waits(facts, times).filter(|wait| wait.topic == Topic::Record) {
         paragraphs.push(Paragraph::of(wait.sentences));
     }
-    paragraphs.push(Paragraph::of(revision(facts)));
+    paragraphs.push(Paragraph::of(revision(facts, times)));
     paragraphs
 }
 
@@ -79,7 +80,7 @@ fn rebuild(facts: &Facts) -> Vec<String> {
                 .to_owned(),
         ];
     }
-    if state.outcome_code.as_deref() == Some("rebuild_crashed") && facts.has_record() {
+    if is_given_up(state) && facts.has_record() {
         let why = state.outcome_text.as_deref().map(quoted).unwrap_or_default();
         return vec![format!("A rebuild was given up: {why}. The record that exists stays.")];
     }
@@ -87,7 +88,7 @@ fn rebuild(facts: &Facts) -> Vec<String> {
 }
 
 /// What the source said after the session was settled.
-fn revision(facts: &Facts) -> Vec<String> {
+fn revision(facts: &Facts, times: Times) -> Vec<String> {
     let Some(revision) = facts.remembered.as_ref().and_then(|state| state.pending_revision.as_deref()) else {
         return Vec::new();
     };
@@ -96,6 +97,9 @@ fn revision(facts: &Facts) -> Vec<String> {
     } else {
         "The session stays as it is"
     };
+    if let (Some(event), Some(state)) = (&facts.changed_event, &facts.remembered) {
+        return follows(facts, times, event, state);
+    }
     match revision {
         EVENT_GONE => vec![
             "Its usage event is no longer at its source, though the session was settled before.".to_owned(),
@@ -110,9 +114,44 @@ fn revision(facts: &Facts) -> Vec<String> {
                 "Its usage event was changed at its source after the session was settled; it is now `{}`.",
                 quoted(seen)
             ),
-            format!(
-                "{stays}, and so do its times and its user here: a late change is told, and nothing else."
-            ),
+            format!("{stays}, and so do its times and its user here."),
         ],
     }
+}
+
+/// The usage event says something else than the session, and what becomes of that.
+fn follows(facts: &Facts, times: Times, event: &ChangedEvent, state: &SessionState) -> Vec<String> {
+    let user = event.user.as_deref().or(facts.user.as_deref()).unwrap_or("somebody who is not named");
+    let mut said = vec![format!(
+        "Its usage event was changed at its source after the session was settled; there it is now that {user} used `{}` {}.",
+        event.instrument,
+        times.span(event.start, event.end)
+    )];
+    let is_built = facts.known_status().is_some_and(RecordStatus::implies_record);
+    said.push(match facts.known_status() {
+        _ if is_built && state.follows_event => {
+            "The record is built again from that, and the times and the user here change together with it.".to_owned()
+        }
+        _ if facts.follows_by_itself && is_built => {
+            "The next run builds the record again from that, since `build.on_revision` is `rebuild`.".to_owned()
+        }
+        _ if facts.follows_by_itself => {
+            "The next run makes it TO_BE_BUILT with that, since `build.on_revision` is `rebuild`.".to_owned()
+        }
+        _ if is_built => format!(
+            "The record stays as it is, and so do its times and its user here; {} has both follow the change.",
+            command(facts, "sessions rebuild")
+        ),
+        Some(RecordStatus::ToBeBuilt) => {
+            format!("Its times and its user here stay; {} has them follow the change.", command(facts, "sessions retry"))
+        }
+        _ if facts.record_may_exist => {
+            "The session stays as it is, since a record of it may exist and its status does not tell.".to_owned()
+        }
+        _ => format!(
+            "The session stays as it is, and so do its times and its user here; {} has it built from the change.",
+            command(facts, "sessions retry")
+        ),
+    });
+    said
 }

@@ -65,7 +65,11 @@ fn meant(facts: &Facts, times: Times, reason: &str) -> (Topic, String, String) {
     let (topic, what, next) = match reason {
         "no files yet" => {
             let is_over = facts.files_until.is_some_and(|end| !times.is_ahead(end));
-            let next = if is_over {
+            let is_built = facts.known_status().is_some_and(RecordStatus::implies_record);
+            let next = if is_built {
+                "Every run looks again, and builds the record as soon as there is a file; when the time for files is over, the \
+                 rebuild is given up, and the record that exists stays."
+            } else if is_over {
                 "The time for files is over: the next run that still finds none makes it NO_FILES_FOUND."
             } else {
                 "Every run looks again, and builds the record as soon as there is a file; when the time for files is over, it \
@@ -98,6 +102,12 @@ fn meant(facts: &Facts, times: Times, reason: &str) -> (Topic, String, String) {
                 "The instrument's folder{folder} holds no file at all, so that no file of this session proves nothing."
             ),
             format!("{again}. See whether the storage is mounted."),
+        ),
+        "usage event gone" if facts.known_status().is_some_and(RecordStatus::implies_record) => (
+            Topic::Reservation,
+            "Its source does not know the usage event any more, so nobody can be asked for the reservation."
+                .to_owned(),
+            format!("The record that exists stays. {again} as long as the rebuild is wanted."),
         ),
         "usage event gone" => (
             Topic::Reservation,

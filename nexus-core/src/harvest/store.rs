@@ -17,10 +17,12 @@ use crate::instrument::Instruments;
 use crate::journal::Journal;
 use crate::question::covers_nothing;
 use crate::report::HarvestCounts;
+use crate::revision::{self, is_given_up};
 use crate::session::{self, RecordStatus};
 use crate::session_log::{NewSession, Stored};
 use crate::session_state::{
-    self, EVENT_CANCELLED, EVENT_GONE, EVENT_GONE_TEXT, KnownEvent, NewSessionState, SessionState,
+    self, EVENT_CANCELLED, EVENT_GONE, EVENT_GONE_TEXT, KnownEvent, NewSessionState, RevisedEvent,
+    SessionState,
 };
 use crate::timestamp::{Timestamp, UtcTime};
 use crate::writer::WriteError;
@@ -39,6 +41,8 @@ pub(super) struct Page {
     pub user_system: Option<ExternalSystem>,
     /// Whether the cursors of the answer are stored.
     pub moves_cursors: bool,
+    /// Whether a session that is settled follows its event when that is changed.
+    pub follows: bool,
 }
 
 /// Stores a page; `seen` are the ids of all events of this harvest so far.
@@ -223,23 +227,61 @@ fn one(
             session_state::set_last_status(tx, id, RecordStatus::ToBeBuilt)?;
             note("revised", &digest)?;
         }
-        // Said once per revision, not once per run.
-        Stored::Kept if state.pending_revision.as_deref() != Some(&digest) => {
-            counts.revised_late += 1;
-            counts.late.push(id.clone());
-            session_state::set_pending_revision(tx, id, Some(&digest))?;
-            note("revised_after_build", &digest)?;
-        }
+        Stored::Kept => revised_late(tx, page, &state, &revised_event(new), &digest, counts)?,
         Stored::AlreadyThere if is_back => counts.revised += 1,
-        Stored::AlreadyThere | Stored::Kept => counts.unchanged += 1,
+        Stored::AlreadyThere => counts.unchanged += 1,
     }
-    if stored == Stored::AlreadyThere && state.pending_revision.as_deref().is_some_and(is_end) {
-        // So that it is told again if it goes once more.
-        session_state::set_pending_revision(tx, id, None)?;
-        note("event_back", "its usage event is there again")?;
+    if stored != Stored::Kept
+        && let Some(pending) = state.pending_revision.as_deref()
+    {
+        // The session is what the event says. It is told again if that changes, or goes, once more.
+        session_state::forget_revision(tx, id, None)?;
+        if is_given_up(&state) {
+            session_state::reopen(tx, id)?;
+        }
+        match (stored, is_end(pending)) {
+            (_, true) => note("event_back", "its usage event is there again")?,
+            (Stored::AlreadyThere, false) => note("revision_undone", &digest)?,
+            _ => {}
+        }
     }
     if state.open_since.is_some() || state.seen_digest.as_deref() != Some(&digest) {
         session_state::revise(tx, id, Some(&digest), None)?;
+    }
+    Ok(())
+}
+
+fn revised_event(of: NewSession) -> RevisedEvent {
+    RevisedEvent { instrument: of.instrument, user: of.user, start: of.start, end: of.end }
+}
+
+/// The event of a session that is settled, or has a record, is not what the session was made of.
+fn revised_late(
+    tx: &Transaction<'_>,
+    page: &Page,
+    state: &SessionState,
+    event: &RevisedEvent,
+    digest: &str,
+    counts: &mut HarvestCounts,
+) -> Result<(), WriteError> {
+    let (id, known, text) = (&state.session, state.pending_revision.as_deref(), event.to_text());
+    // Said once per revision, not once per run.
+    if known == Some(&text) {
+        counts.unchanged += 1;
+        return Ok(());
+    }
+    session_state::set_pending_revision(tx, id, Some(&text))?;
+    if is_given_up(state) {
+        // That was for another event.
+        session_state::reopen(tx, id)?;
+    }
+    page.journal.note(tx, id, page.now, "revised_after_build", digest)?;
+    counts.revised_late += 1;
+    if page.follows && revision::follow(tx, id, &page.journal, page.now)? {
+        counts.follow += 1;
+        counts.following.push(id.clone());
+    } else {
+        counts.late.push(id.clone());
     }
     Ok(())
 }
@@ -300,7 +342,7 @@ impl Ended<'_> {
         if status.implies_record() || session::record_may_exist(tx, id)? {
             let told = SessionState::load(tx, id)?.and_then(|state| state.pending_revision);
             if told.as_deref() != Some(self.code) {
-                session_state::set_pending_revision(tx, id, Some(self.code))?;
+                session_state::forget_revision(tx, id, Some(self.code))?;
                 journal.note(tx, id, now, self.code, self.text)?;
                 counts.gone_late += 1;
                 counts.late.push(id.clone());

@@ -116,6 +116,11 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Instrument> {
 }
 
 impl Instrument {
+    /// Whether there is a row of it, readable or not.
+    pub fn is_known(connection: &Connection, pid: &InstrumentPid) -> rusqlite::Result<bool> {
+        connection.prepare_cached("SELECT 1 FROM instruments WHERE instrument_pid = ?1")?.exists([pid])
+    }
+
     /// Adds it to the table.
     pub fn insert(&self, tx: &Transaction<'_>) -> Result<(), InstrumentError> {
         self.check()?;

@@ -9,6 +9,7 @@ use super::{BrokenSession, Candidate, EventType, RecordStatus, Session, SessionE
 use crate::ids::{InstrumentPid, SessionId};
 use crate::instrument::Instruments;
 use crate::session_log::{SessionLog, SessionLogError};
+use crate::session_state::RevisedEvent;
 use crate::unreadable::{UNREADABLE, UnreadableRow, value_problem};
 
 /// The status of a session: that of its START row with the largest number, else of any of its rows. `None` if
@@ -150,7 +151,8 @@ pub fn at_row(
 
 /// Tells the sessions that have a record and for which somebody asked for a new one, by identifier.
 ///
-/// Their status stays what it is until the new record is committed. None of them is told by
+/// One that is to follow its usage event is told as that says; its rows, and the status of all of them, stay what they
+/// are until the new record is committed. None of them is told by
 /// [`each_to_build`](super::each_to_build) as one that can be built.
 pub fn each_to_rebuild(
     connection: &Connection,
@@ -162,7 +164,8 @@ pub fn each_to_rebuild(
         .prepare_cached(
             "SELECT session_identifier, instrument_pid,
                     (SELECT MIN(id_session_log) FROM session_log s WHERE s.session_identifier = n.session_identifier
-                        AND s.event_type IN ('START', 'END') AND s.record_status IS NOT NULL)
+                        AND s.event_type IN ('START', 'END') AND s.record_status IS NOT NULL),
+                    iif(rebuild_requested & 2, pending_revision, NULL)
                FROM nexus_session n
               WHERE rebuild_requested <> 0
                 AND EXISTS (SELECT 1 FROM session_log s WHERE s.session_identifier = n.session_identifier
@@ -173,13 +176,15 @@ pub fn each_to_rebuild(
         .map_err(reading())?;
     let mut rows = statement.query([]).map_err(reading())?;
     while let Some(row) = rows.next().map_err(reading())? {
-        let read = || Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let (identifier, instrument, row): (SessionId, InstrumentPid, i64) = read().map_err(reading())?;
-        let session = load_or_why(connection, &identifier, instruments)?.map_err(|why| BrokenSession {
-            identifier,
-            instrument,
-            why,
-        });
+        let read = || Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        let (identifier, instrument, row, revision): (SessionId, InstrumentPid, i64, Option<String>) =
+            read().map_err(reading())?;
+        let follow = |session: Session| match revision.as_deref().and_then(RevisedEvent::parse) {
+            Some(event) => event.applied_to(session, instruments),
+            None => Ok(session),
+        };
+        let session = load_or_why(connection, &identifier, instruments)?.and_then(follow);
+        let session = session.map_err(|why| BrokenSession { identifier, instrument, why });
         tell(Candidate { row, session });
     }
     Ok(())

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::{SessionLog, SessionLogError};
 use crate::clock::Clock;
 use crate::ids::{InstrumentPid, SessionId};
+use crate::instrument::Instrument;
 use crate::session::{EventType, RecordStatus, move_status, record_may_exist};
 use crate::timestamp::Timestamp;
 
@@ -118,6 +119,15 @@ impl NewSession {
             end_waiting(tx, &self.identifier)?;
         }
         Ok(Stored::Revised)
+    }
+
+    /// Gives all rows of a session that is settled these times, this user and this instrument; its status stays. For a
+    /// session whose usage event was changed, in the transaction that settles anew what becomes of it.
+    pub fn replace(&self, tx: &Transaction<'_>) -> Result<(), SessionLogError> {
+        require_names(tx, &self.identifier, &self.instrument)?;
+        revise_session(tx, &self.identifier, &self.instrument, self.user.as_deref())?;
+        revise_time(tx, &self.identifier, EventType::Start, &self.start)?;
+        revise_time(tx, &self.identifier, EventType::End, &self.end)
     }
 
     fn add(
@@ -354,9 +364,7 @@ fn require_names(
     if session.as_str().trim().is_empty() {
         return Err(SessionLogError::NoIdentifier(instrument.clone()));
     }
-    let known = tx
-        .prepare_cached("SELECT 1 FROM instruments WHERE instrument_pid = ?1")
-        .and_then(|mut statement| statement.exists([instrument]))
+    let known = Instrument::is_known(tx, instrument)
         .map_err(SessionLogError::database(format!("look for instrument `{instrument}`")))?;
     if known {
         Ok(())

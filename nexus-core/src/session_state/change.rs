@@ -19,7 +19,7 @@ pub const EVENT_CANCELLED: &str = "event_cancelled";
 /// Crashes with the same session in hand after which it becomes ERROR.
 pub const CRASHES_UNTIL_ERROR: u32 = 2;
 
-fn change(
+pub(super) fn change(
     tx: &Transaction<'_>,
     session: &SessionId,
     what: &str,
@@ -210,7 +210,7 @@ pub struct BuildFacts {
 }
 
 /// A record was built: facts, next version, and an end to waiting, to a wish for a rebuild and to every
-/// earlier outcome.
+/// earlier outcome. Only the wish for a record of a changed event stays, as long as that was not followed.
 pub fn built(tx: &Transaction<'_>, session: &SessionId, facts: &BuildFacts) -> Result<(), SessionStateError> {
     change(
         tx,
@@ -218,7 +218,8 @@ pub fn built(tx: &Transaction<'_>, session: &SessionId, facts: &BuildFacts) -> R
         "note the record",
         "UPDATE nexus_session
             SET content_sha256 = ?2, file_sha256 = ?3, file_size = ?4, file_count = ?5, built_at = ?6,
-                built_by = ?7, record_version = record_version + 1, rebuild_requested = 0, attempts = 0,
+                built_by = ?7, record_version = record_version + 1, attempts = 0,
+                rebuild_requested = iif(pending_revision IS NULL, 0, rebuild_requested & 2),
                 waiting_reason = NULL, waiting_since = NULL, outcome_code = NULL, outcome_text = NULL
           WHERE session_identifier = ?1",
         params![
@@ -254,7 +255,8 @@ pub fn request_rebuild(tx: &Transaction<'_>, session: &SessionId) -> Result<(), 
         tx,
         session,
         "ask for a rebuild",
-        "UPDATE nexus_session SET rebuild_requested = 1, attempts = 0 WHERE session_identifier = ?1",
+        "UPDATE nexus_session SET rebuild_requested = rebuild_requested | 1, attempts = 0
+          WHERE session_identifier = ?1",
         [session],
     )
 }

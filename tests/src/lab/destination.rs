@@ -216,8 +216,17 @@ impl State {
             std::mem::take(&mut self.late).into_iter().partition(|(at, _, _)| *at <= now);
         self.late = late;
         for (_, key, object) in landed {
-            self.objects.entry(key).or_default().push(object);
+            let objects = self.objects.entry(key).or_default();
+            match objects.iter_mut().find(|known| known.id == object.id) {
+                Some(known) => *known = object,
+                None => objects.push(object),
+            }
         }
+    }
+
+    fn holds(&self, delivery: &Delivery, id: &str) -> bool {
+        let objects = self.objects.get(&delivery.record.key);
+        objects.is_some_and(|objects| objects.iter().any(|object| object.id == id))
     }
 
     fn object(&mut self, delivery: &Delivery) -> Object {
@@ -361,8 +370,15 @@ impl Destination for Server {
             Fault::LostBeforeWrite => Err(lost()),
             Fault::LandsLater(later) => {
                 let mut state = self.state();
-                let object = state.object(delivery);
-                state.counts.creates += 1;
+                let mut object = state.object(delivery);
+                // A change that lands late changes the object that it was meant for.
+                match delivery.previous.as_ref().filter(|previous| state.holds(delivery, &previous.id)) {
+                    Some(previous) => {
+                        object.id.clone_from(&previous.id);
+                        state.counts.updates += 1;
+                    }
+                    None => state.counts.creates += 1,
+                }
                 state.late.push((self.clock.now() + later, delivery.record.key.clone(), object));
                 Err(lost())
             }

@@ -3,12 +3,11 @@
 //! Three destinations: two that can be asked what they hold, and a ledger that cannot. What the ledger was sent when
 //! the program died is `unknown`; a person looks there, and says `nexus export retry` or `forget`.
 
-use std::collections::BTreeSet;
-use std::process::Child;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::facility::{Facility, Stand};
+use super::killing::{Random, difference, kill_after, number};
 
 const SESSIONS: u32 = 40;
 /// However slow the machine was in the undisturbed run.
@@ -34,38 +33,6 @@ command = ["python3", "./ledger.py"]
 file = "ledger.txt"
 settle = "0 s"
 "#;
-
-/// Small and repeatable (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
-    }
-}
-
-/// Kills the program after that time, unless it ended before.
-fn kill_after(mut child: Child, wait: Duration) -> bool {
-    std::thread::sleep(wait);
-    let early = child.try_wait().unwrap().is_none();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    early
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name)
-        .ok()
-        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
-}
 
 /// The stand of a run that nobody disturbed, and how long it took.
 fn undisturbed() -> (Stand, Duration) {
@@ -142,11 +109,4 @@ fn killed_at_any_moment_it_ends_where_an_undisturbed_run_ends() {
         }
     });
     eprintln!("{killed:?} kills, {unknown:?} deliveries to the ledger unknown");
-}
-
-fn difference(found: &Stand, expected: &Stand) -> String {
-    let (found, expected) = (format!("{found:#?}"), format!("{expected:#?}"));
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-    let (found, expected) = (lines(&found), lines(&expected));
-    format!("too much: {:#?}\nmissing: {:#?}", found.difference(&expected), expected.difference(&found))
 }

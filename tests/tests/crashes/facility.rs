@@ -61,19 +61,10 @@ impl Facility {
         };
         instrument.insert(&tx).unwrap();
         tx.commit().unwrap();
-        let mut log = String::from("id,instrument,user,start,end,title,consent\n");
-        for number in 0..sessions {
-            let start = "2024-03-04T00:00:00Z".parse::<DateTime<Utc>>().unwrap()
-                + TimeDelta::hours(2 * i64::from(number));
-            let end = start + TimeDelta::hours(1);
-            let consent = if number % 13 == 5 { "no" } else { "yes" };
-            let [from, to] = [start, end].map(|time| time.to_rfc3339());
-            writeln!(log, "{number},LAB-TEM,ada,{from},{to},Grains {number},{consent}").unwrap();
-            if number % 11 != 7 {
-                facility.put_files(number, start);
-            }
+        facility.write_log(sessions, "ada", 60);
+        for number in (0..sessions).filter(|number| number % 11 != 7) {
+            facility.put_files(number, ["image", "spectrum"], start(number) + TimeDelta::minutes(10));
         }
-        fs::write(facility.path("usage.csv"), log).unwrap();
         let settings = format!(
             "[database]\npath = \"nexus.db\"\n\
              [storage]\ninstrument_data = \"files\"\ndata = \"data\"\n\
@@ -88,11 +79,36 @@ impl Facility {
         facility
     }
 
-    fn put_files(&self, number: u32, start: DateTime<Utc>) {
-        for name in ["image", "spectrum"] {
+    fn write_log(&self, sessions: u32, user: &str, minutes: i64) {
+        let mut log = String::from("id,instrument,user,start,end,title,consent\n");
+        for number in 0..sessions {
+            let (start, end) = (start(number), start(number) + TimeDelta::minutes(minutes));
+            let consent = if number % 13 == 5 { "no" } else { "yes" };
+            let [from, to] = [start, end].map(|time| time.to_rfc3339());
+            writeln!(log, "{number},LAB-TEM,{user},{from},{to},Grains {number},{consent}").unwrap();
+        }
+        fs::write(self.path("usage.csv"), log).unwrap();
+    }
+
+    /// All usage events turn out to be another user's, and half an hour longer, in which there are files of all of them.
+    pub fn revise(&self, sessions: u32) {
+        for number in 0..sessions {
+            self.put_files(number, ["late"; 2], start(number) + TimeDelta::minutes(80));
+        }
+        self.write_log(sessions, "bea", 90);
+    }
+
+    /// Changes a piece of the settings.
+    pub fn reconfigure(&self, from: &str, to: &str) {
+        let settings = fs::read_to_string(self.path("nexus.toml")).unwrap();
+        assert!(settings.contains(from), "{settings}");
+        fs::write(self.path("nexus.toml"), settings.replace(from, to)).unwrap();
+    }
+
+    fn put_files(&self, number: u32, names: [&str; 2], modified: DateTime<Utc>) {
+        for name in names {
             let path = self.path(&format!("files/tem/{number}_{name}.txt"));
             fs::write(&path, format!("magnification = {number}000\n")).unwrap();
-            let modified = start + TimeDelta::minutes(10);
             File::options().append(true).open(&path).unwrap().set_modified(modified.into()).unwrap();
         }
     }
@@ -154,6 +170,18 @@ impl Facility {
             ] {
                 connection.execute(sql, [&session[0]]).unwrap();
             }
+        }
+        crashed.len()
+    }
+
+    /// The same of rebuilds, as a person does it.
+    pub fn rebuild_the_crashed(&self) -> usize {
+        let crashed =
+            self.query("SELECT session_identifier FROM nexus_session WHERE outcome_code = 'rebuild_crashed'");
+        for session in &crashed {
+            let mut command = nexus(self.0.path());
+            command.args(["sessions", "rebuild", &session[0]]).stdout(Stdio::null());
+            assert!(command.status().unwrap().success());
         }
         crashed.len()
     }
@@ -228,6 +256,11 @@ impl Facility {
         assert_eq!(ledger.keys().cloned().collect::<Vec<_>>(), settled, "{}", self.log());
         Stand { statuses, records, delivered, kept, deliveries, successes, ledger }
     }
+}
+
+/// When a session begins.
+fn start(number: u32) -> DateTime<Utc> {
+    "2024-03-04T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::hours(2 * i64::from(number))
 }
 
 fn files_below(folder: &Path, name: &Path, found: &mut BTreeSet<PathBuf>) {

@@ -1,6 +1,7 @@
 //! Whole runs of a facility that asks a NEMO server.
 
 use chrono::Duration;
+use nexus_tests::fake_cdcs::{self, FakeCdcs};
 use nexus_tests::fake_nemo::{Person, Reservation, UsageEvent, questions};
 use nexus_tests::nemo_facility::NemoFacility;
 use nexus_tests::nemo_table::{self, TOOL, rows};
@@ -143,6 +144,53 @@ fn what_changes_between_two_harvests_is_followed() {
     let gone = facility.outcome(2).unwrap();
     assert_eq!(gone.status, "NO_RESERVATION");
     assert!(gone.reason.contains("no longer at its source"), "{gone:?}");
+}
+
+#[test]
+fn an_event_that_is_changed_after_its_record_was_delivered_changes_that_record() {
+    let bench = Bench::new();
+    let agreed = questions("Agree", "t");
+    bench.nemo.put_event(event(1, 1).with_run_data(&agreed));
+    bench.nemo.put_event(event(2, 1).with_run_data(&agreed));
+    let site = FakeCdcs::start();
+    let mut facility = NemoFacility::new(&bench.nemo.api(), &[1]);
+    facility.build = "on_revision = \"rebuild\"".to_owned();
+    facility.destinations = format!(
+        "[destinations.cdcs]\nplugin = \"cdcs\"\nurl = \"{}\"\ntoken = {{ value = \"{}\" }}\n",
+        site.url(),
+        fake_cdcs::TOKEN
+    );
+    for id in [1, 2] {
+        facility.put_file(1, &format!("{id}_early"), event(id, 1).start + Duration::minutes(5));
+    }
+    facility.put_file(1, "1_late", event(1, 1).start + Duration::minutes(70));
+    facility.run();
+    let record = || {
+        let records = site.records();
+        assert_eq!(records.len(), 2, "{records:#?}");
+        records.into_iter().find(|record| record.content.contains("1_early.txt")).unwrap()
+    };
+    let before = record();
+    assert!(!before.content.contains("1_late.txt"));
+
+    let longer = UsageEvent { end: Some(event(1, 1).start + Duration::minutes(75)), user: 4, ..event(1, 1) };
+    bench.nemo.put_event(longer.clone().with_run_data(&agreed));
+    let report = facility.run();
+    assert_eq!(report.harvest[&"nemo-main".into()].follow, 1, "{report:?}");
+    let after = record();
+    assert_eq!((after.id, &after.title), (before.id, &before.title), "the same record");
+    assert!(after.content.contains("1_late.txt"), "{}", after.content);
+    let outcome = facility.outcome(1).unwrap();
+    assert_eq!((outcome.status.as_str(), outcome.user.as_str()), ("COMPLETED", "staff"));
+    assert!(facility.audit(event(1, 1).start).accounted_for);
+
+    // Nobody used the instrument at all: the record stays, and somebody is told.
+    bench.nemo.put_event(UsageEvent { user: 3, ..longer }.with_run_data(&agreed));
+    facility.harvest();
+    bench.nemo.remove_event(1);
+    let told: u64 = (0..3).map(|_| facility.run().harvest[&"nemo-main".into()].gone_late).sum();
+    assert_eq!((told, record().content), (1, after.content));
+    assert_eq!(facility.outcome(1).unwrap().user, "staff");
 }
 
 #[test]

@@ -60,7 +60,8 @@ const SESSION: Table = Table {
         Column::new(
             "pending_revision",
             "TEXT",
-            "A revision that came after the record was built, as JSON, until it is dealt with.",
+            "What its usage event became after the session was settled, as JSON, or the word `event_gone` or `event_cancelled`; \
+             until the session follows it or it is taken back.",
         )
         .nullable(),
         Column::new(
@@ -76,8 +77,8 @@ const SESSION: Table = Table {
         Column::new(
             "rebuild_requested",
             "INTEGER",
-            "1 if the record shall be built again although one exists, else 0. The status stays until the new \
-             record is stored.",
+            "Not 0 if the record shall be built again although one exists: 1 as it was, 2 from `pending_revision`, 3 for both \
+             reasons. The status stays until the new record is stored.",
         )
         .default("0"),
         Column::new(

@@ -26,6 +26,7 @@ fn written() -> BTreeSet<String> {
             "EVENT_CANCELLED: &str",
             "SKIPPED: &str",
             "Verdict::Settle {",
+            "Verdict::Drop {",
         ] {
             for (at, _) in code.match_indices(mark) {
                 let call = code[at..].split(';').next().unwrap();

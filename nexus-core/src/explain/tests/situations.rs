@@ -11,7 +11,7 @@ use super::stage::{Stage, arrived, at, claim, fails, id, target};
 use crate::delivery::{Event, Hold, PeerUpload, Strategy};
 use crate::destination_state;
 use crate::session::RecordStatus;
-use crate::session_state::{self, EVENT_CANCELLED, EVENT_GONE};
+use crate::session_state::{self, EVENT_CANCELLED, EVENT_GONE, RevisedEvent};
 use crate::timestamp::UtcTime;
 
 /// What has to do with deliveries.
@@ -131,14 +131,12 @@ fn settled_without_a_record(told: &mut Vec<Situation>) {
         tell(told, name, ALL, &stage);
         if code == "no_files" {
             stage.change(|tx, _, _| {
-                session_state::set_pending_revision(
-                    tx,
-                    &id(),
-                    Some("TEM ada 2024-03-05T09:00 2024-03-05T12:00"),
-                )
-                .unwrap();
+                session_state::set_pending_revision(tx, &id(), Some(&changed("ada"))).unwrap();
             });
-            tell(told, "No files, and its event was changed later", &[Subject::Record], &stage);
+            let wanted = &[Subject::Record, Subject::Next];
+            tell(told, "No files, and its event was changed later", wanted, &stage);
+            stage.follows = true;
+            tell(told, "The same, and the settings are others by now", wanted, &stage);
             let _ = stage.change(|tx, _, _| {
                 crate::session::move_status(tx, &id(), status, RecordStatus::ToBeBuilt).unwrap()
             });
@@ -297,12 +295,45 @@ fn the_record(told: &mut Vec<Situation>) {
     }
     stage.change(|tx, _, _| {
         session_state::settle(tx, &id(), "rebuild_crashed", "crashed the program 2 times").unwrap();
-        session_state::set_pending_revision(tx, &id(), Some("TEM bea 2024-03-05T09:00 2024-03-05T10:00"))
-            .unwrap();
+        session_state::set_pending_revision(tx, &id(), Some(&changed("bea"))).unwrap();
     });
     tell(told, "A rebuild that was given up, and an event that was changed", &[Subject::Record], &stage);
     stage.change(|tx, _, _| session_state::set_pending_revision(tx, &id(), Some(EVENT_GONE)).unwrap());
     tell(told, "An event that went after the build", &[Subject::Record], &stage);
+    changed_events(told);
+}
+
+/// What an event is in the end, as a harvest notes it.
+fn changed(user: &str) -> String {
+    let event = RevisedEvent {
+        instrument: "TEM".into(),
+        user: Some(user.to_owned()),
+        start: "2024-03-05T09:00:00+01:00".parse().unwrap(),
+        end: "2024-03-05T12:00:00+01:00".parse().unwrap(),
+    };
+    event.to_text()
+}
+
+fn changed_events(told: &mut Vec<Situation>) {
+    let wanted = &[Subject::Files, Subject::Record, Subject::Next];
+    let mut stage = harvested();
+    stage.built().happens("cdcs", [claim(true), Event::FoundNone, arrived()]);
+    stage.change(|tx, _, _| session_state::set_pending_revision(tx, &id(), Some(&changed("bea"))).unwrap());
+    tell(told, "An event that was changed after the build, and is told", wanted, &stage);
+    stage.follows = true;
+    tell(told, "The same, and `on_revision` has become `rebuild`", wanted, &stage);
+    stage.change(|tx, _, _| session_state::request_following(tx, &id()).unwrap());
+    tell(told, "An event that was changed, and is followed", wanted, &stage);
+    stage.waits("no files yet");
+    tell(told, "An event that was changed to a time without files", wanted, &stage);
+    stage.waits("usage event gone");
+    tell(told, "An event that was changed and is gone", &[Subject::Reservation, Subject::Next], &stage);
+    stage.change(|tx, _, _| {
+        let why = "its usage event was changed, and its record was not: no file below `/mnt/instruments/tem` was written in the time \
+                   that the event has now";
+        session_state::settle(tx, &id(), "rebuild_no_files", why).unwrap();
+    });
+    tell(told, "An event that was changed to a time that has no files", wanted, &stage);
 }
 
 fn of_others(told: &mut Vec<Situation>) {

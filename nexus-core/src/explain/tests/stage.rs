@@ -38,6 +38,7 @@ pub struct Stage {
     pub clock: ManualClock,
     pub routes: Routes,
     pub at_work: bool,
+    pub follows: bool,
     pub happenings: Option<usize>,
     journal: Journal,
     dir: TempDir,
@@ -66,7 +67,16 @@ impl Stage {
         };
         let routes = Routes { destinations: destinations.iter().map(route).collect(), strategy };
         let dir = tempfile::tempdir().unwrap();
-        Self { database, clock, routes, at_work: false, happenings: Some(HAPPENINGS), journal, dir }
+        Self {
+            database,
+            clock,
+            routes,
+            at_work: false,
+            follows: false,
+            happenings: Some(HAPPENINGS),
+            journal,
+            dir,
+        }
     }
 
     /// One destination, `cdcs`, under `best_effort`.
@@ -233,6 +243,7 @@ impl Stage {
 
     pub fn facts(&self) -> Facts {
         let settings = Settings {
+            follows: self.follows,
             routes: self.routes.clone(),
             folders: Folders {
                 instrument_data: "/mnt/instruments".into(),
