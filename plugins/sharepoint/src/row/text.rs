@@ -130,6 +130,8 @@ mod tests {
         let rich = "<div class=\"x\">Pt&#8211;Ni &amp; &lt;Au&gt;<br>second&nbsp;line \u{200b}</div><style>p {}</style>";
         assert_eq!(text(json!(rich)).as_deref(), Some("Pt–Ni & <Au> second line"));
         assert_eq!(text(json!("<p></p>")), None);
+        let hidden = "<i>a</i><STYLE>p {}</Style>b<script>c</script>d<style>never ends";
+        assert_eq!(text(json!(hidden)).as_deref(), Some("abd"));
         assert_eq!(text(json!("d < 5 nm & thin > thick")).as_deref(), Some("d < 5 nm & thin > thick"));
         assert_eq!(text(json!("<div>a &unknown; b & c</div>")).as_deref(), Some("a &unknown; b & c"));
     }
