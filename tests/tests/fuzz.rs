@@ -1,5 +1,7 @@
 //! What the fuzzer drives (`fuzz/`), driven by every build: over the fuzzer's seeds, and over seeds that were damaged.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -98,7 +100,7 @@ fn damaged_seeds_are_read() {
                 let to = if how == 3 { from + piece.len() } else { to };
                 seed.splice(from..to, piece);
             }
-            read(&seed).map(drop).map_err(|why| TestCaseError::fail(why))
+            read(&seed).map(drop).map_err(TestCaseError::fail)
         });
         outcome.unwrap_or_else(|why| panic!("{target}: {why}"));
     }

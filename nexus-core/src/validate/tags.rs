@@ -36,15 +36,14 @@ fn first(text: &str, wanted: &mut dyn FnMut(&Tag) -> bool) -> Option<usize> {
             .find(|(begin, _)| tag.starts_with(begin))
             .map(|(begin, end)| tag.get(begin.len()..)?.find(end).map(|at| at + begin.len() + end.len()));
         from = open
-            + match skipped {
-                Some(length) => length?,
-                None => {
-                    let tag = Tag::of(tag);
-                    if wanted(&tag) {
-                        return Some(open);
-                    }
-                    tag.length?
+            + if let Some(length) = skipped {
+                length?
+            } else {
+                let tag = Tag::of(tag);
+                if wanted(&tag) {
+                    return Some(open);
                 }
+                tag.length?
             };
     }
     None

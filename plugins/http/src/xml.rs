@@ -44,7 +44,7 @@ fn cheap(text: &str) -> Result<(), Error> {
                 }
                 (None, b'=') => attributes += 1,
                 (None, b'x') if from.get(at..).is_some_and(|name| name.starts_with("xmlns")) => {
-                    namespaces += 1
+                    namespaces += 1;
                 }
                 (Some(open), byte) if open == byte => quote = None,
                 _ => {}
