@@ -5,7 +5,7 @@
 //! the record.
 
 mod basic;
-mod checked;
+pub(crate) mod checked;
 mod readers;
 
 use std::fs;

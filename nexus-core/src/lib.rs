@@ -30,6 +30,8 @@ pub mod external_user;
 pub mod extract;
 pub mod failing;
 pub mod folders;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod guide;
 pub mod harvest;
 pub mod ids;

@@ -8,7 +8,7 @@
 //! ```
 
 mod any;
-mod bounds;
+pub(crate) mod bounds;
 mod call;
 mod catalogue;
 pub mod conformance;
@@ -21,7 +21,7 @@ mod harvester;
 mod instances;
 mod matching;
 mod names;
-mod process;
+pub(crate) mod process;
 mod threads;
 mod turns;
 mod unserved;

@@ -8,7 +8,7 @@
 //! [`PreviewError`], and the file is in the record without a preview.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -19,7 +19,7 @@ mod grey;
 mod picture;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 /// The longest edge of a preview, in pixels.
 pub const EDGE: u32 = 500;
@@ -140,7 +140,13 @@ fn within(file: &Path, largest: u64) -> Result<Option<Vec<u8>>, PreviewError> {
     drawn(file, opened, suffix, largest).map(Some)
 }
 
-fn drawn(file: &Path, opened: File, suffix: &str, largest: u64) -> Result<Vec<u8>, PreviewError> {
+/// `file` names it in errors.
+pub(crate) fn drawn(
+    file: &Path,
+    opened: impl Read + Seek,
+    suffix: &str,
+    largest: u64,
+) -> Result<Vec<u8>, PreviewError> {
     // The decoders are fuzzed, not proved: a panic in one is a picture that it cannot decode. All that it
     // touched is dropped with it, so nothing half-changed is ever seen.
     match catch_unwind(AssertUnwindSafe(|| picture::draw(opened, suffix, largest))) {

@@ -8,6 +8,7 @@ use chrono::{DateTime, FixedOffset};
 use nexus_plugin_api::{ActivityRef, DatasetRef, PathRef};
 use sha2::{Digest, Sha256};
 
+use crate::validate::tags::is_excessive;
 use crate::xml;
 
 /// The key of the metadata that says when a file was read; differs between equal records.
@@ -182,7 +183,7 @@ pub enum ReadError {
 /// The bytes are not UTF-8 or not well-formed.
 pub fn read_activities(record: &[u8], data: &Path) -> Result<Vec<ActivityRef>, ReadError> {
     let text = std::str::from_utf8(record)?;
-    let document = roxmltree::Document::parse(text)?;
+    let document = parsed(text)?;
     let mut activities = Vec::new();
     for node in document.root_element().children().filter(|node| is(node, "acquisitionActivity")) {
         let Some(start) = child_text(&node, "startTime").and_then(|t| DateTime::parse_from_rfc3339(t).ok())
@@ -196,6 +197,17 @@ pub fn read_activities(record: &[u8], data: &Path) -> Result<Vec<ActivityRef>, R
         });
     }
     Ok(activities)
+}
+
+/// A record as a tree; one that would cost far more time than its length is refused.
+///
+/// # Errors
+/// It is not well-formed, or has too many attributes or namespaces.
+pub fn parsed(text: &str) -> Result<roxmltree::Document<'_>, roxmltree::Error> {
+    if is_excessive(text) {
+        return Err(roxmltree::Error::AttributesLimitReached);
+    }
+    roxmltree::Document::parse(text)
 }
 
 fn dataset(node: &roxmltree::Node<'_, '_>, data: &Path) -> DatasetRef {
@@ -281,6 +293,13 @@ mod tests {
         assert_eq!(percent_decode("%4"), None);
         assert_eq!(percent_decode("%zz"), None);
         assert_eq!(percent_decode("%FF"), None);
+    }
+
+    #[test]
+    fn a_record_of_many_namespaces_is_refused_at_once() {
+        let deep = (0..20_000).fold(String::new(), |text, number| text + &format!("<a xmlns:b{number}=''>"));
+        let record = format!("{deep}{}", "</a>".repeat(20_000));
+        assert!(matches!(read_activities(record.as_bytes(), Path::new("/d")), Err(ReadError::NotXml(_))));
     }
 
     #[test]

@@ -16,7 +16,7 @@
 
 mod check;
 mod grammar;
-mod tags;
+pub(crate) mod tags;
 pub(crate) mod value;
 
 use std::fmt;
@@ -264,10 +264,11 @@ fn parse(text: &str) -> Result<Document<'_>, Problem> {
             XmlError::UnexpectedEof => return position(text.as_bytes(), "the file ends too early"),
             other => (1, 1, other.to_string()),
         };
+        // What is wrong with the file as a whole has no place for the parser.
         Problem {
             path: String::new(),
-            line,
-            column,
+            line: line.max(1),
+            column: column.max(1),
             message: format!("not well-formed XML: {}", check::shown(&message)),
         }
     })?;

@@ -29,7 +29,7 @@ const LONGEST_NAMED: usize = 40;
 
 /// The signals that can be used, and what was put right in them. Previews must lie in the call's own `scratch`
 /// folder.
-pub(super) fn checked(
+pub(crate) fn checked(
     signals: Vec<Signal>,
     file: &FoundFile,
     zone: Tz,

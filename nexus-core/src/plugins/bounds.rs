@@ -23,7 +23,7 @@ const LARGEST_RESERVATION: usize = 8 << 20;
 const LONGEST_TEXT: usize = 4096;
 
 /// A text for people: on one line, without what a terminal would obey, and not without end.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let short = cut(text, LONGEST_TEXT);
     let mut line: String = short.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if short.len() < text.len() {
@@ -71,12 +71,12 @@ fn remote(remote: &Remote) -> Result<(), String> {
     name("the hash of the object", remote.content_sha256.as_deref().unwrap_or_default(), LONGEST_NAME)
 }
 
-pub(super) fn target(target: Target) -> Result<Target, PluginError> {
+pub(crate) fn target(target: Target) -> Result<Target, PluginError> {
     name("its `id`", &target.id, LONGEST_NAME).map_err(|why| answered("target", &why))?;
     Ok(target)
 }
 
-pub(super) fn found(found: Found) -> Result<Found, PluginError> {
+pub(crate) fn found(found: Found) -> Result<Found, PluginError> {
     let seen = match &found {
         Found::None => &[][..],
         Found::One(one) => std::slice::from_ref(one),
@@ -87,7 +87,7 @@ pub(super) fn found(found: Found) -> Result<Found, PluginError> {
 }
 
 /// The record may have arrived: what cannot be used is the answer.
-pub(super) fn step(step: Step) -> Result<Step, PluginError> {
+pub(crate) fn step(step: Step) -> Result<Step, PluginError> {
     match &step {
         Step::Done(done) => remote(done),
         Step::More(checkpoint) => state("the checkpoint", json_bytes(&checkpoint.0)),
@@ -97,7 +97,7 @@ pub(super) fn step(step: Step) -> Result<Step, PluginError> {
 }
 
 /// Events that cannot be stored are told like rows that the plugin itself could not read.
-pub(super) fn page(mut page: HarvestPage) -> Result<HarvestPage, PluginError> {
+pub(crate) fn page(mut page: HarvestPage) -> Result<HarvestPage, PluginError> {
     let of_page = page.instruments.iter().try_for_each(|progress| {
         name("an instrument's name", &progress.instrument_pid, LONGEST_NAME)?;
         state("a cursor", progress.cursor.as_deref().map_or(0, str::len))
@@ -163,7 +163,7 @@ fn user(user: &MetUser) -> Result<(), String> {
     short("the e-mail address", user.email.as_deref().unwrap_or_default(), LONGEST_NAME)
 }
 
-pub(super) fn answer(answer: ReservationAnswer) -> ReservationAnswer {
+pub(crate) fn answer(answer: ReservationAnswer) -> ReservationAnswer {
     match answer {
         ReservationAnswer::Reservation(found) => match json_bytes(&found) {
             bytes if bytes > LARGEST_RESERVATION => ReservationAnswer::Failed(answered(

@@ -12,7 +12,7 @@
 
 mod child;
 mod ending;
-mod lines;
+pub(crate) mod lines;
 mod pool;
 mod words;
 

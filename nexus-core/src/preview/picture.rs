@@ -1,6 +1,5 @@
 //! A picture made small.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
@@ -19,7 +18,7 @@ pub(super) struct Picture {
 }
 
 /// Draws the preview of a picture file.
-pub(super) fn draw(file: File, suffix: &str, largest: u64) -> Result<Vec<u8>, Refusal> {
+pub(super) fn draw(file: impl Read + Seek, suffix: &str, largest: u64) -> Result<Vec<u8>, Refusal> {
     let (picture, orientation) = decode(BufReader::new(file), suffix, largest)?;
     let small = turned(shrink(picture), orientation);
     let (kind, pixels) = if small.channels == 3 {
@@ -34,7 +33,11 @@ pub(super) fn draw(file: File, suffix: &str, largest: u64) -> Result<Vec<u8>, Re
         .map_err(|error| Refusal::Undecodable(error.to_string()))
 }
 
-fn decode(mut file: BufReader<File>, suffix: &str, largest: u64) -> Result<(Picture, Orientation), Refusal> {
+fn decode(
+    mut file: BufReader<impl Read + Seek>,
+    suffix: &str,
+    largest: u64,
+) -> Result<(Picture, Orientation), Refusal> {
     let undecodable = |error: &dyn std::fmt::Display| Refusal::Undecodable(error.to_string());
     let format = format_of(&mut file, suffix).map_err(|error| undecodable(&error))?;
     if format == ImageFormat::Tiff {

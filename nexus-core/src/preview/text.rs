@@ -23,7 +23,7 @@ const COLUMNS: usize = (EDGE as usize - 16) / 8;
 const TAB: usize = 4;
 
 /// Draws the beginning of a text: always a page of [`EDGE`] × [`EDGE`] pixels, black on white.
-pub(super) fn draw(file: impl Read) -> Result<Vec<u8>> {
+pub(crate) fn draw(file: impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(READ);
     file.take(READ as u64).read_to_end(&mut bytes)?;
     let text = decode(&bytes, bytes.len() == READ);

@@ -67,6 +67,10 @@ fn files_that_are_no_records_are_refused_with_the_position() {
     assert_eq!(say(b" \n"), "line 1, column 1: the file is empty");
     assert_eq!(say(b"<a>\nab\xfcc</a>"), "line 2, column 3: the byte 0xfc is not UTF-8; records are UTF-8");
     assert_eq!(say(b"<a>\n"), "line 2, column 1: the file ends too early");
+    assert_eq!(
+        say(b"<!-- a -->"),
+        "line 1, column 1: not well-formed XML: Document must have a root element"
+    );
     assert_eq!(say(b"<a>\n&</a>"), "line 2, column 2: not well-formed XML: Expected XML name");
     assert!(say(b"<a>\0</a>").starts_with("line 1, column 4: not well-formed XML"), "{}", say(b"<a>\0</a>"));
     let latin = least("").replace("<Exp", "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><Exp");

@@ -10,7 +10,7 @@ use nexus_plugin_http::{Answer, HeaderValue, Http, Method, Request, header};
 use serde_json::Value;
 use url::Url;
 
-pub use error::ClientError;
+pub use error::{ClientError, complaint};
 
 use crate::base::Base;
 use crate::settings::Settings;

@@ -7,7 +7,8 @@
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta};
 use nexus_plugin_api::Delivery;
-use roxmltree::{Document, Node};
+use nexus_plugin_http::xml;
+use roxmltree::Node;
 
 const BEFORE: &str = "<!-- nexus record key: ";
 const AFTER: &str = " -->";
@@ -41,7 +42,7 @@ pub fn is_of_session(content: &str, delivery: &Delivery) -> bool {
 }
 
 fn is_of_time_and_place(content: &str, delivery: &Delivery) -> bool {
-    let Ok(document) = Document::parse(content) else { return false };
+    let Ok(document) = xml::parse(content) else { return false };
     let root = document.root_element();
     if root.tag_name().name() != "Experiment" {
         return false;
@@ -83,7 +84,7 @@ pub fn same_record(one: &str, other: &str) -> bool {
     if one == other {
         return true;
     }
-    let (Ok(one), Ok(other)) = (Document::parse(one), Document::parse(other)) else { return false };
+    let (Ok(one), Ok(other)) = (xml::parse(one), xml::parse(other)) else { return false };
     let (root, other_root) = (one.root_element(), other.root_element());
     let mut nodes = root.descendants();
     let mut others = other_root.descendants();

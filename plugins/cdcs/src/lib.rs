@@ -19,6 +19,8 @@ mod check;
 mod client;
 mod deliver;
 mod find;
+#[doc(hidden)]
+pub mod fuzz;
 mod identity;
 mod memory;
 mod owner;

@@ -10,6 +10,7 @@
 //! pause        the time, injected
 //! settings     what stands in the settings of several plugins
 //! shown        an address without what nobody else should read
+//! xml          an answer in XML
 //! ```
 //!
 //! What a status or a body means is the plugin's own business.
@@ -24,6 +25,7 @@ pub mod pause;
 mod retry;
 pub mod settings;
 mod shown;
+pub mod xml;
 
 pub use answer::{Answer, NoJson, Wait};
 pub use connection::Connection;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use nexus_plugin_api::{Call, Effect, LogLevel, PluginError};
 use nexus_plugin_http::pause::Pause;
-use nexus_plugin_http::{Answer, Http, Method, Request, TransportError, Wait};
+use nexus_plugin_http::{Answer, Http, Method, Request, TransportError, Wait, xml};
 use roxmltree::Document;
 use url::Url;
 
@@ -309,7 +309,7 @@ fn judged(
     let refusal = Some(&answer.body)
         .filter(|body| body.len() <= LARGEST_REFUSAL)
         .and_then(|body| reply::text(body).ok())
-        .and_then(|text| reply::refusal(&Document::parse(text).ok()?));
+        .and_then(|text| reply::refusal(&xml::parse(text).ok()?));
     if let Some(code) = refusal.as_ref().and_then(|refusal| refusal.code).filter(|code| is_ours(*code)) {
         let said = hide(&refusal.map(|refusal| refusal.said).unwrap_or_default());
         // What it does not know itself may have been done.
@@ -341,8 +341,7 @@ fn extracted<T>(
     let garbled = |why: String| ApiError::Garbled { call, why, effect };
     let text = reply::text(body).map_err(garbled)?;
     // Where, not what: the text repeats the request.
-    let document =
-        Document::parse(text).map_err(|error| garbled(format!("it is no XML at {}", error.pos())))?;
+    let document = xml::parse(text).map_err(|error| garbled(format!("it is no XML at {}", error.pos())))?;
     of(&document).ok_or(ApiError::Lacking { call, what, effect })
 }
 

@@ -24,6 +24,8 @@ mod deliver;
 mod enrol;
 mod error;
 mod find;
+#[doc(hidden)]
+pub mod fuzz;
 mod inbox;
 mod marker;
 mod memory;

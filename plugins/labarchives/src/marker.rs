@@ -4,6 +4,8 @@
 const BEGINNING: &str = "NexusLIMS record ";
 /// What stands between the two.
 const BETWEEN: &str = "content ";
+/// What a person wrote may begin like the line, again and again: none is searched for its comma to the end.
+const LONGEST_KEY: usize = 200;
 
 /// Which session, and which content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +35,8 @@ impl Marker {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let (key, rest) = text.split_once(',')?;
+        let end = text.bytes().take(LONGEST_KEY + 1).position(|byte| byte == b',')?;
+        let (key, rest) = (text.get(..end)?, text.get(end + 1..)?);
         let hash = rest.trim_start().strip_prefix(BETWEEN)?.trim_start();
         let hash: String = hash.chars().take_while(char::is_ascii_hexdigit).collect();
         let (key, hash) = (key.trim(), hash.to_ascii_lowercase());
@@ -120,6 +123,13 @@ mod tests {
     #[test]
     fn a_person_reads_no_tags() {
         assert_eq!(visible("<h1>A</h1>b&amp;lt;c &lt;d&gt;\n<br>e"), "A b&lt;c <d> e");
+    }
+
+    #[test]
+    fn a_key_has_an_end() {
+        let of = |length: usize| Marker { key: "k".repeat(length), ..marker() };
+        assert_eq!(Marker::find(&of(LONGEST_KEY).text()), Some(of(LONGEST_KEY)));
+        assert_eq!(Marker::find(&of(LONGEST_KEY + 1).text()), None);
     }
 
     proptest! {

@@ -140,7 +140,7 @@ fn is_the_file(
 }
 
 /// What the entries of a page are for a session.
-fn judge(entries: &[Entry], delivery: &Delivery) -> Whose {
+pub fn judge(entries: &[Entry], delivery: &Delivery) -> Whose {
     let known = delivery.previous.as_ref().map(|remote| remote.id.as_str());
     let texts = || entries.iter().filter(|entry| !entry.is_attachment());
     let marker = |entry: &Entry| entry.data.as_deref().and_then(Marker::find);

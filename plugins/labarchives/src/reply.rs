@@ -2,6 +2,7 @@
 //!
 //! Elements are known by name, in any order; those nobody knows are left alone.
 
+use nexus_plugin_http::xml;
 use roxmltree::{Document, Node};
 
 /// The part of an answer that repeats the request.
@@ -172,7 +173,7 @@ pub fn largest(document: &Document<'_>) -> Option<u64> {
 
 /// The server's time in milliseconds since 1970: the element of that name, else the first number that is long enough.
 pub fn epoch(body: &str) -> Option<i64> {
-    let named = Document::parse(body).ok().and_then(|document| {
+    let named = xml::parse(body).ok().and_then(|document| {
         elements(&document, &["epoch-time", "epoch_time"])
             .find_map(|element| all_text(element)?.trim().parse().ok())
     });

@@ -1,5 +1,6 @@
 //! A log of JSON lines: one object a line, its keys the columns.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use crate::row::{BadRow, Cell, Cells, Place, RawRow};
 /// to `take`.
 pub fn read(bytes: &[u8], wanted: &Wanted<'_>, take: &mut dyn FnMut(RawRow)) -> Table {
     let mut table = Table::default();
+    let mut met = HashSet::new();
     let mut next = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let text = bytes.get(next..).unwrap_or_default();
     for (line, text) in (1_u64..).zip(text.split(|byte| *byte == b'\n')) {
@@ -23,7 +25,7 @@ pub fn read(bytes: &[u8], wanted: &Wanted<'_>, take: &mut dyn FnMut(RawRow)) -> 
         if text.is_empty() || text.starts_with(b"#") {
             continue;
         }
-        match object(text, &mut table) {
+        match object(text, &mut table, &mut met) {
             Ok(cells) if !cells.is_empty() && wanted.names(&cells) => take(RawRow { line, place, cells }),
             Ok(_) => {}
             Err(reason) => table.bad.push(BadRow::opaque(line, reason)),
@@ -34,10 +36,11 @@ pub fn read(bytes: &[u8], wanted: &Wanted<'_>, take: &mut dyn FnMut(RawRow)) -> 
 
 /// The cells of a row that was read before.
 pub fn cells(row: &[u8]) -> Result<Cells, String> {
-    object(row.trim_ascii(), &mut Table::default())
+    object(row.trim_ascii(), &mut Table::default(), &mut HashSet::new())
 }
 
-fn object(text: &[u8], table: &mut Table) -> Result<Cells, String> {
+/// `met`: the unknown keys of the table, of which a log that is none may have as many as it likes.
+fn object(text: &[u8], table: &mut Table, met: &mut HashSet<String>) -> Result<Cells, String> {
     let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8 text")?;
     let Pairs(pairs) = serde_json::from_str(text)
         .map_err(|error| format!("is not one JSON object such as {{\"id\": \"17\", …}}: {error}"))?;
@@ -45,7 +48,7 @@ fn object(text: &[u8], table: &mut Table) -> Result<Cells, String> {
     let mut seen = Vec::new();
     for (key, value) in pairs {
         let Some(column) = Column::of_heading(&key) else {
-            if !table.unknown.contains(&key) {
+            if met.insert(key.clone()) {
                 table.unknown.push(key);
             }
             continue;

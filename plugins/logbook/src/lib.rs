@@ -17,6 +17,8 @@ mod column;
 mod consent;
 mod csv;
 mod file;
+#[doc(hidden)]
+pub mod fuzz;
 mod harvest;
 mod json_lines;
 mod reservation;

@@ -17,8 +17,8 @@ use nexus_plugin_http::{
 use serde_json::Value;
 use url::Url;
 
-pub use error::ClientError;
-pub use pages::{Flow, object};
+pub use error::{ClientError, complaint};
+pub use pages::{Flow, list_page, object};
 
 use crate::address::Api;
 use crate::pause::Pause;

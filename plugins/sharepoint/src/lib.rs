@@ -25,6 +25,8 @@ mod client;
 mod consent;
 mod event;
 mod fields;
+#[doc(hidden)]
+pub mod fuzz;
 mod graph;
 mod harvest;
 mod identity;

@@ -27,7 +27,8 @@ pub(super) fn parse(text: &str) -> (BTreeMap<String, String>, Vec<usize>) {
         };
         let value_at = first.find('=').map_or(first.len(), |at| at + 1);
         let (value, left) = value(rest.get(value_at..).unwrap_or_default());
-        line += rest.matches('\n').count() - left.matches('\n').count();
+        let read = rest.get(..rest.len() - left.len()).unwrap_or_default();
+        line += read.matches('\n').count();
         values.insert(name.to_owned(), value);
         rest = left;
     }
@@ -83,6 +84,8 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -113,5 +116,15 @@ mod tests {
         let (values, odd) = parse("# comment\n\nA=\"1\n2\"\nthis is none\n=x\nB=2");
         assert_eq!(odd, [5, 6]);
         assert_eq!(values.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "([A-Z]{1,2}|=|\"|'|\\\\|#| |\t|\r|\n|é|export |\u{feff}){0,30}") {
+            let (values, odd) = parse(&text);
+            let lines = text.split('\n').count();
+            prop_assert!(odd.iter().all(|line| (1..=lines).contains(line)), "{:?} of {} lines", odd, lines);
+            prop_assert!(odd.is_sorted() && values.keys().all(|name| is_name(name)));
+        }
     }
 }

@@ -5,8 +5,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use nexus_core::record::parsed;
 use nexus_core::xml::NAMESPACE;
-use roxmltree::{Document, Node};
+use roxmltree::Node;
 use serde::Serialize;
 
 use crate::args::Global;
@@ -64,7 +65,7 @@ pub fn run(global: &Global, args: &ShowArgs) -> Result<ExitCode, Stop> {
     let text = std::fs::read_to_string(&args.file)
         .map_err(|error| anyhow::Error::new(error).context(format!("`{file}` cannot be read")))
         .or_stop(ExitCode::Failed)?;
-    let document = Document::parse(&text)
+    let document = parsed(&text)
         .map_err(|error| anyhow::Error::new(error).context(format!("`{file}` is no XML")))
         .or_stop(ExitCode::Failed)?;
     let root = document.root_element();

@@ -8,7 +8,7 @@ const QUOTED: usize = 200;
 
 /// One line of standard output.
 #[derive(Debug, PartialEq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// For the log.
     Log(LogEntry),
     /// The answer to the request.
@@ -18,11 +18,11 @@ pub(super) enum Line {
 }
 
 /// Most log lines of one call, and most bytes of them.
-pub(super) const MOST_LOG: (usize, usize) = (10_000, 16 << 20);
+pub(crate) const MOST_LOG: (usize, usize) = (10_000, 16 << 20);
 
 /// How much a call has logged.
 #[derive(Debug, Default)]
-pub(super) struct Logged {
+pub(crate) struct Logged {
     lines: usize,
     bytes: usize,
 }
@@ -38,7 +38,7 @@ impl Logged {
 
 /// What is wrong with a line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
     NotUtf8 { at: usize },
     NotAReply { line: String },
     WrongId { sent: u64, received: u64 },
@@ -47,7 +47,7 @@ pub(super) enum Unusable {
 }
 
 /// What the line is, after request `sent` was written; `None` if that one has no id that could be read.
-pub(super) fn read(line: &[u8], sent: Option<u64>) -> Line {
+pub(crate) fn read(line: &[u8], sent: Option<u64>) -> Line {
     /// The rest is for the method's own reader.
     #[derive(Deserialize)]
     struct Shape {
@@ -76,7 +76,7 @@ pub(super) fn read(line: &[u8], sent: Option<u64>) -> Line {
 }
 
 /// The beginning of a text, in one line, for a message.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut start: String = text.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if start.len() < text.len() {
         start.push('…');

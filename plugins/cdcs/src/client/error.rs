@@ -178,6 +178,11 @@ impl Said {
     }
 }
 
+/// The words of a refusal, as they are repeated.
+pub fn complaint(body: &Value) -> Option<String> {
+    Said::of(body).map(|said| said.text)
+}
+
 fn quote(text: &str) -> String {
     let mut quote: String = text.chars().take(LONGEST_QUOTE).collect();
     if quote.len() < text.len() {

@@ -1,7 +1,9 @@
 //! What can go wrong between us and SharePoint, and what to do about it.
 
 use nexus_plugin_api::{FailureClass, PluginError};
-use nexus_plugin_http::{Again, Answer, NoJson, StatusCode, TransportError, Trouble, Wait, header, shown};
+use nexus_plugin_http::{
+    Again, Answer, NoJson, StatusCode, TransportError, Trouble, Wait, header, shown, xml,
+};
 use serde_json::Value;
 use url::Url;
 
@@ -190,7 +192,7 @@ impl Said {
         let text = String::from_utf8_lossy(&answer.body);
         let content_type = answer.header(&header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
         if content_type.contains("xml")
-            && let Ok(document) = roxmltree::Document::parse(&text)
+            && let Ok(document) = xml::parse(&text)
         {
             let of = |name: &str| {
                 let node = document.descendants().find(|node| node.tag_name().name() == name);
@@ -204,6 +206,12 @@ impl Said {
         }
         Self::default()
     }
+}
+
+/// What the body of a refusal says: its code and its message.
+pub fn complaint(body: &Value) -> (String, String) {
+    let Said { code, message } = Said::of_json(body);
+    (code, message)
 }
 
 impl ClientError {

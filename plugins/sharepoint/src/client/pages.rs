@@ -97,6 +97,11 @@ fn read(url: &Url, body: Value) -> Result<Page, ClientError> {
     }
 }
 
+/// The rows of an answer that is a list.
+pub fn list_page(url: &Url, body: Value) -> Option<Vec<Value>> {
+    Some(read(url, body).ok()?.rows)
+}
+
 /// An object that stands alone, in `d` or not.
 pub fn object(body: Value) -> Value {
     match body {

@@ -1,7 +1,8 @@
 //! The rule of a recurring event, as SharePoint keeps it: XML in a column of text.
 
 use chrono::{DateTime, NaiveDateTime, Weekday};
-use roxmltree::{Document, Node};
+use nexus_plugin_http::xml;
+use roxmltree::Node;
 
 /// A rule that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +100,7 @@ impl Rule {
         } else {
             text
         };
-        let document = Document::parse(text).map_err(|error| RuleError::NoXml(error.to_string()))?;
+        let document = xml::parse(text).map_err(|error| RuleError::NoXml(error.to_string()))?;
         let find = |name: &str| {
             document
                 .descendants()

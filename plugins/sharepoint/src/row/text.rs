@@ -5,6 +5,9 @@ use serde_json::Value;
 /// Longest text that is kept, in characters.
 const LONGEST: usize = 10_000;
 
+/// Longest entity, with its two signs.
+const LONGEST_ENTITY: usize = 11;
+
 /// The text; `None` if there is none.
 pub fn of(value: &Value) -> Option<String> {
     let text = match value {
@@ -38,6 +41,7 @@ fn is_rich(text: &str) -> bool {
 /// Rich text without its marks.
 fn plain(text: &str) -> String {
     let mut out = String::new();
+    let lower = text.to_ascii_lowercase();
     let mut rest = text;
     while let Some(at) = rest.find('<') {
         let (before, tag) = rest.split_at(at);
@@ -54,11 +58,8 @@ fn plain(text: &str) -> String {
             // What these hold is not for people.
             hidden @ ("style" | "script") if !mark.starts_with("</") => {
                 let close = format!("</{hidden}");
-                rest = after
-                    .to_ascii_lowercase()
-                    .find(&close)
-                    .and_then(|at| after.get(at..))
-                    .unwrap_or_default();
+                let lower = lower.get(text.len() - after.len()..).unwrap_or_default();
+                rest = lower.find(&close).and_then(|at| after.get(at..)).unwrap_or_default();
                 continue;
             }
             "br" | "p" | "div" | "li" | "tr" | "td" | "h1" | "h2" | "h3" => out.push(' '),
@@ -80,7 +81,8 @@ fn decoded(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let entity = from.find(';').filter(|end| *end <= 10).and_then(|end| Some((from.get(1..end)?, end)));
+        let end = from.bytes().take(LONGEST_ENTITY).position(|byte| byte == b';');
+        let entity = end.and_then(|end| Some((from.get(1..end)?, end)));
         if let Some((sign, end)) = entity.and_then(|(name, end)| Some((sign(name)?, end))) {
             out.push(sign);
             rest = from.get(end + 1..).unwrap_or_default();
@@ -128,6 +130,8 @@ mod tests {
         let rich = "<div class=\"x\">Pt&#8211;Ni &amp; &lt;Au&gt;<br>second&nbsp;line \u{200b}</div><style>p {}</style>";
         assert_eq!(text(json!(rich)).as_deref(), Some("Pt–Ni & <Au> second line"));
         assert_eq!(text(json!("<p></p>")), None);
+        let hidden = "<i>a</i><STYLE>p {}</Style>b<script>c</script>d<style>never ends";
+        assert_eq!(text(json!(hidden)).as_deref(), Some("abd"));
         assert_eq!(text(json!("d < 5 nm & thin > thick")).as_deref(), Some("d < 5 nm & thin > thick"));
         assert_eq!(text(json!("<div>a &unknown; b & c</div>")).as_deref(), Some("a &unknown; b & c"));
     }
