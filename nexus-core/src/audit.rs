@@ -399,7 +399,8 @@ impl Reading<'_> {
         let sentence = |why| NotProved { harvester: None, instruments: Vec::new(), why };
         // Nothing found where nobody looked is no proof.
         let nobody = (self.audit.harvesters.is_empty() && self.scope.instruments.is_empty()).then(|| {
-            "the configuration has no harvester and the database no instrument, so nobody was asked".to_owned()
+            "the configuration has no harvester and the database no instrument, so nobody was asked"
+                .to_owned()
         });
         unserved.sentences().into_iter().chain(unreadable).chain(nobody).map(sentence).collect()
     }
